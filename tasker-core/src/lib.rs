@@ -1,0 +1,13 @@
+//! The Tasker engine: YAML templates become task graphs, and task graphs run to their end.
+//!
+//! The layers, each of which may use only those above it in this list:
+//! [`model`] (plain types), [`template`] (YAML to a checked template), [`dag`] (graphs and the rows of a new task),
+//! [`state`] (what happens next, as a pure function), [`store`] (the database seam) and [`orchestration`] (the verbs
+//! of the product). ARCHITECTURE.md has the map and the invariants.
+
+pub mod dag;
+pub mod model;
+pub mod orchestration;
+pub mod state;
+pub mod store;
+pub mod template;

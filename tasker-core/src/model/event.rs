@@ -1,0 +1,91 @@
+use serde::{Deserialize, Serialize};
+
+use super::{StepError, TaskId, Timestamp, WorkerId};
+
+/// Something that happened to a task or to one of its steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Fact {
+    #[serde(rename = "task.created")]
+    TaskCreated,
+    #[serde(rename = "task.started")]
+    TaskStarted,
+    #[serde(rename = "task.completed")]
+    TaskCompleted,
+    #[serde(rename = "task.failed")]
+    TaskFailed { error: StepError },
+    #[serde(rename = "task.cancelled")]
+    TaskCancelled {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    #[serde(rename = "step.enqueued")]
+    StepEnqueued { step: u32 },
+    #[serde(rename = "step.started")]
+    StepStarted { step: u32, attempt: u32, worker: WorkerId },
+    #[serde(rename = "step.completed")]
+    StepCompleted { step: u32, attempt: u32 },
+    /// Failed for good; `step.retry_scheduled` is the failure that is tried again.
+    #[serde(rename = "step.failed")]
+    StepFailed { step: u32, attempt: u32, error: StepError },
+    #[serde(rename = "step.retry_scheduled")]
+    StepRetryScheduled { step: u32, attempt: u32, error: StepError, due_at: Timestamp },
+    /// The attempt's worker went silent, or gave up its lease without an answer.
+    #[serde(rename = "step.lost")]
+    StepLost { step: u32, attempt: u32 },
+    /// The attempt went back to the queue before its handler began.
+    #[serde(rename = "step.released")]
+    StepReleased { step: u32, attempt: u32 },
+    #[serde(rename = "step.cancelled")]
+    StepCancelled { step: u32 },
+}
+
+impl Fact {
+    /// The step that this is about; none for facts about the task.
+    #[must_use]
+    pub fn step(&self) -> Option<u32> {
+        match self {
+            Self::TaskCreated
+            | Self::TaskStarted
+            | Self::TaskCompleted
+            | Self::TaskFailed { .. }
+            | Self::TaskCancelled { .. } => None,
+            Self::StepEnqueued { step }
+            | Self::StepStarted { step, .. }
+            | Self::StepCompleted { step, .. }
+            | Self::StepFailed { step, .. }
+            | Self::StepRetryScheduled { step, .. }
+            | Self::StepLost { step, .. }
+            | Self::StepReleased { step, .. }
+            | Self::StepCancelled { step } => Some(*step),
+        }
+    }
+}
+
+/// The events of one task in one commit: one row of the event log. Event `i` has the number `first_seq + i`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventBatch {
+    pub task_id: TaskId,
+    pub first_seq: i64,
+    pub at: Timestamp,
+    pub facts: Vec<Fact>,
+}
+
+impl EventBatch {
+    /// The single events of this batch, in order.
+    pub fn events(self) -> impl Iterator<Item = Event> {
+        let Self { task_id, first_seq, at, facts } = self;
+        (first_seq..).zip(facts).map(move |(seq, fact)| Event { task_id, seq, at, fact })
+    }
+}
+
+/// One event of a task. `task_id` and `seq` together are its stable id; `seq` counts from 1 without gaps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    pub task_id: TaskId,
+    pub seq: i64,
+    pub at: Timestamp,
+    pub fact: Fact,
+}

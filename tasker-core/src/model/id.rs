@@ -1,0 +1,87 @@
+use std::{fmt, str::FromStr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new id that sorts after those made before it (UUIDv7).
+            #[must_use]
+            #[expect(clippy::new_without_default, reason = "two calls never give the same value")]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::from_str(text).map(Self)
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// Names one task.
+    TaskId
+);
+uuid_id!(
+    /// Names one registered version of a template.
+    TemplateId
+);
+uuid_id!(
+    /// Names one run of a worker process; a restarted worker has a new one.
+    WorkerId
+);
+
+/// Names one step: its task, and its place among the task's steps (from 0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct StepId {
+    pub task_id: TaskId,
+    pub idx: u32,
+}
+
+impl StepId {
+    #[must_use]
+    pub fn new(task_id: TaskId, idx: u32) -> Self {
+        Self { task_id, idx }
+    }
+
+    /// The step's public UUID, derived from the task's id and the index, so that no column is spent on it.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        let mut bytes = *self.task_id.0.as_bytes();
+        // The random tail of a UUIDv7 (its last four bytes) is mixed with the index; version and variant stay valid.
+        for (byte, part) in bytes[12..].iter_mut().zip((self.idx + 1).to_be_bytes()) {
+            *byte ^= part;
+        }
+        Uuid::from_bytes(bytes)
+    }
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.task_id, self.idx)
+    }
+}

@@ -1,0 +1,20 @@
+//! What Tasker accepts at most. Over a limit is a clear, final error that names the field and the limit.
+
+/// Bytes of one template file.
+pub const TEMPLATE_BYTES: usize = 256 * 1024;
+/// Steps of one template.
+pub const TEMPLATE_STEPS: usize = 2_000;
+/// Bytes of one input, one result, or one event payload.
+pub const PAYLOAD_BYTES: usize = 1024 * 1024;
+/// Attempts of one step.
+pub const ATTEMPTS: u32 = 100;
+/// Times that one step may lose its worker before it is put aside as an error.
+pub const LOSSES: u32 = 5;
+/// Bytes of an error's text; more is cut in the middle.
+pub const ERROR_BYTES: usize = 64 * 1024;
+/// Rows of one page.
+pub const PAGE: u32 = 1_000;
+/// Outcomes in one report.
+pub const REPORT: usize = 1_000;
+/// Tasks in one submission.
+pub const SUBMISSION: usize = 1_000;

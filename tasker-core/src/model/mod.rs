@@ -1,0 +1,22 @@
+//! Plain types that every layer shares: ids, time, JSON, tasks, steps, outcomes and events.
+
+mod clock;
+mod event;
+mod id;
+mod json;
+pub mod limits;
+mod outcome;
+mod page;
+mod step;
+mod task;
+mod time;
+
+pub use clock::{Clock, SystemClock};
+pub use event::{Event, EventBatch, Fact};
+pub use id::{StepId, TaskId, TemplateId, WorkerId};
+pub use json::Json;
+pub use outcome::{ErrorKind, Lease, Outcome, StepError, Verdict};
+pub use page::Page;
+pub use step::{Step, StepState};
+pub use task::{Task, TaskCounts, TaskState};
+pub use time::Timestamp;

@@ -1,0 +1,144 @@
+use std::{fmt, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Json, StepId, TaskId, limits};
+
+/// The right to report one attempt of one step. The attempt is the fence: once the step has another one, reports under
+/// this lease are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lease {
+    pub task_id: TaskId,
+    pub step_idx: u32,
+    pub attempt: u32,
+}
+
+impl Lease {
+    #[must_use]
+    pub fn step_id(self) -> StepId {
+        StepId::new(self.task_id, self.step_idx)
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// The handler returned this result.
+    Succeeded { result: Json },
+    /// The handler failed.
+    Failed { error: StepError },
+    /// The handler never began (the worker is draining); the step goes back to its queue and nothing is counted.
+    Released,
+    /// The handler began and its taker vanished without an answer; counted as a lost worker.
+    Abandoned,
+}
+
+/// What a failure means for the step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// Trying again may help; the step's retry policy decides.
+    Retryable,
+    /// Trying again cannot help.
+    Permanent,
+    /// The attempt ran longer than the step's timeout; retried like `retryable`.
+    Timeout,
+}
+
+/// A failure, in one shape for every language.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepError {
+    pub kind: ErrorKind,
+    /// A stable word to branch on, for example `payment_declined`.
+    pub code: String,
+    pub message: String,
+    /// The language's own name of the error: an exception class, a Rust type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_type: Option<String>,
+    /// Wait at least this long before the next attempt, whatever the backoff says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backtrace: Option<String>,
+    /// Anything the handler wants to keep with the failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<serde_json::Value>,
+}
+
+impl StepError {
+    #[must_use]
+    pub fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            code: code.into(),
+            message: message.into(),
+            error_type: None,
+            retry_after_ms: None,
+            backtrace: None,
+            context: None,
+        }
+    }
+
+    #[must_use]
+    pub fn permanent(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Permanent, code, message)
+    }
+
+    #[must_use]
+    pub fn retryable(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Retryable, code, message)
+    }
+
+    #[must_use]
+    pub fn with_retry_after(mut self, span: Duration) -> Self {
+        self.retry_after_ms = Some(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// The same error with its texts within [`limits::ERROR_BYTES`]; what is too long loses its middle.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        cut_middle(&mut self.message, limits::ERROR_BYTES / 2);
+        if let Some(backtrace) = &mut self.backtrace {
+            cut_middle(backtrace, limits::ERROR_BYTES / 2);
+        }
+        let context_size = self.context.as_ref().map_or(0, |context| context.to_string().len());
+        if context_size > limits::ERROR_BYTES {
+            self.context = Some(serde_json::json!({"left_out": format!("{context_size} bytes are over the limit")}));
+        }
+        self
+    }
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+fn cut_middle(text: &mut String, bytes_max: usize) {
+    const MARK: &str = "\n... (cut) ...\n";
+    if text.len() <= bytes_max {
+        return;
+    }
+    let keep = (bytes_max - MARK.len()) / 2;
+    let head = text.floor_char_boundary(keep);
+    let tail = text.ceil_char_boundary(text.len() - keep);
+    *text = format!("{}{MARK}{}", &text[..head], &text[tail..]);
+}
+
+/// What became of one reported outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Recorded.
+    Accepted,
+    /// Refused: the step has another attempt, or none is running.
+    StaleLease,
+    /// Refused: the task was cancelled, or ended otherwise, meanwhile.
+    TaskCancelled,
+}

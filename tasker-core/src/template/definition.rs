@@ -1,0 +1,235 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A checked template in canonical form: aliases resolved, defaults filled in, every dependency known, no cycle.
+///
+/// This is what is stored (as JSON) and shown; the parser makes it from YAML in either dialect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    /// Name of the template, unique with namespace and version.
+    pub name: String,
+    /// Owner of the name, and the queue that the steps go to: 1 to 64 of `[A-Za-z0-9_]`, not beginning with a digit.
+    pub namespace: String,
+    /// Semantic version, for example `1.0.0`.
+    pub version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// JSON Schema (2020-12) that a task's input must satisfy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_schema: Option<Value>,
+    pub steps: Vec<StepTemplate>,
+    /// Overrides by environment name (`TASKER_ENV`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environments: BTreeMap<String, Environment>,
+    #[serde(default)]
+    pub lifecycle: Lifecycle,
+}
+
+/// One node of the graph.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepTemplate {
+    pub name: String,
+    #[serde(default, rename = "type")]
+    pub kind: StepKind,
+    pub handler: Handler,
+    /// Names of the steps that must be done before this one starts.
+    #[serde(default)]
+    pub dependencies: Vec<String>,
+    #[serde(default)]
+    pub retry: Retry,
+    /// Seconds that one attempt may take; without it an attempt may take as long as its worker lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<f64>,
+    /// JSON Schema (2020-12) that the handler's result must satisfy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_schema: Option<Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publishes_events: Vec<PublishedEvent>,
+}
+
+impl StepTemplate {
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+    }
+}
+
+/// What kind of node a step is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    #[default]
+    Standard,
+}
+
+/// Which code runs a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Handler {
+    /// The registered name: any text without spaces, also `Module::Class` or `module.Class`.
+    pub callable: String,
+    /// The method to call where the handler has several; `call` if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Configuration that the handler is given with every attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initialization: Option<Value>,
+}
+
+/// Whether, how often and when a failed step runs again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retry {
+    pub retryable: bool,
+    /// Attempts in all, the first included: 1 to 100.
+    pub max_attempts: u32,
+    pub backoff: Backoff,
+    pub backoff_base_ms: u64,
+    pub max_backoff_ms: u64,
+    /// Part of the delay that is spread, from 0 (exact) to 1 (anywhere between half and one and a half of it).
+    pub jitter: f64,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            retryable: true,
+            max_attempts: 3,
+            backoff: Backoff::Exponential,
+            backoff_base_ms: 1_000,
+            max_backoff_ms: 30_000,
+            jitter: 0.1,
+        }
+    }
+}
+
+/// How the delay grows from one failure to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Backoff {
+    /// No delay.
+    None,
+    /// base, 2 base, 3 base, ...
+    Linear,
+    /// base, 2 base, 4 base, 8 base, ...
+    Exponential,
+    /// base, base, 2 base, 3 base, 5 base, ...
+    Fibonacci,
+}
+
+/// An event that a step publishes when it ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedEvent {
+    pub name: String,
+    #[serde(default)]
+    pub condition: PublishCondition,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PublishCondition {
+    #[default]
+    Always,
+    Success,
+    Failure,
+    RetryableFailure,
+    PermanentFailure,
+}
+
+/// What one environment changes. A step named `ALL` stands for every step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    #[serde(default)]
+    pub steps: Vec<StepOverride>,
+}
+
+/// The fields of a step that an environment may set; those not given stay as they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepOverride {
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryOverride>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initialization: Option<Value>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryOverride {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retryable: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backoff: Option<Backoff>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backoff_base_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_backoff_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lifecycle {
+    /// Minutes from submission after which a task that has not ended fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_duration_minutes: Option<f64>,
+}
+
+impl Lifecycle {
+    #[must_use]
+    pub fn max_duration(&self) -> Option<Duration> {
+        let seconds = self.max_duration_minutes? * 60.0;
+        Duration::try_from_secs_f64(seconds).ok()
+    }
+}
+
+impl Template {
+    /// The template with the overrides of an environment put in; unchanged where it has none of that name.
+    #[must_use]
+    pub fn for_environment(&self, name: Option<&str>) -> Self {
+        let mut template = self.clone();
+        let Some(environment) = name.and_then(|name| self.environments.get(name)) else {
+            return template;
+        };
+        for step in &mut template.steps {
+            for change in &environment.steps {
+                if change.name == "ALL" || change.name == step.name {
+                    change.put_into(step);
+                }
+            }
+        }
+        template
+    }
+}
+
+impl StepOverride {
+    fn put_into(&self, step: &mut StepTemplate) {
+        step.timeout_seconds = self.timeout_seconds.or(step.timeout_seconds);
+        if self.initialization.is_some() {
+            step.handler.initialization.clone_from(&self.initialization);
+        }
+        if let Some(retry) = &self.retry {
+            step.retry.retryable = retry.retryable.unwrap_or(step.retry.retryable);
+            step.retry.max_attempts = retry.max_attempts.unwrap_or(step.retry.max_attempts);
+            step.retry.backoff = retry.backoff.unwrap_or(step.retry.backoff);
+            step.retry.backoff_base_ms = retry.backoff_base_ms.unwrap_or(step.retry.backoff_base_ms);
+            step.retry.max_backoff_ms = retry.max_backoff_ms.unwrap_or(step.retry.max_backoff_ms);
+            step.retry.jitter = retry.jitter.unwrap_or(step.retry.jitter);
+        }
+    }
+}
