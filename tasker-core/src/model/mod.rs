@@ -1,5 +1,6 @@
 //! Plain types that every layer shares: ids, time, JSON, tasks, steps, outcomes and events.
 
+mod assignment;
 mod clock;
 mod event;
 mod id;
@@ -11,6 +12,7 @@ mod step;
 mod task;
 mod time;
 
+pub use assignment::{AssignedHandler, Assignment};
 pub use clock::{Clock, SystemClock};
 pub use event::{Event, EventBatch, Fact};
 pub use id::{StepId, TaskId, TemplateId, WorkerId};

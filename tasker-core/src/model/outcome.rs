@@ -114,6 +114,22 @@ impl StepError {
     }
 }
 
+/// Any other error is retryable; its sources are part of the message.
+impl<E: std::error::Error> From<E> for StepError {
+    fn from(error: E) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            message.push_str(": ");
+            message.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        let mut failure = Self::retryable("handler_error", message);
+        failure.error_type = Some(std::any::type_name::<E>().to_owned());
+        failure
+    }
+}
+
 impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message)
