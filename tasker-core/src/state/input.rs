@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -34,7 +35,7 @@ impl Input {
 pub struct Claim {
     pub worker_id: WorkerId,
     /// The queues and handler names that this worker serves.
-    pub routes: HashSet<Route>,
+    pub routes: Arc<HashSet<Route>>,
     /// Steps wanted at most.
     pub want: usize,
     /// How long each lease is given for.
