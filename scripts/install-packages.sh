@@ -31,7 +31,8 @@ as_root() {
 
 apt_install() {
   as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install --quiet=2 --yes --no-install-recommends -o Acquire::Retries=3 "$@" </dev/null
+    apt-get install --quiet=2 --yes --no-install-recommends -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 "$@" \
+    </dev/null >/dev/null
 }
 
 # The package would make and start a cluster on port 5432; the tests bring their own.
