@@ -12,8 +12,8 @@ ARGS ?=
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
-# The dev profile: from a cold clone it builds in about half the processor time of the release profile, the work of the
-# demo is a few milliseconds in either, and `make test` reuses what it built.
+# The dev profile, since it builds soonest from a cold clone: the demo does little work of its own, and `make test` goes
+# on with what it built.
 demo: setup ## Build Tasker and watch a workflow run, on SQLite
 	cargo build -p tasker-cli
 	@cargo run --quiet -p tasker-cli -- demo $(ARGS)

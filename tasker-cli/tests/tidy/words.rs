@@ -1,7 +1,5 @@
 //! Words that must not be named, and where. Every rule carries an example that it refuses, and a test that it does.
 
-use std::ops::Range;
-
 use crate::rust_code::{is_whole_word, test_ranges};
 use crate::tree::{Fault, File, Tree};
 
@@ -132,29 +130,20 @@ impl Forbidden {
         if !(self.within)(&file.path) {
             return Vec::new();
         }
-        let (text, ranges) = match self.text {
-            Text::Code => (&file.code, vec![0..file.code.len()]),
-            Text::CodeOfTests => (&file.code, ranges_of_tests(file)),
-            Text::Everything => (&file.text, vec![0..file.text.len()]),
-        };
+        let text = if matches!(self.text, Text::Everything) { &file.text } else { &file.code };
+        let counts = |at| !matches!(self.text, Text::CodeOfTests) || is_of_tests(file, at);
         let named = self.words.iter().flat_map(|word| text.match_indices(word));
         named
-            .filter(|(at, word)| is_whole_word(text, *at, word) && ranges.iter().any(|range| range.contains(at)))
+            .filter(|(at, word)| is_whole_word(text, *at, word) && counts(*at))
             .map(|(at, word)| file.fault(file.line_of(at), format!("`{word}` is not named here: {}", self.why)))
             .collect()
     }
 }
 
-#[expect(clippy::single_range_in_vec_init, reason = "a file of tests is one range of tests")]
-fn ranges_of_tests(file: &File) -> Vec<Range<usize>> {
-    let mut folders_and_stem = file.path.rsplit_once('.').map_or(&*file.path, |(stem, _)| stem).split('/');
-    if folders_and_stem.any(|name| ["test", "tests", "spec", "conformance"].contains(&name)) {
-        vec![0..file.code.len()]
-    } else if is_rust(&file.path) {
-        test_ranges(&file.text, &file.code)
-    } else {
-        Vec::new()
-    }
+fn is_of_tests(file: &File, at: usize) -> bool {
+    let stem = file.path.rsplit_once('.').map_or(file.path.as_str(), |(stem, _)| stem);
+    stem.split('/').any(|name| ["test", "tests", "spec", "conformance"].contains(&name))
+        || (is_rust(&file.path) && test_ranges(&file.text, &file.code).iter().any(|range| range.contains(&at)))
 }
 
 fn is_rust(path: &str) -> bool {
