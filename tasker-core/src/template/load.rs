@@ -1,0 +1,293 @@
+use std::collections::{HashMap, HashSet};
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput};
+
+use super::{
+    document::{Entry, Kind, Node, Size, shortened},
+    fault::{Fault, FaultCode, Mark},
+    scalar::{self, NotFinite},
+    syntax,
+};
+use crate::model::limits;
+
+/// Levels of nesting that a template may have, aliases unfolded.
+const DEPTH: usize = 64;
+/// Memory that aliases may take together, unfolded.
+const ALIAS_BYTES: usize = 8 * limits::TEMPLATE_BYTES;
+
+/// Reads one YAML document into a tree, within a budget of size, depth and aliases.
+///
+/// The tree is missing only after a fault that ends the reading; the faults are in the order in which they were met.
+pub(super) fn load(text: &str) -> (Option<Node>, Vec<Fault>) {
+    if text.len() > limits::TEMPLATE_BYTES {
+        let message = format!("the file has {} bytes; {} are allowed", text.len(), limits::TEMPLATE_BYTES);
+        let remedy = "split the workflow into several templates, or move large data out of it";
+        let fault = fault(FaultCode::TooLarge, Mark::START, String::new(), message, remedy);
+        return (None, vec![fault]);
+    }
+    let mut loader = Loader::default();
+    let outcome = loader.read(Parser::new_from_str(text.trim_start_matches('\u{feff}')), text);
+    loader.faults.extend(outcome.err());
+    (loader.root, loader.faults)
+}
+
+#[derive(Default)]
+struct Loader {
+    faults: Vec<Fault>,
+    root: Option<Node>,
+    open: Vec<Frame>,
+    anchors: HashMap<usize, (Node, Size)>,
+    /// Anchors whose value has begun and not ended.
+    unfinished: HashSet<usize>,
+    alias_bytes: usize,
+}
+
+/// A list or mapping that has begun and not ended.
+struct Frame {
+    anchor: usize,
+    mark: Mark,
+    body: Body,
+}
+
+enum Body {
+    List(Vec<Node>),
+    Map { entries: Vec<Entry>, seen: HashSet<Box<str>>, merged: Vec<Node>, key: Option<Key> },
+}
+
+/// The key whose value comes next.
+enum Key {
+    Text(Box<str>, Mark),
+    Merge,
+    /// Already reported; its value is read and dropped.
+    Refused,
+}
+
+impl Loader {
+    /// `Err` is the fault after which nothing more can be read.
+    fn read(&mut self, mut parser: Parser<'_, StrInput<'_>>, text: &str) -> Result<(), Fault> {
+        while let Some(next) = parser.next_event() {
+            let (event, span) = next.map_err(|error| syntax::fault(&error, text, self.path()))?;
+            self.take(event, span)?;
+        }
+        if self.root.as_ref().is_none_or(Node::is_null) {
+            self.root = None;
+            let remedy = "write a template: name, namespace, version and steps";
+            let message = "the file has no content".to_owned();
+            return Err(fault(FaultCode::EmptyFile, Mark::START, String::new(), message, remedy));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Fault> {
+        let mark = mark(span.start);
+        match event {
+            Event::DocumentStart(_) if self.root.is_some() => {
+                self.root = None;
+                let message = "a second document begins here".to_owned();
+                let remedy = "keep one template in each file";
+                Err(fault(FaultCode::SeveralDocuments, mark, String::new(), message, remedy))
+            }
+            Event::Alias(anchor) => {
+                let node = self.unfold(anchor, mark)?;
+                self.place(node);
+                Ok(())
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                self.refuse_tag(tag.as_deref(), mark);
+                self.scalar(&text, style, anchor, mark)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.refuse_tag(tag.as_deref(), mark);
+                self.begin(anchor, mark, Body::List(Vec::new()))
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.refuse_tag(tag.as_deref(), mark);
+                let body = Body::Map { entries: vec![], seen: HashSet::new(), merged: vec![], key: None };
+                self.begin(anchor, mark, body)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, anchor: usize, mark: Mark, body: Body) -> Result<(), Fault> {
+        if self.open.len() >= DEPTH {
+            return Err(self.too_deep(mark));
+        }
+        self.unfinished.insert(anchor);
+        self.open.push(Frame { anchor, mark, body });
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Fault> {
+        let Some(Frame { anchor, mark, body }) = self.open.pop() else { return Ok(()) };
+        let kind = match body {
+            Body::List(items) => Kind::List(items),
+            Body::Map { entries, seen, merged, .. } => Kind::Map(self.merge(entries, seen, merged)),
+        };
+        let node = Node { mark, kind };
+        self.keep(anchor, &node)?;
+        self.place(node);
+        Ok(())
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, mark: Mark) -> Result<(), Fault> {
+        if self.awaits_key() {
+            self.key(text, style, mark);
+            return self.keep(anchor, &Node { mark, kind: Kind::Text(text.into()) });
+        }
+        let kind = match style {
+            ScalarStyle::Plain => scalar::plain(text),
+            _ => Ok(Kind::Text(text.into())),
+        };
+        let kind = kind.unwrap_or_else(|NotFinite| {
+            let message = format!("`{}` is a number that JSON cannot hold", shortened(text));
+            self.report(FaultCode::BadNumber, mark, message, "write a finite number of at most 64 bits, or quote it");
+            Kind::Null
+        });
+        let node = Node { mark, kind };
+        self.keep(anchor, &node)?;
+        self.place(node);
+        Ok(())
+    }
+
+    fn awaits_key(&self) -> bool {
+        matches!(self.open.last(), Some(Frame { body: Body::Map { key: None, .. }, .. }))
+    }
+
+    fn key(&mut self, text: &str, style: ScalarStyle, mark: Mark) {
+        let plain = style == ScalarStyle::Plain;
+        let new_key = if plain && text.is_empty() {
+            self.report(FaultCode::BadKey, mark, "a key is missing before the colon".into(), "write a name, then `: `");
+            Key::Refused
+        } else if plain && text == "<<" {
+            Key::Merge
+        } else {
+            Key::Text(text.into(), mark)
+        };
+        let Some(Frame { body: Body::Map { key, seen, .. }, .. }) = self.open.last_mut() else { return };
+        let repeated = matches!(&new_key, Key::Text(text, _) if !seen.insert(text.clone()));
+        *key = Some(if repeated { Key::Refused } else { new_key });
+        if repeated {
+            let message = format!("the key `{}` is given twice in this mapping", shortened(text));
+            self.report(FaultCode::DuplicateKey, mark, message, "keep one of the two");
+        }
+    }
+
+    /// Puts a finished node where it belongs: into the open list or mapping, or at the top.
+    fn place(&mut self, node: Node) {
+        let mark = node.mark;
+        match self.open.last_mut().map(|frame| &mut frame.body) {
+            None => self.root = Some(node),
+            Some(Body::List(items)) => items.push(node),
+            Some(Body::Map { entries, merged, key, .. }) => match key.take() {
+                Some(Key::Text(key, mark)) => entries.push(Entry { key, mark, value: node }),
+                Some(Key::Merge) => merged.push(node),
+                Some(Key::Refused) => {}
+                None => {
+                    *key = Some(Key::Refused);
+                    let message = format!("a key has to be text, but is {}", node.described());
+                    self.report(
+                        FaultCode::BadKey,
+                        mark,
+                        message,
+                        "write a name; quote it if it has brackets or braces",
+                    );
+                }
+            },
+        }
+    }
+
+    /// The mapping with what its merge keys bring; what it says itself comes first, then the earlier of the merged.
+    fn merge(&mut self, mut entries: Vec<Entry>, mut seen: HashSet<Box<str>>, merged: Vec<Node>) -> Vec<Entry> {
+        for source in merged.iter().flat_map(Node::items) {
+            let Kind::Map(brought) = &source.kind else {
+                let message = format!("`<<` merges mappings, but this is {}", source.described());
+                self.report(FaultCode::BadMerge, source.mark, message, "name a mapping: `<<: *anchor_of_a_mapping`");
+                continue;
+            };
+            entries.extend(brought.iter().filter(|entry| seen.insert(entry.key.clone())).cloned());
+        }
+        entries
+    }
+
+    fn keep(&mut self, anchor: usize, node: &Node) -> Result<(), Fault> {
+        // The parser numbers anchors from 1; 0 is a node without one.
+        if anchor != 0 {
+            let size = node.size();
+            self.spend(size, node.mark)?;
+            self.unfinished.remove(&anchor);
+            self.anchors.insert(anchor, (node.clone(), size));
+        }
+        Ok(())
+    }
+
+    fn unfold(&mut self, anchor: usize, mark: Mark) -> Result<Node, Fault> {
+        if self.unfinished.contains(&anchor) {
+            let message = "the alias stands within the value that it names".to_owned();
+            let remedy = "write the value out instead of the alias";
+            return Err(fault(FaultCode::AliasToItself, mark, self.path(), message, remedy));
+        }
+        let Some((_, size)) = self.anchors.get(&anchor) else { return Ok(Node { mark, kind: Kind::Null }) };
+        let size = *size;
+        if self.open.len() + size.height > DEPTH {
+            return Err(self.too_deep(mark));
+        }
+        self.spend(size, mark)?;
+        Ok(self.anchors[&anchor].0.clone())
+    }
+
+    fn spend(&mut self, size: Size, mark: Mark) -> Result<(), Fault> {
+        self.alias_bytes += size.bytes;
+        if self.alias_bytes <= ALIAS_BYTES {
+            return Ok(());
+        }
+        let message = format!("anchors and aliases unfold to more than {} KiB", ALIAS_BYTES / 1024);
+        let remedy = "repeat less, or write the values out";
+        Err(fault(FaultCode::AliasesTooLarge, mark, self.path(), message, remedy))
+    }
+
+    fn too_deep(&self, mark: Mark) -> Fault {
+        let message = format!("nested more than {DEPTH} levels deep");
+        fault(FaultCode::TooDeep, mark, self.path(), message, "flatten the lists and mappings around this place")
+    }
+
+    fn refuse_tag(&mut self, tag: Option<&saphyr_parser::Tag>, mark: Mark) {
+        if let Some(tag) = tag {
+            let short = tag.to_string().replace("tag:yaml.org,2002:!", "!!");
+            let message = format!("the tag `{}` is not allowed", shortened(&short));
+            self.report(FaultCode::TagRefused, mark, message, "remove the tag; quote the value if text is meant");
+        }
+    }
+
+    fn report(&mut self, code: FaultCode, mark: Mark, message: String, remedy: &str) {
+        let fault = fault(code, mark, self.path(), message, remedy);
+        self.faults.push(fault);
+    }
+
+    /// Where the reading stands, as it is written in a fault's path.
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for frame in &self.open {
+            match &frame.body {
+                Body::List(items) => path.push_str(&format!("[{}]", items.len())),
+                Body::Map { key: Some(Key::Text(text, _)), .. } => {
+                    let dot = if path.is_empty() { "" } else { "." };
+                    path.push_str(&format!("{dot}{text}"));
+                }
+                Body::Map { .. } => {}
+            }
+        }
+        path
+    }
+}
+
+fn fault(code: FaultCode, mark: Mark, path: String, message: String, remedy: &str) -> Fault {
+    Fault { code, line: mark.line, column: mark.column, path, message, remedy: remedy.to_owned() }
+}
+
+/// The parser counts lines from 1 and columns from 0.
+pub(super) fn mark(marker: Marker) -> Mark {
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    Mark { line: number(marker.line().max(1)), column: number(marker.col() + 1) }
+}
