@@ -3,8 +3,13 @@
 
 use std::{env, fs, path::Path, path::PathBuf};
 
-use serde_json::Value;
-use tasker_core::template::{FaultCode, Faults, Template, json_schema, parse, to_yaml};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tasker_core::{
+    dag::Graph,
+    model::limits,
+    template::{FaultCode, Faults, Template, json_schema, parse, to_yaml},
+};
 
 /// What the JSON Schema for editors cannot see: matters of the text itself, between fields, or inside of schemas.
 const BEYOND_THE_SCHEMA: [FaultCode; 18] = [
@@ -154,5 +159,92 @@ fn every_fault_code_is_explained_and_shown_by_a_template() {
         // Too large to be checked in; see `budgets_are_kept`.
         let large = matches!(code, FaultCode::TooLarge | FaultCode::TooManySteps);
         assert!(large || shown.contains(&format!(": {code}: ")), "no faulty template shows {code}");
+    }
+}
+
+/// A template of `count` steps, each of which depends on those up to `reach` before it.
+fn chain(count: usize, reach: usize) -> String {
+    let step = |index: usize| {
+        let before: Vec<String> = (index.saturating_sub(reach)..index).map(|index| format!("s{index}")).collect();
+        format!("  - {{name: s{index}, handler: {{callable: h}}, dependencies: [{}]}}\n", before.join(", "))
+    };
+    let steps: String = (0..count).map(step).collect();
+    format!("name: big\nnamespace: test\nversion: 1.0.0\nsteps:\n{steps}")
+}
+
+fn codes(text: &str) -> Vec<FaultCode> {
+    parse(text, "text").map_or_else(|faults| faults.faults.iter().map(|fault| fault.code).collect(), |_| vec![])
+}
+
+#[test]
+fn budgets_are_kept() {
+    let largest = chain(limits::TEMPLATE_STEPS, 4);
+    assert_eq!(codes(&largest), []);
+    assert_eq!(codes(&chain(limits::TEMPLATE_STEPS + 1, 0)), [FaultCode::TooManySteps]);
+    let padding = "#".repeat(limits::TEMPLATE_BYTES - largest.len());
+    assert_eq!(codes(&(largest.clone() + &padding)), []);
+    assert_eq!(codes(&(largest + &padding + "#")), [FaultCode::TooLarge]);
+    let nonsense: String = (0..limits::TEMPLATE_STEPS * 2).map(|index| format!("nonsense_{index}: 1\n")).collect();
+    assert_eq!(codes(&nonsense).len(), Faults::MOST);
+}
+
+#[test]
+fn a_cycle_through_every_step_is_reported_once() {
+    let count = limits::TEMPLATE_STEPS;
+    let closing = format!("s0, handler: {{callable: h}}, dependencies: [s{}]", count - 1);
+    let text = chain(count, 1).replacen("s0, handler: {callable: h}, dependencies: []", &closing, 1);
+    assert_eq!(codes(&text), [FaultCode::DependencyCycle]);
+}
+
+/// Every text that can be written in a template, and what a slip of the hand makes of it.
+fn edited() -> impl Strategy<Value = String> {
+    let mut texts: Vec<String> =
+        ["valid", "faulty"].into_iter().flat_map(|folder| files(folder, "yaml")).map(read).collect();
+    texts.sort();
+    let edit = (any::<prop::sample::Index>(), 0..12_usize, "[-:&*!|>'\"{}\\[\\],?#%@ \t\n<~a0.é]{0,4}");
+    (prop::sample::select(texts), prop::collection::vec(edit, 0..6)).prop_map(|(mut text, edits)| {
+        for (at, removed, inserted) in edits {
+            let chars: Vec<char> = text.chars().collect();
+            let start = at.index(chars.len() + 1);
+            let end = (start + removed).min(chars.len());
+            text = chars[..start].iter().copied().chain(inserted.chars()).chain(chars[end..].iter().copied()).collect();
+        }
+        text
+    })
+}
+
+fn read(file: PathBuf) -> String {
+    fs::read_to_string(file).expect("the file is text")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_gives_a_template_or_faults_within_it(text in edited()) {
+        match parse(&text, "edited") {
+            Ok(template) => prop_assert!(Graph::new(&template).is_ok(), "a checked template has a graph"),
+            Err(faults) => {
+                prop_assert!(!faults.faults.is_empty());
+                let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
+                for fault in &faults.faults {
+                    prop_assert!((1..=lines + 1).contains(&fault.line) && fault.column >= 1, "{fault}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_shown_reads_back_as_the_same_template(texts in prop::collection::vec("\\PC{0,12}|[-0-9.exo_~+]{1,6}|yes|<<|[a-c :#\n]{0,9}|.{0,5}", 6), number in any::<f64>()) {
+        let mut template = parse(&chain(3, 1), "chain").expect("a valid template");
+        template.description = Some(texts[0].clone());
+        let map: serde_json::Map<_, _> = texts.windows(2).map(|pair| (pair[0].clone(), json!(pair[1]))).collect();
+        template.steps[1].handler.initialization = Some(json!({"map": map, "list": texts, "number": number}));
+        template.steps[2].timeout_seconds = Some(0.25);
+        let shown = to_yaml(&template);
+        match parse(&shown, "shown") {
+            Ok(read) => prop_assert_eq!(read, template, "{}", shown),
+            Err(faults) => prop_assert!(false, "{faults}\n{shown}"),
+        }
     }
 }

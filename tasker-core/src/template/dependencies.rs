@@ -36,6 +36,9 @@ pub(super) fn offer<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone
         return format!("did you mean `{near}`?");
     }
     let shown: Vec<&str> = known.clone().take(MOST).collect();
+    if shown.is_empty() {
+        return "remove it, or add that step: there is no other".into();
+    }
     let more = if known.count() > MOST { ", ..." } else { "" };
     format!("use one of: {}{more}", shown.join(", "))
 }

@@ -48,6 +48,12 @@ impl Check<'_> {
         let pointer = error.instance_path().as_str();
         let keyword = pointer.rsplit('/').find(|part| part.parse::<usize>().is_err()).unwrap_or_default();
         let place = node.at_pointer(pointer);
+        // Among several types, the one that is none.
+        let unknown_type = |item: &&Node| item.text().is_none_or(|text| !TYPES.contains(&text));
+        let place = match keyword {
+            "type" => place.items().iter().find(unknown_type).unwrap_or(place),
+            _ => place,
+        };
         let (message, remedy) = explain(error, keyword, place);
         self.bad(place, &Path::Pointer(self.at, pointer), message, remedy);
     }
@@ -149,7 +155,7 @@ fn explain(error: &ValidationError<'_>, keyword: &str, place: &Node) -> (String,
         }
         kind => {
             let message = format!("{subject} breaks the rule `{}` of JSON Schema: {error}", kind.keyword());
-            (message, "look the keyword up in the JSON Schema reference, draft 2020-12".into())
+            (message, "write a value that JSON Schema 2020-12 allows for it".into())
         }
     }
 }

@@ -93,7 +93,7 @@ pub(super) static STEP: Table = Table {
         Field::new("handler", Shape::Object(&HANDLER), "{callable: validate_order}", "The code that runs the step."),
         Field::new(
             "handler_class",
-            Shape::Word(Rule::Callable),
+            Shape::Word(Rule::HandlerClass),
             "ValidateHandler",
             "Older form of `handler: {callable: ...}`.",
         ),

@@ -51,13 +51,13 @@ struct Frame {
 
 enum Body {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, seen: HashSet<Box<str>>, merged: Vec<Node>, key: Option<Key> },
+    Map { entries: Vec<Entry>, seen: HashMap<Box<str>, Mark>, merged: Vec<(Mark, Node)>, key: Option<Key> },
 }
 
 /// The key whose value comes next.
 enum Key {
     Text(Box<str>, Mark),
-    Merge,
+    Merge(Mark),
     /// Already reported; its value is read and dropped.
     Refused,
 }
@@ -66,7 +66,7 @@ impl Loader {
     /// `Err` is the fault after which nothing more can be read.
     fn read(&mut self, mut parser: Parser<'_, StrInput<'_>>, text: &str) -> Result<(), Fault> {
         while let Some(next) = parser.next_event() {
-            let (event, span) = next.map_err(|error| syntax::fault(&error, text, self.path()))?;
+            let (event, span) = next.map_err(|error| syntax::fault(&error, text))?;
             self.take(event, span)?;
         }
         if self.root.as_ref().is_none_or(Node::is_null) {
@@ -102,7 +102,7 @@ impl Loader {
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuse_tag(tag.as_deref(), mark);
-                let body = Body::Map { entries: vec![], seen: HashSet::new(), merged: vec![], key: None };
+                let body = Body::Map { entries: vec![], seen: HashMap::new(), merged: vec![], key: None };
                 self.begin(anchor, mark, body)
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
@@ -123,7 +123,7 @@ impl Loader {
         let Some(Frame { anchor, mark, body }) = self.open.pop() else { return Ok(()) };
         let kind = match body {
             Body::List(items) => Kind::List(items),
-            Body::Map { entries, seen, merged, .. } => Kind::Map(self.merge(entries, seen, merged)),
+            Body::Map { entries, seen, merged, .. } => Kind::Map(self.merge((entries, seen, merged))),
         };
         let node = Node { mark, kind };
         self.keep(anchor, &node)?;
@@ -161,16 +161,28 @@ impl Loader {
             self.report(FaultCode::BadKey, mark, "a key is missing before the colon".into(), "write a name, then `: `");
             Key::Refused
         } else if plain && text == "<<" {
-            Key::Merge
+            Key::Merge(mark)
         } else {
             Key::Text(text.into(), mark)
         };
         let Some(Frame { body: Body::Map { key, seen, .. }, .. }) = self.open.last_mut() else { return };
-        let repeated = matches!(&new_key, Key::Text(text, _) if !seen.insert(text.clone()));
-        *key = Some(if repeated { Key::Refused } else { new_key });
-        if repeated {
-            let message = format!("the key `{}` is given twice in this mapping", shortened(text));
+        let first = match &new_key {
+            Key::Text(text, _) => seen.get(text).copied(),
+            _ => None,
+        };
+        seen.entry(text.into()).or_insert(mark);
+        *key = Some(new_key);
+        if let Some(first) = first {
+            let message = format!("the key `{}` is already on line {} of this mapping", shortened(text), first.line);
             self.report(FaultCode::DuplicateKey, mark, message, "keep one of the two");
+            self.drop_value();
+        }
+    }
+
+    /// Forgets the key whose value comes next, and so that value.
+    fn drop_value(&mut self) {
+        if let Some(Frame { body: Body::Map { key, .. }, .. }) = self.open.last_mut() {
+            *key = Some(Key::Refused);
         }
     }
 
@@ -182,11 +194,11 @@ impl Loader {
             Some(Body::List(items)) => items.push(node),
             Some(Body::Map { entries, merged, key, .. }) => match key.take() {
                 Some(Key::Text(key, mark)) => entries.push(Entry { key, mark, value: node }),
-                Some(Key::Merge) => merged.push(node),
+                Some(Key::Merge(mark)) => merged.push((mark, node)),
                 Some(Key::Refused) => {}
                 None => {
-                    *key = Some(Key::Refused);
                     let message = format!("a key has to be text, but is {}", node.described());
+                    self.drop_value();
                     self.report(
                         FaultCode::BadKey,
                         mark,
@@ -199,14 +211,17 @@ impl Loader {
     }
 
     /// The mapping with what its merge keys bring; what it says itself comes first, then the earlier of the merged.
-    fn merge(&mut self, mut entries: Vec<Entry>, mut seen: HashSet<Box<str>>, merged: Vec<Node>) -> Vec<Entry> {
-        for source in merged.iter().flat_map(Node::items) {
+    fn merge(&mut self, body: (Vec<Entry>, HashMap<Box<str>, Mark>, Vec<(Mark, Node)>)) -> Vec<Entry> {
+        let (mut entries, mut seen, merged) = body;
+        for (mark, source) in merged.iter().flat_map(|(mark, node)| node.items().iter().map(move |item| (*mark, item)))
+        {
             let Kind::Map(brought) = &source.kind else {
                 let message = format!("`<<` merges mappings, but this is {}", source.described());
-                self.report(FaultCode::BadMerge, source.mark, message, "name a mapping: `<<: *anchor_of_a_mapping`");
+                self.report(FaultCode::BadMerge, mark, message, "name a mapping: `<<: *anchor_of_a_mapping`");
                 continue;
             };
-            entries.extend(brought.iter().filter(|entry| seen.insert(entry.key.clone())).cloned());
+            entries
+                .extend(brought.iter().filter(|entry| seen.insert(entry.key.clone(), entry.mark).is_none()).cloned());
         }
         entries
     }

@@ -9,6 +9,7 @@ mod definition;
 mod dependencies;
 mod document;
 mod embedded;
+mod emit;
 mod fault;
 mod fields;
 mod load;

@@ -100,7 +100,7 @@ impl Reader {
                 let supported = ["standard"];
                 let place = at.field(&class.key);
                 self.unsupported_type(
-                    "`WorkflowHandler` (steps of type `workflow`)",
+                    "steps of type `workflow` (`WorkflowHandler`)",
                     &supported,
                     class.value.mark,
                     &place,

@@ -40,10 +40,11 @@ impl Reader {
             );
             return Fields::default();
         };
-        let mut found: Vec<(&'static str, &Entry)> = Vec::with_capacity(entries.len());
+        let mut found: Vec<(&'static str, &Entry)> = Vec::with_capacity(entries.len().min(table.fields.len()));
+        let mut misspelt = Vec::new();
         for entry in entries {
             let Some(field) = table.field(&entry.key) else {
-                self.unknown(entry, at, table);
+                misspelt.extend(self.unknown(entry, at, table));
                 continue;
             };
             if let Some((_, other)) = found.iter().find(|(name, _)| *name == field.name) {
@@ -52,7 +53,7 @@ impl Reader {
                 found.push((field.name, entry));
             }
         }
-        self.require(node, &found, at, table);
+        self.require(node, &found, &misspelt, at, table);
         self.keep_apart(&found, at, table);
         // A field without a value is one that is not given.
         found.retain(|(name, entry)| {
@@ -62,20 +63,23 @@ impl Reader {
         Fields { found }
     }
 
-    fn unknown(&mut self, entry: &Entry, at: &Path<'_>, table: &Table) {
+    /// Reports a field that is not in the table, and gives the one that was probably meant.
+    fn unknown(&mut self, entry: &Entry, at: &Path<'_>, table: &Table) -> Option<&'static str> {
         let key = &*entry.key;
+        let near = nearest(key, table.names());
         let remedy = if let Some(home) = table.home_of(key) {
             format!("it belongs under `{home}`")
-        } else if let Some(near) = nearest(key, table.names()) {
+        } else if let Some(near) = near {
             format!("did you mean `{near}`?")
         } else {
             format!("remove it, or use one of: {}", table.offered())
         };
         let message = format!("{} has no field `{}`", table.with_article(), shortened(key));
         self.report(FaultCode::UnknownField, entry.mark, &at.field(key), message, remedy);
+        near.and_then(|near| table.field(near)).map(|field| field.name)
     }
 
-    fn require(&mut self, node: &Node, found: &[(&str, &Entry)], at: &Path<'_>, table: &Table) {
+    fn require(&mut self, node: &Node, found: &[(&str, &Entry)], misspelt: &[&str], at: &Path<'_>, table: &Table) {
         let value_of = |name: &str| found.iter().find(|(known, _)| *known == name).map(|(_, entry)| *entry);
         let single = table.fields.iter().filter(|field| field.required).map(|field| vec![field.name]);
         let groups = single.chain(table.one_of.iter().map(|group| group.to_vec()));
@@ -84,6 +88,8 @@ impl Reader {
             let Some(field) = table.field(group[0]) else { continue };
             let remedy = format!("add `{}`", written(field));
             match given.as_slice() {
+                // To correct the spelling is enough.
+                [] if group.iter().any(|name| misspelt.contains(name)) => {}
                 [] => {
                     let message = format!("{} needs the field `{}`", table.with_article(), field.name);
                     self.report(FaultCode::MissingField, node.mark, at, message, remedy);
@@ -136,7 +142,8 @@ impl Reader {
                 }
             }
             (Shape::Word(Rule::Version), Kind::Number(_, written)) => {
-                let message = format!("the version is the number {}, not text of three numbers", shortened(written));
+                let message =
+                    format!("the version is the number {}, and not three numbers with dots", shortened(written));
                 let remedy = format!("write {}", as_version(written));
                 self.report(FaultCode::BadVersion, node.mark, at, message, remedy);
             }
@@ -163,8 +170,8 @@ impl Reader {
     }
 
     pub(super) fn unsupported_type(&mut self, what: &str, supported: &[&str], mark: Mark, at: &Path<'_>) {
-        let message = format!("{what} cannot run yet");
-        let remedy = format!("the supported step type is: {}", supported.join(", "));
+        let message = format!("{what} are not supported");
+        let remedy = format!("use a type that is supported: {}", supported.join(", "));
         self.report(FaultCode::UnsupportedStepType, mark, at, message, remedy);
     }
 
@@ -193,7 +200,7 @@ impl Reader {
         let what = match rule {
             Rule::Version => "a semantic version",
             Rule::Namespace => "a namespace",
-            Rule::Callable => "the name of a handler or method",
+            Rule::Callable | Rule::HandlerClass => "the name of a handler or method",
             Rule::Name | Rule::StepChoice => "a name",
         };
         self.report(code, mark, at, format!("{:?} is not {what}", shortened(text)), remedy);

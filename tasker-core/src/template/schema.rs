@@ -42,7 +42,7 @@ fn define(table: &Table, definitions: &mut Map<String, Value>) {
             define(nested, definitions);
         }
         for name in field.names() {
-            properties.insert(name.into(), property(field, name));
+            properties.insert(name.into(), property(table, field, name));
         }
     }
     let mut definition = json!({
@@ -98,7 +98,7 @@ fn rules(table: &Table) -> Vec<Value> {
     rules
 }
 
-fn property(field: &Field, name: &str) -> Value {
+fn property(table: &Table, field: &Field, name: &str) -> Value {
     let mut property = Map::new();
     let about = if name == field.name {
         field.about.to_owned()
@@ -106,7 +106,9 @@ fn property(field: &Field, name: &str) -> Value {
         format!("Another name for `{}`. {}", field.name, field.about)
     };
     property.insert("description".into(), about.into());
-    property.extend(constraint(field));
+    // A field that is not needed may stand without a value.
+    let needed = field.required || table.one_of.iter().any(|group| group.contains(&field.name));
+    property.extend(constraint(field, needed));
     if !matches!(field.shape, Shape::Inert)
         && let (Some(example), _) = load(field.example)
     {
@@ -115,12 +117,11 @@ fn property(field: &Field, name: &str) -> Value {
     Value::Object(property)
 }
 
-fn constraint(field: &Field) -> Map<String, Value> {
+fn constraint(field: &Field, needed: bool) -> Map<String, Value> {
     let reference = |table: &Table| json!({"$ref": format!("#/$defs/{}", key(table))});
-    // A field that is not needed may stand without a value.
-    let kind = |name: &str| if field.required { json!(name) } else { json!([name, "null"]) };
+    let kind = |name: &str| if needed { json!(name) } else { json!([name, "null"]) };
     let words = |words: &[&str]| {
-        let null = (!field.required).then_some(Value::Null);
+        let null = (!needed).then_some(Value::Null);
         json!({"enum": words.iter().map(|word| json!(word)).chain(null).collect::<Vec<_>>()})
     };
     let step_name = json!({"anyOf": [
@@ -143,8 +144,9 @@ fn constraint(field: &Field) -> Map<String, Value> {
         Shape::StepType { supported, .. } => words(supported),
         Shape::Configuration | Shape::Schema => json!({"type": kind("object")}),
         Shape::StepNames => json!({"anyOf": [step_name, {"type": "array", "items": step_name}, {"type": "null"}]}),
-        Shape::Object(table) if field.required => reference(table),
+        Shape::Object(table) if needed => reference(table),
         Shape::Object(table) => json!({"anyOf": [reference(table), {"type": "null"}]}),
+        Shape::ListOf(table) if needed => json!({"type": "array", "items": reference(table), "minItems": 1}),
         Shape::ListOf(table) => json!({"type": kind("array"), "items": reference(table)}),
         Shape::MapOf(table) => json!({"type": kind("object"), "additionalProperties": reference(table)}),
     };
@@ -174,7 +176,7 @@ mod tests {
         tables(&fields::TEMPLATE, &mut found);
         let whole = json_schema();
         for (table, field) in found.iter().flat_map(|table| table.fields.iter().map(move |field| (table, field))) {
-            let mut schema = property(field, field.name);
+            let mut schema = property(table, field, field.name);
             schema["$defs"] = whole["$defs"].clone();
             let example = load(field.example).0.expect("an example is YAML").to_json();
             let validator = jsonschema::draft202012::new(&schema).expect("a property is a schema");

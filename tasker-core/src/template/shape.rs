@@ -73,6 +73,8 @@ pub(super) enum Rule {
     Version,
     /// A name that programs know: no spaces.
     Callable,
+    /// Such a name in the older dialect, where `WorkflowHandler` says the type of the step instead.
+    HandlerClass,
 }
 
 impl Table {
@@ -165,7 +167,7 @@ impl Rule {
                     && all(|c| c.is_ascii_alphanumeric() || c == '_')
             }
             Self::Version => semver::Version::parse(text).is_ok(),
-            Self::Callable => {
+            Self::Callable | Self::HandlerClass => {
                 !text.is_empty() && text.chars().count() <= 256 && all(|c| !c.is_whitespace() && !c.is_control())
             }
         }
@@ -179,7 +181,7 @@ impl Rule {
             }
             Self::Namespace => "1 to 64 letters, digits and `_`, not beginning with a digit",
             Self::Version => "three numbers, such as 1.0.0",
-            Self::Callable => "1 to 256 characters without spaces",
+            Self::Callable | Self::HandlerClass => "1 to 256 characters without spaces",
         }
     }
 
@@ -193,6 +195,7 @@ impl Rule {
                 r"(-(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*)?",
                 r"(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$"
             ),
+            Self::HandlerClass => r"^(?!WorkflowHandler$)\S{1,256}$",
             Self::Callable => r"^\S{1,256}$",
         }
     }

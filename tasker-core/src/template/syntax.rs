@@ -8,16 +8,17 @@ use super::{
 /// What a syntax error of the YAML parser means to the person who wrote the line.
 ///
 /// The parser says which token it missed; the cause is nearly always one of a few slips that show in the line itself.
-pub(super) fn fault(error: &ScanError, text: &str, path: String) -> Fault {
+pub(super) fn fault(error: &ScanError, text: &str) -> Fault {
     let at = mark(*error.marker());
-    if let Some(tab) = tab_near(text, at.line) {
+    // Where the parser stopped says little about where in the document that is.
+    let path = String::new();
+    if let Some(tab) = tab_near(text, at.line, error.info().contains("tab")) {
         let message = "a tab is used for indentation, which YAML does not allow".to_owned();
         let remedy = "indent with spaces".to_owned();
         return Fault { code: FaultCode::TabIndentation, line: tab.line, column: tab.column, path, message, remedy };
     }
-    let line = line_of(text, at.line);
     let message = format!("not valid YAML: {}", error.info());
-    let remedy = remedy(error.info(), line).to_owned();
+    let remedy = remedy(error.info(), text, at).to_owned();
     Fault { code: FaultCode::BadYaml, line: at.line, column: at.column, path, message, remedy }
 }
 
@@ -25,9 +26,10 @@ fn line_of(text: &str, line: u32) -> &str {
     text.lines().nth(line as usize - 1).unwrap_or_default()
 }
 
-/// A tab in the indentation of the line, or of the one before it, where the parser may not have stopped yet.
-fn tab_near(text: &str, line: u32) -> Option<Mark> {
-    [line, line.saturating_sub(1)].into_iter().filter(|line| *line > 0).find_map(|line| {
+/// A tab in the indentation of the line or of the one before it, or of the next where the parser speaks of a tab.
+fn tab_near(text: &str, line: u32, tab_met: bool) -> Option<Mark> {
+    let next = if tab_met { line + 1 } else { line };
+    [line, line.saturating_sub(1), next].into_iter().filter(|line| *line > 0).find_map(|line| {
         let content = line_of(text, line);
         let indentation = content.chars().take_while(|c| c.is_whitespace());
         let column = indentation.enumerate().find(|(_, c)| *c == '\t')?.0;
@@ -35,17 +37,21 @@ fn tab_near(text: &str, line: u32) -> Option<Mark> {
     })
 }
 
-fn remedy(info: &str, line: &str) -> &'static str {
+fn remedy(info: &str, text: &str, at: Mark) -> &'static str {
+    let line = line_of(text, at.line);
+    let before: String = line.chars().take(at.column as usize - 1).collect();
     let value = line.split_once(": ").map_or("", |(_, value)| value.trim_start());
     if info.contains("anchor") {
         "define the anchor with `&name` above the place where `*name` uses it"
-    } else if value.starts_with(['@', '`', '%', '*', '&', '!']) || value.contains(": ") {
-        "quote the value: it holds characters that mean something in YAML"
-    } else if line.contains(['"', '\'']) {
-        "close the quote, and escape quotes within it"
-    } else if line.contains(['[', '{', ']', '}']) {
+    } else if info.contains("flow") {
         "close every bracket and brace, and separate items with commas"
+    } else if info.contains("quote") {
+        "close the quote, and escape quotes within it"
+    } else if info.contains("mapping values") && !before.contains(": ") {
+        "put a space after the colon in the line above: `name: value`"
+    } else if info.contains("mapping values") || value.starts_with(['@', '`', '%', '*', '&', '!']) {
+        "quote the value: it holds characters that mean something in YAML"
     } else {
-        "look at the indentation here and in the line above, and put a space after each `:` and `-`"
+        "begin this line in the same column as its neighbours, and put a space after each `:` and `-`"
     }
 }

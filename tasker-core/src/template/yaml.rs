@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 
-use super::{Retry, Template};
+use super::{Retry, Template, emit};
 
 /// The template in canonical form as YAML, for people to read; fields that have their default are left out.
 ///
@@ -30,7 +30,7 @@ pub fn to_yaml(template: &Template) -> String {
         }
         remove_if(step, "retry", |retry| retry == &json!({}));
     }
-    serde_yaml::to_string(&value).unwrap_or_default()
+    emit::document(&value)
 }
 
 fn steps(value: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
