@@ -30,9 +30,11 @@ pub(super) fn check(reader: &mut Reader, places: &[Place<'_>], at: &Path<'_>) {
 }
 
 /// What to do about a name that is not there, given those that are.
-pub(super) fn offer<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+pub(super) fn offer<'a>(reader: &Reader, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     const MOST: usize = 8;
-    if let Some(near) = nearest(name, known.clone()) {
+    // To look for the nearest of thousands of names is slow; nobody reads so many offers.
+    let patient = reader.faults.len() < 100;
+    if let Some(near) = patient.then(|| nearest(name, known.clone())).flatten() {
         return format!("did you mean `{near}`?");
     }
     let shown: Vec<&str> = known.clone().take(MOST).collect();
@@ -100,7 +102,7 @@ impl<'n> Steps<'n> {
                     let message = format!("there is no step `{}` to depend on", shortened(name));
                     let known =
                         self.names.iter().copied().filter(|known| !known.is_empty() && *known != self.names[step]);
-                    Some((FaultCode::UnknownDependency, message, offer(name, known)))
+                    Some((FaultCode::UnknownDependency, message, offer(reader, name, known)))
                 }
                 Some(to) => {
                     edges.push(edge(*to));

@@ -130,10 +130,14 @@ impl Size {
     }
 }
 
-/// The beginning of a text that is too long to repeat in a message.
+/// A word of the user's, short enough to repeat in a message.
 pub(super) fn shortened(text: &str) -> String {
-    const MOST: usize = 48;
-    match text.char_indices().nth(MOST) {
+    cut(text, 48)
+}
+
+/// The beginning of a text that is longer than `most` characters.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     }

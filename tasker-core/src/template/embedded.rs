@@ -9,7 +9,7 @@ use jsonschema::{
 use serde_json::Value;
 
 use super::{
-    document::{Kind, Node, shortened},
+    document::{Kind, Node, cut, shortened},
     fault::{Fault, FaultCode, Path},
     nearest::nearest,
 };
@@ -40,7 +40,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn bad(&mut self, node: &Node, at: &Path<'_>, message: String, remedy: impl Into<String>) {
-        self.faults.push(Fault::new(FaultCode::BadSchema, node.mark, at, message, remedy.into()));
+        self.faults.push(Fault::new(FaultCode::BadSchema, node.mark, at, message, remedy));
     }
 
     /// A fault that the validator found, at the node that a pointer leads to.
@@ -112,7 +112,7 @@ impl Check<'_> {
     fn reference(&mut self, node: &Node, at: &Path<'_>, target: &str) {
         let Some(fragment) = target.strip_prefix('#') else {
             let message = format!("the reference `{}` leads out of the schema", shortened(target));
-            let remedy = "copy the definition under `$defs` and refer to `#/$defs/NAME`".to_owned();
+            let remedy = "copy the definition under `$defs` and refer to `#/$defs/NAME`";
             self.faults.push(Fault::new(FaultCode::RemoteReference, node.mark, at, message, remedy));
             return;
         };
@@ -154,7 +154,11 @@ fn explain(error: &ValidationError<'_>, keyword: &str, place: &Node) -> (String,
             (message, "close its groups and brackets, and escape what is meant literally".into())
         }
         kind => {
-            let message = format!("{subject} breaks the rule `{}` of JSON Schema: {error}", kind.keyword());
+            let message = format!(
+                "{subject} breaks the rule `{}` of JSON Schema: {}",
+                kind.keyword(),
+                cut(&error.to_string(), 200)
+            );
             (message, "write a value that JSON Schema 2020-12 allows for it".into())
         }
     }

@@ -77,12 +77,14 @@ fn scalar(value: &Value, indent: usize) -> String {
     }
 }
 
-/// Text on one line: bare if it reads back as the same text, otherwise in quotes.
+/// Text on one line: bare if it reads back as the same text, here and in readers of YAML 1.1; otherwise in quotes.
 fn inline(text: &str) -> String {
+    let old_boolean = matches!(text.to_ascii_lowercase().as_str(), "y" | "n" | "yes" | "no" | "on" | "off");
     let bare = text.starts_with(|first: char| first.is_alphanumeric() || first == '_')
         && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | ' '))
         && !text.ends_with([' ', ':'])
         && !text.contains(": ")
+        && !old_boolean
         && matches!(scalar::plain(text), Ok(Kind::Text(_)));
     if bare { text.to_owned() } else { quoted(text) }
 }

@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::document::cut;
+
 /// Everything that is wrong with one template, in the order of the text.
 ///
 /// What to do: show all of it (the `Display` form has a line for each fault) and mend the file; nothing was registered.
@@ -53,8 +55,16 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(code: FaultCode, mark: Mark, path: &Path<'_>, message: String, remedy: String) -> Self {
-        Self { code, line: mark.line, column: mark.column, path: path.to_string(), message, remedy }
+    pub(super) fn new(
+        code: FaultCode,
+        mark: Mark,
+        path: impl fmt::Display,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        // Keys may be as long as the file, and every fault repeats them.
+        let path = cut(&path.to_string(), 400);
+        Self { code, line: mark.line, column: mark.column, path, message: message.into(), remedy: remedy.into() }
     }
 
     fn at(&self) -> (u32, u32) {

@@ -4,7 +4,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput};
 
 use super::{
     document::{Entry, Kind, Node, Size, shortened},
-    fault::{Fault, FaultCode, Mark},
+    fault::{Fault, FaultCode, Mark, Path},
     scalar::{self, NotFinite},
     syntax,
 };
@@ -22,7 +22,7 @@ pub(super) fn load(text: &str) -> (Option<Node>, Vec<Fault>) {
     if text.len() > limits::TEMPLATE_BYTES {
         let message = format!("the file has {} bytes; {} are allowed", text.len(), limits::TEMPLATE_BYTES);
         let remedy = "split the workflow into several templates, or move large data out of it";
-        let fault = fault(FaultCode::TooLarge, Mark::START, String::new(), message, remedy);
+        let fault = Fault::new(FaultCode::TooLarge, Mark::START, Path::Top, message, remedy);
         return (None, vec![fault]);
     }
     let mut loader = Loader::default();
@@ -51,7 +51,17 @@ struct Frame {
 
 enum Body {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, seen: HashMap<Box<str>, Mark>, merged: Vec<(Mark, Node)>, key: Option<Key> },
+    Map(OpenMap),
+}
+
+#[derive(Default)]
+struct OpenMap {
+    entries: Vec<Entry>,
+    /// Where each key was first given.
+    seen: HashMap<Box<str>, Mark>,
+    /// What merge keys named, and where they are.
+    merged: Vec<(Mark, Node)>,
+    key: Option<Key>,
 }
 
 /// The key whose value comes next.
@@ -73,7 +83,7 @@ impl Loader {
             self.root = None;
             let remedy = "write a template: name, namespace, version and steps";
             let message = "the file has no content".to_owned();
-            return Err(fault(FaultCode::EmptyFile, Mark::START, String::new(), message, remedy));
+            return Err(Fault::new(FaultCode::EmptyFile, Mark::START, Path::Top, message, remedy));
         }
         Ok(())
     }
@@ -85,11 +95,14 @@ impl Loader {
                 self.root = None;
                 let message = "a second document begins here".to_owned();
                 let remedy = "keep one template in each file";
-                Err(fault(FaultCode::SeveralDocuments, mark, String::new(), message, remedy))
+                Err(Fault::new(FaultCode::SeveralDocuments, mark, Path::Top, message, remedy))
             }
             Event::Alias(anchor) => {
                 let node = self.unfold(anchor, mark)?;
-                self.place(node);
+                match node.text() {
+                    Some(text) if self.awaits_key() => self.key(text, ScalarStyle::DoubleQuoted, mark),
+                    _ => self.place(node),
+                }
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -102,8 +115,7 @@ impl Loader {
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuse_tag(tag.as_deref(), mark);
-                let body = Body::Map { entries: vec![], seen: HashMap::new(), merged: vec![], key: None };
-                self.begin(anchor, mark, body)
+                self.begin(anchor, mark, Body::Map(OpenMap::default()))
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             _ => Ok(()),
@@ -123,7 +135,7 @@ impl Loader {
         let Some(Frame { anchor, mark, body }) = self.open.pop() else { return Ok(()) };
         let kind = match body {
             Body::List(items) => Kind::List(items),
-            Body::Map { entries, seen, merged, .. } => Kind::Map(self.merge((entries, seen, merged))),
+            Body::Map(map) => Kind::Map(self.merge(map)),
         };
         let node = Node { mark, kind };
         self.keep(anchor, &node)?;
@@ -152,20 +164,20 @@ impl Loader {
     }
 
     fn awaits_key(&self) -> bool {
-        matches!(self.open.last(), Some(Frame { body: Body::Map { key: None, .. }, .. }))
+        matches!(self.open.last(), Some(Frame { body: Body::Map(OpenMap { key: None, .. }), .. }))
     }
 
     fn key(&mut self, text: &str, style: ScalarStyle, mark: Mark) {
         let plain = style == ScalarStyle::Plain;
         let new_key = if plain && text.is_empty() {
-            self.report(FaultCode::BadKey, mark, "a key is missing before the colon".into(), "write a name, then `: `");
+            self.report(FaultCode::BadKey, mark, "a key is missing before the colon", "write a name, then `: `");
             Key::Refused
         } else if plain && text == "<<" {
             Key::Merge(mark)
         } else {
             Key::Text(text.into(), mark)
         };
-        let Some(Frame { body: Body::Map { key, seen, .. }, .. }) = self.open.last_mut() else { return };
+        let Some(Frame { body: Body::Map(OpenMap { key, seen, .. }), .. }) = self.open.last_mut() else { return };
         let first = match &new_key {
             Key::Text(text, _) => seen.get(text).copied(),
             _ => None,
@@ -181,7 +193,7 @@ impl Loader {
 
     /// Forgets the key whose value comes next, and so that value.
     fn drop_value(&mut self) {
-        if let Some(Frame { body: Body::Map { key, .. }, .. }) = self.open.last_mut() {
+        if let Some(Frame { body: Body::Map(OpenMap { key, .. }), .. }) = self.open.last_mut() {
             *key = Some(Key::Refused);
         }
     }
@@ -192,36 +204,32 @@ impl Loader {
         match self.open.last_mut().map(|frame| &mut frame.body) {
             None => self.root = Some(node),
             Some(Body::List(items)) => items.push(node),
-            Some(Body::Map { entries, merged, key, .. }) => match key.take() {
+            Some(Body::Map(OpenMap { entries, merged, key, .. })) => match key.take() {
                 Some(Key::Text(key, mark)) => entries.push(Entry { key, mark, value: node }),
                 Some(Key::Merge(mark)) => merged.push((mark, node)),
                 Some(Key::Refused) => {}
                 None => {
                     let message = format!("a key has to be text, but is {}", node.described());
                     self.drop_value();
-                    self.report(
-                        FaultCode::BadKey,
-                        mark,
-                        message,
-                        "write a name; quote it if it has brackets or braces",
-                    );
+                    let remedy = "write a name; quote it if it has brackets or braces";
+                    self.report(FaultCode::BadKey, mark, message, remedy);
                 }
             },
         }
     }
 
     /// The mapping with what its merge keys bring; what it says itself comes first, then the earlier of the merged.
-    fn merge(&mut self, body: (Vec<Entry>, HashMap<Box<str>, Mark>, Vec<(Mark, Node)>)) -> Vec<Entry> {
-        let (mut entries, mut seen, merged) = body;
-        for (mark, source) in merged.iter().flat_map(|(mark, node)| node.items().iter().map(move |item| (*mark, item)))
-        {
+    fn merge(&mut self, map: OpenMap) -> Vec<Entry> {
+        let OpenMap { mut entries, mut seen, merged, .. } = map;
+        let sources = merged.iter().flat_map(|(mark, node)| node.items().iter().map(move |item| (*mark, item)));
+        for (mark, source) in sources {
             let Kind::Map(brought) = &source.kind else {
                 let message = format!("`<<` merges mappings, but this is {}", source.described());
                 self.report(FaultCode::BadMerge, mark, message, "name a mapping: `<<: *anchor_of_a_mapping`");
                 continue;
             };
-            entries
-                .extend(brought.iter().filter(|entry| seen.insert(entry.key.clone(), entry.mark).is_none()).cloned());
+            let new = brought.iter().filter(|entry| seen.insert(entry.key.clone(), entry.mark).is_none());
+            entries.extend(new.cloned());
         }
         entries
     }
@@ -241,7 +249,7 @@ impl Loader {
         if self.unfinished.contains(&anchor) {
             let message = "the alias stands within the value that it names".to_owned();
             let remedy = "write the value out instead of the alias";
-            return Err(fault(FaultCode::AliasToItself, mark, self.path(), message, remedy));
+            return Err(Fault::new(FaultCode::AliasToItself, mark, self.path(), message, remedy));
         }
         let Some((_, size)) = self.anchors.get(&anchor) else { return Ok(Node { mark, kind: Kind::Null }) };
         let size = *size;
@@ -259,12 +267,12 @@ impl Loader {
         }
         let message = format!("anchors and aliases unfold to more than {} KiB", ALIAS_BYTES / 1024);
         let remedy = "repeat less, or write the values out";
-        Err(fault(FaultCode::AliasesTooLarge, mark, self.path(), message, remedy))
+        Err(Fault::new(FaultCode::AliasesTooLarge, mark, self.path(), message, remedy))
     }
 
     fn too_deep(&self, mark: Mark) -> Fault {
         let message = format!("nested more than {DEPTH} levels deep");
-        fault(FaultCode::TooDeep, mark, self.path(), message, "flatten the lists and mappings around this place")
+        Fault::new(FaultCode::TooDeep, mark, self.path(), message, "flatten the lists and mappings around this place")
     }
 
     fn refuse_tag(&mut self, tag: Option<&saphyr_parser::Tag>, mark: Mark) {
@@ -275,8 +283,8 @@ impl Loader {
         }
     }
 
-    fn report(&mut self, code: FaultCode, mark: Mark, message: String, remedy: &str) {
-        let fault = fault(code, mark, self.path(), message, remedy);
+    fn report(&mut self, code: FaultCode, mark: Mark, message: impl Into<String>, remedy: &str) {
+        let fault = Fault::new(code, mark, self.path(), message, remedy);
         self.faults.push(fault);
     }
 
@@ -286,19 +294,15 @@ impl Loader {
         for frame in &self.open {
             match &frame.body {
                 Body::List(items) => path.push_str(&format!("[{}]", items.len())),
-                Body::Map { key: Some(Key::Text(text, _)), .. } => {
+                Body::Map(OpenMap { key: Some(Key::Text(text, _)), .. }) => {
                     let dot = if path.is_empty() { "" } else { "." };
                     path.push_str(&format!("{dot}{text}"));
                 }
-                Body::Map { .. } => {}
+                Body::Map(_) => {}
             }
         }
         path
     }
-}
-
-fn fault(code: FaultCode, mark: Mark, path: String, message: String, remedy: &str) -> Fault {
-    Fault { code, line: mark.line, column: mark.column, path, message, remedy: remedy.to_owned() }
 }
 
 /// The parser counts lines from 1 and columns from 0.

@@ -175,7 +175,7 @@ impl Reader {
             && name != "ALL"
             && !steps.iter().any(|step| step.name == name)
         {
-            let remedy = dependencies::offer(&name, steps.iter().map(|step| &*step.name).chain(["ALL"]));
+            let remedy = dependencies::offer(self, &name, steps.iter().map(|step| &*step.name).chain(["ALL"]));
             let message = format!("there is no step `{name}` to change");
             self.report(FaultCode::UnknownStep, entry.value.mark, &at.field(&entry.key), message, remedy);
         }

@@ -1,7 +1,7 @@
 use saphyr_parser::ScanError;
 
 use super::{
-    fault::{Fault, FaultCode, Mark},
+    fault::{Fault, FaultCode, Mark, Path},
     load::mark,
 };
 
@@ -11,15 +11,13 @@ use super::{
 pub(super) fn fault(error: &ScanError, text: &str) -> Fault {
     let at = mark(*error.marker());
     // Where the parser stopped says little about where in the document that is.
-    let path = String::new();
+    let path = Path::Top;
     if let Some(tab) = tab_near(text, at.line, error.info().contains("tab")) {
-        let message = "a tab is used for indentation, which YAML does not allow".to_owned();
-        let remedy = "indent with spaces".to_owned();
-        return Fault { code: FaultCode::TabIndentation, line: tab.line, column: tab.column, path, message, remedy };
+        let message = "a tab is used for indentation, which YAML does not allow";
+        return Fault::new(FaultCode::TabIndentation, tab, path, message, "indent with spaces");
     }
     let message = format!("not valid YAML: {}", error.info());
-    let remedy = remedy(error.info(), text, at).to_owned();
-    Fault { code: FaultCode::BadYaml, line: at.line, column: at.column, path, message, remedy }
+    Fault::new(FaultCode::BadYaml, at, path, message, remedy(error.info(), text, at))
 }
 
 fn line_of(text: &str, line: u32) -> &str {
