@@ -173,6 +173,8 @@ impl Reader {
         let name = fields.text("name").unwrap_or_default();
         if let Some(entry) = fields.entry("name")
             && name != "ALL"
+            // Without steps there is another fault, and this one would say nothing.
+            && !steps.is_empty()
             && !steps.iter().any(|step| step.name == name)
         {
             let remedy = dependencies::offer(self, &name, steps.iter().map(|step| &*step.name).chain(["ALL"]));
