@@ -8,6 +8,8 @@ mod error;
 mod filter;
 mod record;
 mod refusal;
+mod schema;
+mod sqlite;
 mod statement;
 mod transaction;
 
@@ -19,6 +21,7 @@ pub use record::{
     Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, StoredTemplate, TemplateSummary,
     Transacted, WorkerRecord,
 };
+pub use sqlite::SqliteStore;
 pub use statement::Statement;
 
 use crate::{
