@@ -3,18 +3,25 @@
 //! Nothing above this module knows SQL, and nothing in it decides: [`Store::transact`] reads, asks
 //! [`crate::state::decide`] through a callback, and writes what that answers.
 
+mod assemble;
 mod error;
 mod filter;
+mod postgres;
 mod record;
+mod refusal;
+mod statement;
+mod transaction;
 
 use async_trait::async_trait;
 
 pub use error::Error;
 pub use filter::{TaskCursor, TaskFilter};
+pub use postgres::PostgresStore;
 pub use record::{
     Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, StoredTemplate, TemplateSummary,
     Transacted, WorkerRecord,
 };
+pub use statement::Statement;
 
 use crate::{
     dag::NewTask,
