@@ -1,1 +1,9 @@
+//! The graph of a template, and the rows of a new task. Pure.
 
+mod definition;
+mod graph;
+mod plan;
+
+pub use definition::{Definition, DefinitionError, SchemaFault, TemplateKey};
+pub use graph::{Graph, GraphError};
+pub use plan::{NewTask, PlannedStep, Submission, plan};

@@ -1,1 +1,18 @@
+//! What happens next, as a pure function: [`decide`] takes what is stored, what has happened and the time, and answers
+//! with the rows to write. Nothing here reads a clock, a database or a random number.
 
+mod changes;
+mod decide;
+mod input;
+mod judge;
+mod retry;
+mod snapshot;
+mod transition;
+mod working;
+
+pub use changes::{Changes, Claimed, Route, StepChange, TaskChange};
+pub use decide::{Decision, Definitions, decide};
+pub use input::{Claim, Input, Look, Scope, scope};
+pub use retry::delay;
+pub use snapshot::{Snapshot, StepSnapshot, TaskSnapshot};
+pub use transition::{StepCause, TaskCause, mermaid, step_transition, task_transition};

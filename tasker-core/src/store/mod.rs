@@ -1,1 +1,105 @@
+//! The database seam: one trait in the product's own verbs, with PostgreSQL and SQLite behind it.
+//!
+//! Nothing above this module knows SQL, and nothing in it decides: [`Store::transact`] reads, asks
+//! [`crate::state::decide`] through a callback, and writes what that answers.
 
+mod assemble;
+mod error;
+mod filter;
+mod postgres;
+mod record;
+mod refusal;
+mod statement;
+mod transaction;
+
+use async_trait::async_trait;
+
+pub use error::Error;
+pub use filter::{TaskCursor, TaskFilter};
+pub use postgres::PostgresStore;
+pub use record::{
+    Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, StoredTemplate, TemplateSummary,
+    Transacted, WorkerRecord,
+};
+pub use statement::Statement;
+
+use crate::{
+    dag::NewTask,
+    model::{EventBatch, Lease, Page, Step, Task, TaskId, TemplateId, Timestamp, WorkerId},
+    state::{Claim, Decision, Route, Scope, Snapshot},
+};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The decision that a transaction asks for. It may be asked several times, each time with more in the snapshot.
+pub type Decide<'a> = dyn Fn(&Snapshot) -> Decision + Sync + 'a;
+
+/// Where Tasker keeps everything. Both implementations pass the same conformance suite.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Brings the schema up to date; returns the migrations that were applied.
+    async fn migrate(&self) -> Result<Vec<Migration>>;
+
+    /// Every migration of this version of Tasker, and whether the database has it.
+    async fn migrations(&self) -> Result<Vec<Migration>>;
+
+    /// The store's clock: the database's own on PostgreSQL, the injected one on SQLite.
+    async fn now(&self) -> Result<Timestamp>;
+
+    /// Registers a template version. A version never changes: other content under the same name is
+    /// [`PutTemplate::Conflict`], the same content is [`PutTemplate::Unchanged`].
+    async fn put_template(&self, template: &NewTemplate) -> Result<PutTemplate>;
+
+    async fn template(&self, id: TemplateId) -> Result<Option<StoredTemplate>>;
+
+    /// The registered versions of a name, or of all where `namespace` and `name` are not given; in no order.
+    async fn templates(&self, namespace: Option<&str>, name: Option<&str>) -> Result<Vec<TemplateSummary>>;
+
+    /// Every pair of queue and handler name that a registered template uses.
+    async fn routes(&self) -> Result<Vec<Route>>;
+
+    /// Stores new tasks in one transaction. A task whose idempotency key is taken is not stored; its answer names the
+    /// task that has the key. One answer for each task, in order.
+    async fn insert_tasks(&self, tasks: &[NewTask]) -> Result<Vec<Inserted>>;
+
+    /// The one way in which stored tasks change. In one transaction: locks the tasks of `scope` (ascending by id), reads
+    /// them with the steps asked for and the dependents of these, asks `decide`, reads more as long as it says so, writes
+    /// its changes. Candidates for the claim are enqueued steps of runnable tasks that nobody has locked, urgent and old
+    /// ones first. On [`Transacted::NeedsTemplates`] nothing was written.
+    async fn transact(&self, scope: &[Scope], claim: Option<&Claim>, decide: &Decide<'_>) -> Result<Transacted>;
+
+    /// Extends leases that are still held, to `lease_ms` from now. One answer for each, in order: the new end, or none
+    /// if the step has another attempt or is no longer running.
+    async fn extend_leases(&self, leases: &[Lease], lease_ms: u64) -> Result<Vec<Option<Timestamp>>>;
+
+    /// What has fallen due: steps whose `due_at`, tasks whose deadline has passed; at most `limit` of each.
+    async fn due(&self, limit: u32) -> Result<Due>;
+
+    /// Inputs of tasks and results of steps. One answer for each request, in order; unknown tasks and steps without a
+    /// result are left out of it.
+    async fn payloads(&self, requests: &[PayloadRequest]) -> Result<Vec<Payload>>;
+
+    /// Records that a worker is alive, and what it serves; the store stamps the time.
+    async fn put_worker(&self, worker: &WorkerRecord) -> Result<()>;
+
+    /// The workers with these ids that are known.
+    async fn workers(&self, ids: &[WorkerId]) -> Result<Vec<WorkerRecord>>;
+
+    async fn task(&self, id: TaskId) -> Result<Option<Task>>;
+
+    /// Tasks that pass the filter, newest first.
+    async fn tasks(&self, filter: &TaskFilter, limit: u32) -> Result<Page<Task>>;
+
+    /// Every step of a task, ascending by index; empty for an unknown task.
+    async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>>;
+
+    /// The event log of a task from the first event numbered above `after_seq`: at most `limit` batches, in order.
+    /// A batch that begins at or below `after_seq` is left out.
+    async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>>;
+
+    /// Where the data is, for people: the database's address without its password.
+    fn describe(&self) -> String;
+
+    /// Ends all connections; calls after this fail.
+    async fn close(&self);
+}

@@ -1,0 +1,132 @@
+use std::sync::Arc;
+
+use jsonschema::Validator;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Graph, GraphError, PlannedStep, plan::planned_steps};
+use crate::{
+    model::{AssignedHandler, Json, TemplateId},
+    template::{Handler, Template},
+};
+
+/// Which template version a task runs, and under which environment's overrides.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TemplateKey {
+    pub id: TemplateId,
+    pub environment: Option<Arc<str>>,
+}
+
+/// A template made ready to run: overrides put in, graph built, schemas compiled. Made once and shared by all its tasks.
+#[derive(Debug)]
+pub struct Definition {
+    pub key: TemplateKey,
+    pub namespace: Arc<str>,
+    pub name: Arc<str>,
+    pub version: Arc<str>,
+    pub template: Template,
+    pub graph: Graph,
+    /// The rows that every task of this definition begins with.
+    pub steps: Arc<[PlannedStep]>,
+    /// The handler of each step, as assignments carry it.
+    pub handlers: Vec<AssignedHandler>,
+    input_schema: Option<Validator>,
+    result_schemas: Vec<Option<Validator>>,
+}
+
+impl Definition {
+    /// Makes a registered template ready to run in an environment.
+    ///
+    /// # Errors
+    /// When the template was not checked before it was stored.
+    pub fn new(id: TemplateId, template: &Template, environment: Option<&str>) -> Result<Self, DefinitionError> {
+        let environment = environment.filter(|name| template.environments.contains_key(*name));
+        let template = template.for_environment(environment);
+        let graph = Graph::new(&template)?;
+        let input_schema = template.input_schema.as_ref().map(compile).transpose()?;
+        let result_schemas = template
+            .steps
+            .iter()
+            .map(|step| step.result_schema.as_ref().map(compile).transpose())
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            key: TemplateKey { id, environment: environment.map(Arc::from) },
+            namespace: template.namespace.as_str().into(),
+            name: template.name.as_str().into(),
+            version: template.version.as_str().into(),
+            steps: planned_steps(&template, &graph),
+            handlers: template.steps.iter().map(|step| assigned(&step.handler)).collect(),
+            template,
+            graph,
+            input_schema,
+            result_schemas,
+        })
+    }
+
+    /// Checks a task's input against the template's `input_schema`.
+    ///
+    /// # Errors
+    /// Every place where the input does not satisfy the schema.
+    pub fn check_input(&self, input: &Json) -> Result<(), Vec<SchemaFault>> {
+        check(self.input_schema.as_ref(), input)
+    }
+
+    /// Checks a step's result against its `result_schema`.
+    ///
+    /// # Errors
+    /// Every place where the result does not satisfy the schema.
+    pub fn check_result(&self, idx: u32, result: &Json) -> Result<(), Vec<SchemaFault>> {
+        check(self.result_schemas.get(idx as usize).and_then(Option::as_ref), result)
+    }
+}
+
+/// Why a stored template cannot be run. It was stored without being parsed by this library: register it again.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionError {
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    #[error("not a JSON Schema: {0}")]
+    Schema(String),
+}
+
+/// One place where a value does not satisfy its schema.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SchemaFault {
+    /// JSON Pointer of the offending value; empty for the value as a whole.
+    pub path: String,
+    pub message: String,
+}
+
+impl SchemaFault {
+    /// The path, or `(root)` for the value as a whole.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        if self.path.is_empty() { "(root)" } else { &self.path }
+    }
+}
+
+fn assigned(handler: &Handler) -> AssignedHandler {
+    AssignedHandler {
+        callable: handler.callable.as_str().into(),
+        method: handler.method.as_deref().map(Into::into),
+        config: handler.initialization.as_ref().map(Json::from),
+    }
+}
+
+fn compile(schema: &Value) -> Result<Validator, DefinitionError> {
+    jsonschema::options()
+        .with_draft(jsonschema::Draft::Draft202012)
+        .should_validate_formats(true)
+        .build(schema)
+        .map_err(|error| DefinitionError::Schema(error.to_string()))
+}
+
+fn check(schema: Option<&Validator>, value: &Json) -> Result<(), Vec<SchemaFault>> {
+    let Some(schema) = schema else { return Ok(()) };
+    let value = value.to_value();
+    let faults: Vec<_> = schema
+        .iter_errors(&value)
+        .map(|error| SchemaFault { path: error.instance_path().to_string(), message: error.to_string() })
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}

@@ -1,0 +1,83 @@
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    dag::TemplateKey,
+    model::{
+        EventBatch, Json, StepError, StepId, StepState, TaskCounts, TaskId, TaskState, Timestamp, Verdict, WorkerId,
+    },
+};
+
+/// A queue and a handler name: what decides which workers a step can go to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Route {
+    pub queue: Arc<str>,
+    pub handler: Arc<str>,
+}
+
+/// What a decision writes, and what it answers. The first three go to the database in one transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    pub tasks: Vec<TaskChange>,
+    pub steps: Vec<StepChange>,
+    pub events: Vec<EventBatch>,
+    /// One for each input, in order.
+    pub verdicts: Vec<Verdict>,
+    /// Steps handed to the worker that asked.
+    pub claimed: Vec<Claimed>,
+    /// Tasks that came to their end.
+    pub ended: Vec<(TaskId, TaskState)>,
+    /// Where steps became claimable for others.
+    pub enqueued: BTreeSet<Route>,
+    /// The earliest time at which something decided here falls due, leases apart.
+    pub next_due: Option<Timestamp>,
+}
+
+impl Changes {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty() && self.steps.is_empty() && self.events.is_empty()
+    }
+}
+
+/// The changing columns of a task, as they are to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskChange {
+    pub task_id: TaskId,
+    pub state: TaskState,
+    pub counts: TaskCounts,
+    pub seq: i64,
+    pub deadline_at: Option<Timestamp>,
+    pub error: Option<StepError>,
+    pub updated_at: Timestamp,
+    pub completed_at: Option<Timestamp>,
+}
+
+/// The changing columns of a step, as they are to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepChange {
+    pub id: StepId,
+    pub state: StepState,
+    pub attempt: u32,
+    pub failures: u32,
+    pub losses: u32,
+    pub unmet: u32,
+    pub due_at: Option<Timestamp>,
+    pub worker_id: Option<WorkerId>,
+    pub started_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    /// None leaves the stored result as it is.
+    pub result: Option<Json>,
+    /// None leaves the stored error as it is.
+    pub error: Option<StepError>,
+}
+
+/// A step handed to a worker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claimed {
+    pub id: StepId,
+    pub template: TemplateKey,
+    pub attempt: u32,
+    pub failures: u32,
+    pub lease_until: Timestamp,
+}

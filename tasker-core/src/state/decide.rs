@@ -1,0 +1,227 @@
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    Changes, Claim, Input, Route, Snapshot, TaskCause,
+    input::Look,
+    judge::{Judgement, judge, lose},
+    working::Working,
+};
+use crate::{
+    dag::{Definition, TemplateKey},
+    model::{Fact, Lease, Outcome, StepError, StepState, TaskId, TaskState, Timestamp, Verdict},
+};
+
+/// What [`decide`] answers: the changes, or what it must see first.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    Done(Changes),
+    /// Every step of these tasks must be in the snapshot.
+    NeedsWhole(Vec<TaskId>),
+    /// The snapshot must hold up to so many enqueued steps that the claim could take.
+    NeedsCandidates(usize),
+    /// The definitions of these templates must be at hand; they cannot be read inside the transaction.
+    NeedsTemplates(Vec<TemplateKey>),
+}
+
+/// Where decisions find the templates of the tasks.
+pub trait Definitions {
+    fn get(&self, key: &TemplateKey) -> Option<Arc<Definition>>;
+}
+
+impl Definitions for HashMap<TemplateKey, Arc<Definition>> {
+    fn get(&self, key: &TemplateKey) -> Option<Arc<Definition>> {
+        self.get(key).cloned()
+    }
+}
+
+/// Draws the consequences of what has happened, and hands out steps to the worker that asks.
+///
+/// Every way in which a task or a step can change goes through here: reports, lost workers, retries that are due, deadlines
+/// and operators differ only in their [`Input`]. The same arguments give the same answer.
+#[must_use]
+pub fn decide(snapshot: &Snapshot, inputs: &[Input], claim: Option<&Claim>, definitions: &dyn Definitions) -> Decision {
+    let mut desk = Desk::new(snapshot, definitions);
+    let verdicts: Vec<_> = inputs.iter().map(|input| desk.take(input)).collect();
+    if !desk.needs_templates.is_empty() {
+        return Decision::NeedsTemplates(desk.needs_templates);
+    }
+    if !desk.needs_whole.is_empty() {
+        return Decision::NeedsWhole(desk.needs_whole);
+    }
+    for working in &mut desk.tasks {
+        working.end_if_done();
+    }
+    let mut changes = Changes { verdicts, ..Changes::default() };
+    if let Some(claim) = claim {
+        if let Some(want) = desk.candidates_wanted(claim) {
+            return Decision::NeedsCandidates(want);
+        }
+        desk.hand_out(claim, &mut changes);
+    }
+    desk.finish(changes)
+}
+
+struct Desk<'a> {
+    snapshot: &'a Snapshot,
+    definitions: &'a dyn Definitions,
+    tasks: Vec<Working>,
+    by_id: HashMap<TaskId, usize>,
+    needs_whole: Vec<TaskId>,
+    needs_templates: Vec<TemplateKey>,
+}
+
+impl<'a> Desk<'a> {
+    fn new(snapshot: &'a Snapshot, definitions: &'a dyn Definitions) -> Self {
+        Self {
+            snapshot,
+            definitions,
+            tasks: snapshot.tasks.iter().map(|task| Working::new(task, snapshot.now)).collect(),
+            by_id: snapshot.tasks.iter().enumerate().map(|(at, task)| (task.task_id, at)).collect(),
+            needs_whole: Vec::new(),
+            needs_templates: Vec::new(),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.snapshot.now
+    }
+
+    fn take(&mut self, input: &Input) -> Verdict {
+        let Some(at) = self.by_id.get(&input.task_id()).copied() else { return Verdict::StaleLease };
+        let task = &self.tasks[at].task;
+        if task.state.is_final() {
+            return Verdict::TaskCancelled;
+        }
+        match input {
+            Input::Report { lease, outcome } => return self.report(at, *lease, outcome),
+            Input::StepDue { idx, .. } => self.step_due(at, *idx),
+            Input::DeadlinePassed { .. } if task.deadline_at.is_some_and(|deadline| deadline <= self.now()) => {
+                let error =
+                    StepError::permanent("deadline_exceeded", "the task did not end within max_duration_minutes");
+                self.stop(at, TaskCause::Fail, Fact::TaskFailed { error: error.clone() });
+                self.tasks[at].task.error = Some(error);
+            }
+            Input::DeadlinePassed { .. } => {}
+            Input::Cancel { by, reason, .. } => {
+                self.stop(at, TaskCause::Cancel, Fact::TaskCancelled { by: by.clone(), reason: reason.clone() });
+            }
+        }
+        Verdict::Accepted
+    }
+
+    fn report(&mut self, at: usize, lease: Lease, outcome: &Outcome) -> Verdict {
+        let Some(step) = self.tasks[at].step(lease.step_idx) else { return Verdict::StaleLease };
+        if step.state != StepState::InProgress || step.attempt != lease.attempt {
+            return Verdict::StaleLease;
+        }
+        let key = &self.tasks[at].task.template;
+        let Some(definition) = self.definitions.get(key) else {
+            if !self.needs_templates.contains(key) {
+                self.needs_templates.push(key.clone());
+            }
+            return Verdict::Accepted;
+        };
+        let judgement = judge(step, outcome, &definition);
+        self.apply(at, lease.step_idx, judgement, *outcome == Outcome::Abandoned);
+        Verdict::Accepted
+    }
+
+    fn step_due(&mut self, at: usize, idx: u32) {
+        let now = self.now();
+        let Some(step) = self.tasks[at].step(idx) else { return };
+        if step.due_at.is_none_or(|due_at| due_at > now) {
+            return;
+        }
+        match step.state {
+            StepState::InProgress => {
+                let judgement = lose(step);
+                self.apply(at, idx, judgement, true);
+            }
+            StepState::WaitingForRetry => self.tasks[at].release(idx),
+            _ => {}
+        }
+    }
+
+    fn apply(&mut self, at: usize, idx: u32, judgement: Judgement, is_lost: bool) {
+        let now = self.now();
+        let task = &mut self.tasks[at];
+        let saw_enough = match judgement {
+            Judgement::Complete(result) => task.complete(idx, result),
+            Judgement::Error(error) => task.fail(idx, error, is_lost),
+            Judgement::Retry { error, delay } => {
+                task.retry(idx, error, now + delay);
+                true
+            }
+            Judgement::Return { is_lost } => {
+                task.give_back(idx, is_lost);
+                true
+            }
+        };
+        if !saw_enough {
+            self.need_whole(at);
+        }
+    }
+
+    fn stop(&mut self, at: usize, cause: TaskCause, fact: Fact) {
+        if self.tasks[at].task.is_whole {
+            self.tasks[at].stop(cause, fact);
+        } else {
+            self.need_whole(at);
+        }
+    }
+
+    fn need_whole(&mut self, at: usize) {
+        let task_id = self.tasks[at].task.task_id;
+        if !self.needs_whole.contains(&task_id) {
+            self.needs_whole.push(task_id);
+        }
+    }
+
+    /// How many steps the queues should be asked for; none if they need not be.
+    fn candidates_wanted(&self, claim: &Claim) -> Option<usize> {
+        if self.snapshot.candidates_loaded || claim.want == 0 {
+            return None;
+        }
+        let at_hand = self.claimable(claim).count();
+        match claim.look {
+            Look::Nowhere => None,
+            Look::IfShort => (at_hand < claim.want).then(|| claim.want - at_hand),
+            Look::Always => Some(claim.want),
+        }
+    }
+
+    /// Every step in the snapshot that the claim may take: its rank (urgent first, then older tasks), and where it is.
+    fn claimable(&self, claim: &Claim) -> impl Iterator<Item = ((i32, TaskId, u32), usize)> {
+        self.tasks.iter().enumerate().flat_map(move |(at, working)| {
+            let urgency = -i32::from(working.task.priority);
+            let served = working.claimable().filter(|step| {
+                claim.routes.contains(&Route { queue: step.queue.clone(), handler: step.handler.clone() })
+            });
+            served.map(move |step| ((urgency, step.id.task_id, step.id.idx), at))
+        })
+    }
+
+    fn hand_out(&mut self, claim: &Claim, changes: &mut Changes) {
+        let mut ranked: Vec<_> = self.claimable(claim).collect();
+        ranked.sort_unstable();
+        for ((_, _, idx), at) in ranked.into_iter().take(claim.want) {
+            changes.claimed.extend(self.tasks[at].hand_out(idx, claim));
+        }
+    }
+
+    fn finish(self, mut changes: Changes) -> Decision {
+        for (mut working, before) in self.tasks.into_iter().zip(&self.snapshot.tasks) {
+            changes.enqueued.extend(working.announce_fresh());
+            changes.next_due = changes.next_due.into_iter().chain(working.next_due()).min();
+            let Some((task, steps, events)) = working.into_rows() else { continue };
+            if task.state.is_final() && !before.state.is_final() {
+                changes.ended.push((task.task_id, task.state));
+            }
+            changes.tasks.push(task);
+            changes.steps.extend(steps);
+            changes.events.push(events);
+        }
+        debug_assert!(changes.tasks.iter().all(|task| task.state != TaskState::Complete || task.counts.active == 0));
+        Decision::Done(changes)
+    }
+}

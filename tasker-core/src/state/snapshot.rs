@@ -1,0 +1,51 @@
+use std::sync::Arc;
+
+use crate::{
+    dag::TemplateKey,
+    model::{StepError, StepId, StepState, TaskCounts, TaskId, TaskState, Timestamp, WorkerId},
+};
+
+/// What is stored about the tasks at hand, read under their locks.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The time of the decision, by the store's clock.
+    pub now: Timestamp,
+    pub tasks: Vec<TaskSnapshot>,
+    /// Whether the queues were looked into for steps to claim.
+    pub candidates_loaded: bool,
+}
+
+/// A task row, and those of its steps that were asked for.
+#[derive(Clone, Debug)]
+pub struct TaskSnapshot {
+    pub task_id: TaskId,
+    pub template: TemplateKey,
+    pub state: TaskState,
+    pub priority: i16,
+    pub counts: TaskCounts,
+    pub seq: i64,
+    pub deadline_at: Option<Timestamp>,
+    pub error: Option<StepError>,
+    /// Ascending by index.
+    pub steps: Vec<StepSnapshot>,
+    /// Whether `steps` holds every step of the task.
+    pub is_whole: bool,
+}
+
+/// A step row without its result.
+#[derive(Clone, Debug)]
+pub struct StepSnapshot {
+    pub id: StepId,
+    pub name: Arc<str>,
+    pub queue: Arc<str>,
+    pub handler: Arc<str>,
+    pub state: StepState,
+    pub attempt: u32,
+    pub failures: u32,
+    pub losses: u32,
+    pub unmet: u32,
+    pub dependents: Arc<[u32]>,
+    pub due_at: Option<Timestamp>,
+    pub worker_id: Option<WorkerId>,
+    pub started_at: Option<Timestamp>,
+}

@@ -1,0 +1,288 @@
+use super::{Claim, Claimed, Route, StepCause, StepChange, StepSnapshot, TaskCause, TaskChange, TaskSnapshot};
+use super::{step_transition, task_transition};
+use crate::model::{EventBatch, Fact, Json, StepError, StepState, Timestamp};
+
+/// One task while it is being decided on: its rows as they become, and the facts so far.
+pub(super) struct Working {
+    pub(super) task: TaskSnapshot,
+    steps: Vec<WorkingStep>,
+    facts: Vec<Fact>,
+    now: Timestamp,
+    completed_at: Option<Timestamp>,
+    is_touched: bool,
+}
+
+struct WorkingStep {
+    row: StepSnapshot,
+    result: Option<Json>,
+    error: Option<StepError>,
+    ended_at: Option<Timestamp>,
+    is_touched: bool,
+    /// Became claimable in this decision, which nobody has been told yet.
+    is_fresh: bool,
+}
+
+impl Working {
+    pub(super) fn new(task: &TaskSnapshot, now: Timestamp) -> Self {
+        let steps = task.steps.iter().map(|row| WorkingStep {
+            row: row.clone(),
+            result: None,
+            error: None,
+            ended_at: None,
+            is_touched: false,
+            is_fresh: false,
+        });
+        Self {
+            steps: steps.collect(),
+            task: TaskSnapshot { steps: Vec::new(), ..task.clone() },
+            facts: Vec::new(),
+            now,
+            completed_at: None,
+            is_touched: false,
+        }
+    }
+
+    pub(super) fn step(&self, idx: u32) -> Option<&StepSnapshot> {
+        self.at(idx).map(|at| &self.steps[at].row)
+    }
+
+    /// Records the result of the running attempt and releases the steps that waited for it.
+    /// False if a dependent step is missing from the snapshot.
+    pub(super) fn complete(&mut self, idx: u32, result: Json) -> bool {
+        let Some(at) = self.end_attempt(idx, StepCause::Succeed) else { return true };
+        self.steps[at].result = Some(result);
+        self.task.counts.done += 1;
+        self.facts.push(Fact::StepCompleted { step: idx, attempt: self.steps[at].row.attempt });
+        let dependents = self.steps[at].row.dependents.clone();
+        dependents.iter().all(|dependent| self.satisfy(*dependent))
+    }
+
+    /// Lets the running attempt's step run again after a delay.
+    pub(super) fn retry(&mut self, idx: u32, error: StepError, due_at: Timestamp) {
+        let Some(at) = self.end_attempt(idx, StepCause::Retry) else { return };
+        let step = &mut self.steps[at];
+        step.row.failures += 1;
+        step.row.due_at = Some(due_at);
+        step.error = Some(error.clone());
+        self.facts.push(Fact::StepRetryScheduled { step: idx, attempt: self.steps[at].row.attempt, error, due_at });
+    }
+
+    /// Fails the running attempt's step for good, and cancels what can no longer run.
+    /// False if that needs steps that are missing from the snapshot.
+    pub(super) fn fail(&mut self, idx: u32, error: StepError, is_lost: bool) -> bool {
+        let Some(at) = self.end_attempt(idx, StepCause::Fail) else { return true };
+        let step = &mut self.steps[at];
+        if is_lost {
+            step.row.losses += 1;
+        } else {
+            step.row.failures += 1;
+        }
+        step.error = Some(error.clone());
+        let (name, attempt) = (step.row.name.clone(), step.row.attempt);
+        let dependents = step.row.dependents.clone();
+        self.task.counts.done += 1;
+        self.task.counts.failed += 1;
+        if self.task.error.is_none() {
+            let mut of_task = error.clone();
+            of_task.message = format!("step `{name}` failed: {}", error.message);
+            of_task.backtrace = None;
+            self.task.error = Some(of_task);
+        }
+        self.facts.push(Fact::StepFailed { step: idx, attempt, error });
+        if !dependents.is_empty() && !self.task.is_whole {
+            return false;
+        }
+        let mut doomed = dependents.to_vec();
+        while let Some(idx) = doomed.pop() {
+            if self.cancel_step(idx)
+                && let Some(step) = self.step(idx)
+            {
+                doomed.extend_from_slice(&step.dependents);
+            }
+        }
+        true
+    }
+
+    /// Puts the running attempt's step back into its queue.
+    pub(super) fn give_back(&mut self, idx: u32, is_lost: bool) {
+        let Some(at) = self.end_attempt(idx, StepCause::Return) else { return };
+        let step = &mut self.steps[at];
+        let attempt = step.row.attempt;
+        step.is_fresh = true;
+        if is_lost {
+            step.row.losses += 1;
+            self.facts.push(Fact::StepLost { step: idx, attempt });
+        } else {
+            self.facts.push(Fact::StepReleased { step: idx, attempt });
+        }
+    }
+
+    /// Enqueues a step whose retry is due.
+    pub(super) fn release(&mut self, idx: u32) {
+        if let Some(at) = self.move_step(idx, StepCause::Due) {
+            self.steps[at].row.due_at = None;
+            self.steps[at].is_fresh = true;
+        }
+    }
+
+    /// Ends the task before its steps are through: all that is not final is cancelled.
+    pub(super) fn stop(&mut self, cause: TaskCause, fact: Fact) {
+        let open: Vec<_> =
+            self.steps.iter().filter(|step| !step.row.state.is_final()).map(|step| step.row.id.idx).collect();
+        for idx in open {
+            self.cancel_step(idx);
+        }
+        self.end(cause, fact);
+    }
+
+    /// Ends the task if its last step has ended.
+    pub(super) fn end_if_done(&mut self) {
+        if !self.is_touched || self.task.state.is_final() || self.task.counts.done < self.task.counts.total {
+            return;
+        }
+        match self.task.error.clone() {
+            Some(error) if self.task.counts.failed > 0 => self.end(TaskCause::Fail, Fact::TaskFailed { error }),
+            _ => self.end(TaskCause::Complete, Fact::TaskCompleted),
+        }
+    }
+
+    /// The steps that may be handed out.
+    pub(super) fn claimable(&self) -> impl Iterator<Item = &StepSnapshot> {
+        let steps = if self.task.state.is_runnable() { self.steps.as_slice() } else { &[] };
+        steps.iter().map(|step| &step.row).filter(|row| row.state == StepState::Enqueued)
+    }
+
+    /// Hands a step to a worker.
+    pub(super) fn hand_out(&mut self, idx: u32, claim: &Claim) -> Option<Claimed> {
+        let at = self.move_step(idx, StepCause::Claim)?;
+        if let Some(state) = task_transition(self.task.state, TaskCause::Start) {
+            self.task.state = state;
+            self.facts.push(Fact::TaskStarted);
+        }
+        self.task.counts.active += 1;
+        let lease_until = self.now + claim.lease;
+        let WorkingStep { row, is_fresh, .. } = &mut self.steps[at];
+        row.attempt += 1;
+        row.worker_id = Some(claim.worker_id);
+        row.started_at = Some(self.now);
+        row.due_at = Some(lease_until);
+        *is_fresh = false;
+        self.facts.push(Fact::StepStarted { step: idx, attempt: row.attempt, worker: claim.worker_id });
+        let StepSnapshot { id, attempt, failures, .. } = *row;
+        Some(Claimed { id, template: self.task.template.clone(), attempt, failures, lease_until })
+    }
+
+    /// Tells of the steps that became claimable and were not handed out.
+    pub(super) fn announce_fresh(&mut self) -> Vec<Route> {
+        let mut routes = Vec::new();
+        for step in self.steps.iter_mut().filter(|step| step.is_fresh && step.row.state == StepState::Enqueued) {
+            step.is_fresh = false;
+            self.facts.push(Fact::StepEnqueued { step: step.row.id.idx });
+            routes.push(Route { queue: step.row.queue.clone(), handler: step.row.handler.clone() });
+        }
+        routes
+    }
+
+    /// The earliest time at which a step that was put off here is due.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        let put_off = self.steps.iter().filter(|step| step.is_touched && step.row.state == StepState::WaitingForRetry);
+        put_off.filter_map(|step| step.row.due_at).min()
+    }
+
+    /// The rows to write; none if nothing has happened.
+    pub(super) fn into_rows(self) -> Option<(TaskChange, Vec<StepChange>, EventBatch)> {
+        if !self.is_touched {
+            return None;
+        }
+        let Self { task, steps, facts, now, completed_at, .. } = self;
+        let events = EventBatch { task_id: task.task_id, first_seq: task.seq + 1, at: now, facts };
+        let task = TaskChange {
+            task_id: task.task_id,
+            state: task.state,
+            counts: task.counts,
+            seq: task.seq + i64::try_from(events.facts.len()).unwrap_or(i64::MAX),
+            deadline_at: task.deadline_at,
+            error: task.error,
+            updated_at: now,
+            completed_at,
+        };
+        let steps = steps.into_iter().filter(|step| step.is_touched).map(WorkingStep::into_change).collect();
+        Some((task, steps, events))
+    }
+
+    fn at(&self, idx: u32) -> Option<usize> {
+        self.steps.binary_search_by_key(&idx, |step| step.row.id.idx).ok()
+    }
+
+    fn move_step(&mut self, idx: u32, cause: StepCause) -> Option<usize> {
+        let at = self.at(idx)?;
+        let step = &mut self.steps[at];
+        step.row.state = step_transition(step.row.state, cause)?;
+        step.is_touched = true;
+        self.is_touched = true;
+        if step.row.state.is_final() {
+            step.ended_at = Some(self.now);
+            step.row.due_at = None;
+        }
+        Some(at)
+    }
+
+    fn end_attempt(&mut self, idx: u32, cause: StepCause) -> Option<usize> {
+        let at = self.move_step(idx, cause)?;
+        self.task.counts.active = self.task.counts.active.saturating_sub(1);
+        self.steps[at].row.due_at = None;
+        Some(at)
+    }
+
+    fn satisfy(&mut self, idx: u32) -> bool {
+        let Some(at) = self.at(idx) else { return false };
+        let step = &mut self.steps[at];
+        step.row.unmet = step.row.unmet.saturating_sub(1);
+        step.is_touched = true;
+        if step.row.unmet == 0 && self.move_step(idx, StepCause::Ready).is_some() {
+            self.steps[at].is_fresh = true;
+        }
+        true
+    }
+
+    fn cancel_step(&mut self, idx: u32) -> bool {
+        let was_running = self.step(idx).is_some_and(|step| step.state == StepState::InProgress);
+        if self.move_step(idx, StepCause::Cancel).is_none() {
+            return false;
+        }
+        self.task.counts.active -= u32::from(was_running).min(self.task.counts.active);
+        self.task.counts.done += 1;
+        self.facts.push(Fact::StepCancelled { step: idx });
+        true
+    }
+
+    fn end(&mut self, cause: TaskCause, fact: Fact) {
+        if let Some(state) = task_transition(self.task.state, cause) {
+            self.task.state = state;
+            self.task.deadline_at = None;
+            self.completed_at = Some(self.now);
+            self.is_touched = true;
+            self.facts.push(fact);
+        }
+    }
+}
+
+impl WorkingStep {
+    fn into_change(self) -> StepChange {
+        let Self { row, result, error, ended_at, .. } = self;
+        StepChange {
+            id: row.id,
+            state: row.state,
+            attempt: row.attempt,
+            failures: row.failures,
+            losses: row.losses,
+            unmet: row.unmet,
+            due_at: row.due_at,
+            worker_id: row.worker_id,
+            started_at: row.started_at,
+            ended_at,
+            result,
+            error,
+        }
+    }
+}

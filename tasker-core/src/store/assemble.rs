@@ -1,0 +1,115 @@
+use crate::{
+    model::TaskId,
+    state::{Snapshot, StepSnapshot, TaskSnapshot},
+};
+
+/// Puts rows of tasks joined with their steps together; rows of one task come next to each other, ascending by index.
+#[derive(Default)]
+pub(super) struct Assembly(Vec<TaskSnapshot>);
+
+impl Assembly {
+    /// The task that the next rows belong to; `read` reads its columns, once for each task.
+    pub(super) fn task<E>(
+        &mut self,
+        task_id: TaskId,
+        read: impl FnOnce() -> Result<TaskSnapshot, E>,
+    ) -> Result<&mut Vec<StepSnapshot>, E> {
+        if self.0.last().is_none_or(|task| task.task_id != task_id) {
+            self.0.push(read()?);
+        }
+        let at = self.0.len() - 1;
+        Ok(&mut self.0[at].steps)
+    }
+
+    pub(super) fn into_tasks(self) -> Vec<TaskSnapshot> {
+        self.0
+    }
+}
+
+/// Adds what was read later in the same transaction. A task read whole replaces what was known of it; otherwise steps
+/// that were not known are added, so that no task and no step is in the snapshot twice.
+pub(super) fn absorb(snapshot: &mut Snapshot, more: Snapshot) {
+    snapshot.candidates_loaded |= more.candidates_loaded;
+    for task in more.tasks {
+        match snapshot.tasks.iter_mut().find(|known| known.task_id == task.task_id) {
+            None => snapshot.tasks.push(task),
+            Some(known) if task.is_whole => *known = task,
+            Some(known) if known.is_whole => {}
+            Some(known) => add_steps(&mut known.steps, task.steps),
+        }
+    }
+}
+
+fn add_steps(known: &mut Vec<StepSnapshot>, more: Vec<StepSnapshot>) {
+    for step in more {
+        if let Err(place) = known.binary_search_by_key(&step.id.idx, |known| known.id.idx) {
+            known.insert(place, step);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dag::TemplateKey,
+        model::{StepId, StepState, TaskCounts, TaskState, TemplateId, Timestamp},
+    };
+
+    fn task(task_id: TaskId, steps: &[u32], is_whole: bool) -> TaskSnapshot {
+        let step = |idx: &u32| StepSnapshot {
+            id: StepId::new(task_id, *idx),
+            name: "s".into(),
+            queue: "q".into(),
+            handler: "h".into(),
+            state: StepState::Enqueued,
+            attempt: 0,
+            failures: 0,
+            losses: 0,
+            unmet: 0,
+            dependents: [].into(),
+            due_at: None,
+            worker_id: None,
+            started_at: None,
+        };
+        TaskSnapshot {
+            task_id,
+            template: TemplateKey { id: TemplateId::new(), environment: None },
+            state: TaskState::Pending,
+            priority: 0,
+            counts: TaskCounts::default(),
+            seq: 1,
+            deadline_at: None,
+            error: None,
+            steps: steps.iter().map(step).collect(),
+            is_whole,
+        }
+    }
+
+    fn snapshot(tasks: Vec<TaskSnapshot>) -> Snapshot {
+        Snapshot { now: Timestamp::from_micros(0), tasks, candidates_loaded: false }
+    }
+
+    fn shape(snapshot: &Snapshot) -> Vec<(TaskId, Vec<u32>, bool)> {
+        let tasks = snapshot.tasks.iter();
+        tasks.map(|task| (task.task_id, task.steps.iter().map(|step| step.id.idx).collect(), task.is_whole)).collect()
+    }
+
+    #[test]
+    fn steps_and_tasks_are_never_doubled() {
+        let (a, b) = (TaskId::new(), TaskId::new());
+        let mut known = snapshot(vec![task(a, &[1, 5], false)]);
+        absorb(&mut known, snapshot(vec![task(a, &[0, 5, 7], false), task(b, &[2], false)]));
+        assert_eq!(shape(&known), [(a, vec![0, 1, 5, 7], false), (b, vec![2], false)]);
+    }
+
+    #[test]
+    fn a_whole_task_replaces_and_stays() {
+        let a = TaskId::new();
+        let mut known = snapshot(vec![task(a, &[1], false)]);
+        absorb(&mut known, snapshot(vec![task(a, &[0, 1, 2], true)]));
+        absorb(&mut known, Snapshot { candidates_loaded: true, ..snapshot(vec![task(a, &[2], false)]) });
+        assert_eq!(shape(&known), [(a, vec![0, 1, 2], true)]);
+        assert!(known.candidates_loaded);
+    }
+}

@@ -1,0 +1,125 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    dag::TemplateKey,
+    model::{Json, StepId, TaskId, TemplateId, Timestamp, WorkerId},
+    state::{Changes, Route},
+    template::Template,
+};
+
+/// One step of the schema's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Migration {
+    pub version: i64,
+    pub name: String,
+    pub sql: &'static str,
+    pub is_applied: bool,
+}
+
+/// A template version to register.
+#[derive(Clone, Debug)]
+pub struct NewTemplate {
+    pub id: TemplateId,
+    pub template: Template,
+    /// The canonical form; two templates are the same if and only if these texts are.
+    pub definition: Json,
+    /// The queues and handlers of its steps, without doubles.
+    pub routes: Vec<Route>,
+}
+
+/// What became of a registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutTemplate {
+    Created(TemplateId),
+    /// The version was registered before with the same content.
+    Unchanged(TemplateId),
+    /// The version was registered before with other content, and stays as it is.
+    Conflict(TemplateId),
+}
+
+/// A registered template version.
+#[derive(Clone, Debug)]
+pub struct StoredTemplate {
+    pub id: TemplateId,
+    pub template: Template,
+    pub created_at: Timestamp,
+}
+
+/// A registered template version without its content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TemplateSummary {
+    pub id: TemplateId,
+    pub namespace: String,
+    pub name: String,
+    pub version: String,
+    pub description: Option<String>,
+    pub created_at: Timestamp,
+}
+
+/// What became of a new task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    Created(TaskId),
+    /// The idempotency key belongs to this task.
+    Existing(TaskId),
+}
+
+impl Inserted {
+    #[must_use]
+    pub fn task_id(self) -> TaskId {
+        match self {
+            Self::Created(id) | Self::Existing(id) => id,
+        }
+    }
+}
+
+/// How a transaction ended.
+#[derive(Clone, Debug)]
+pub enum Transacted {
+    /// Committed, with these changes.
+    Done(Changes),
+    /// Rolled back: load these templates and come again.
+    NeedsTemplates(Vec<TemplateKey>),
+}
+
+/// What has fallen due.
+#[derive(Clone, Debug, Default)]
+pub struct Due {
+    pub steps: Vec<StepId>,
+    pub tasks: Vec<TaskId>,
+    /// The earliest time at which something else falls due; none if nothing waits.
+    pub next_at: Option<Timestamp>,
+}
+
+/// Payloads of one task.
+#[derive(Clone, Debug)]
+pub struct PayloadRequest {
+    pub task_id: TaskId,
+    /// Whether the task's own input is wanted.
+    pub with_context: bool,
+    /// The steps whose results are wanted.
+    pub steps: Vec<u32>,
+}
+
+/// The answer to a [`PayloadRequest`].
+#[derive(Clone, Debug, Default)]
+pub struct Payload {
+    pub context: Option<Json>,
+    pub correlation_id: Option<String>,
+    /// Results by the step's index, ascending.
+    pub results: Vec<(u32, Json)>,
+}
+
+/// A worker process, as it describes itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerRecord {
+    pub worker_id: WorkerId,
+    pub host: String,
+    pub pid: u32,
+    /// `rust`, `python`, `ruby` or `typescript`.
+    pub language: String,
+    pub slots: u32,
+    pub handlers: Vec<String>,
+    /// Empty for every queue.
+    pub queues: Vec<String>,
+}

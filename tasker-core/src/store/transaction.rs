@@ -1,0 +1,81 @@
+use async_trait::async_trait;
+
+use super::{Decide, Error, Result, Transacted, assemble::absorb};
+use crate::{
+    model::TaskId,
+    state::{Changes, Claim, Decision, Look, Scope, Snapshot},
+};
+
+/// A decision asks for whole tasks once and for candidates once; one that keeps asking would never end.
+const QUESTIONS_MAX: usize = 8;
+
+/// One open transaction: what [`transact`] needs from a database. Dropping it rolls it back.
+///
+/// Every answer is a snapshot of what was asked for only; its `now` is the store's clock, read inside the transaction.
+#[async_trait]
+pub(super) trait Transaction: Send {
+    /// Locks the tasks, ascending by id, and reads them with the steps asked for and the dependents of these.
+    async fn load_scope(&mut self, scope: &[Scope]) -> Result<Snapshot>;
+
+    /// Reads every step of tasks that are locked.
+    async fn load_whole(&mut self, tasks: &[TaskId]) -> Result<Snapshot>;
+
+    /// Locks the tasks of at most `limit` enqueued steps that the claim could take, and reads them with just these.
+    async fn load_candidates(&mut self, claim: &Claim, limit: usize) -> Result<Snapshot>;
+
+    async fn apply(&mut self, changes: &Changes) -> Result<()>;
+
+    async fn commit(self) -> Result<()>;
+
+    async fn rollback(self) -> Result<()>;
+}
+
+/// Reads, asks `decide`, reads more as long as it says so, and writes its changes: [`super::Store::transact`] for every
+/// database.
+pub(super) async fn transact<T: Transaction>(
+    mut transaction: T,
+    scope: &[Scope],
+    claim: Option<&Claim>,
+    decide: &Decide<'_>,
+) -> Result<Transacted> {
+    let mut snapshot = first_look(&mut transaction, scope, claim).await?;
+    for _ in 0..QUESTIONS_MAX {
+        let more = match (decide(&snapshot), claim) {
+            (Decision::Done(changes), _) => {
+                if changes.is_empty() {
+                    transaction.rollback().await?;
+                } else {
+                    transaction.apply(&changes).await?;
+                    transaction.commit().await?;
+                }
+                return Ok(Transacted::Done(changes));
+            }
+            (Decision::NeedsTemplates(keys), _) => {
+                transaction.rollback().await?;
+                return Ok(Transacted::NeedsTemplates(keys));
+            }
+            (Decision::NeedsWhole(tasks), _) => transaction.load_whole(&tasks).await?,
+            (Decision::NeedsCandidates(limit), Some(claim)) => load_candidates(&mut transaction, claim, limit).await?,
+            (Decision::NeedsCandidates(_), None) => {
+                return Err(Error::Refused("candidates were asked for without a claim".to_owned()));
+            }
+        };
+        absorb(&mut snapshot, more);
+    }
+    Err(Error::Refused(format!("a decision asked for more than {QUESTIONS_MAX} times")))
+}
+
+/// With no task to lock and a claim that looks into the queues, the first question is known: it saves a round trip.
+async fn first_look(transaction: &mut impl Transaction, scope: &[Scope], claim: Option<&Claim>) -> Result<Snapshot> {
+    match claim {
+        Some(claim) if scope.is_empty() && claim.look != Look::Nowhere && claim.want > 0 => {
+            load_candidates(transaction, claim, claim.want).await
+        }
+        _ => transaction.load_scope(scope).await,
+    }
+}
+
+async fn load_candidates(transaction: &mut impl Transaction, claim: &Claim, limit: usize) -> Result<Snapshot> {
+    let found = transaction.load_candidates(claim, limit).await?;
+    Ok(Snapshot { candidates_loaded: true, ..found })
+}
