@@ -85,7 +85,7 @@ fn write_orders(rows: &mut csv::Writer<impl Write>, order_rows: u32, random: &mu
         let quantity = if random.one_in(50) { "".to_owned() } else { (1 + random.below(6)).to_string() };
         let currency = random.one_of(&["EUR", "EUR", "EUR", "USD", "GBP"]);
         let status = random.one_of(&["paid", "paid", "paid", "shipped", "shipped", "shipped", "shipped", "cancelled"]);
-        let month = 1 + (row * 12 / order_rows).min(11);
+        let month = 1 + u64::from(row) * 12 / u64::from(order_rows);
         rows.write_record([
             format!("O{number:07}"),
             format!("C{customer:05}"),
