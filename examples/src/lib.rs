@@ -24,6 +24,8 @@ pub struct Example {
     pub name: &'static str,
     /// `template.yaml`.
     pub template: &'static str,
+    /// `input.json`: an input whose run ends `complete`.
+    pub input: &'static str,
     /// `cases.yaml`: inputs, and how a run with each must end. README.md of the examples describes the format.
     pub cases: &'static str,
 }
@@ -33,6 +35,7 @@ macro_rules! example {
         Example {
             name: $name,
             template: include_str!(concat!("../", $name, "/template.yaml")),
+            input: include_str!(concat!("../", $name, "/input.json")),
             cases: include_str!(concat!("../", $name, "/cases.yaml")),
         }
     };
