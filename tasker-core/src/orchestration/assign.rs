@@ -83,7 +83,7 @@ impl Engine {
         let Claimed { id, attempt, failures, lease_until, .. } = *claimed;
         let step = definition.template.steps.get(id.idx as usize)?;
         let input = gathered.inputs.get(&id.task_id)?.clone();
-        let ancestors = definition.graph.ancestors(id.idx).into_iter();
+        let ancestors = definition.graph.ancestors(id.idx);
         let results = ancestors.filter_map(|idx| {
             let name = &definition.steps.get(idx as usize)?.name;
             let result = gathered.results.get(&StepId::new(id.task_id, idx))?;

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use crate::{
     model::TaskId,
     state::{Snapshot, StepSnapshot, TaskSnapshot},
@@ -30,8 +32,9 @@ impl Assembly {
 /// that were not known are added, so that no task and no step is in the snapshot twice.
 pub(super) fn absorb(snapshot: &mut Snapshot, more: Snapshot) {
     snapshot.candidates_loaded |= more.candidates_loaded;
+    let known: HashMap<_, _> = (0..).zip(&snapshot.tasks).map(|(at, task): (usize, _)| (task.task_id, at)).collect();
     for task in more.tasks {
-        match snapshot.tasks.iter_mut().find(|known| known.task_id == task.task_id) {
+        match known.get(&task.task_id).map(|at| &mut snapshot.tasks[*at]) {
             None => snapshot.tasks.push(task),
             Some(known) if task.is_whole => *known = task,
             Some(known) if known.is_whole => {}
