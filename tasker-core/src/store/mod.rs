@@ -9,6 +9,8 @@ mod filter;
 mod postgres;
 mod record;
 mod refusal;
+mod schema;
+mod sqlite;
 mod statement;
 mod transaction;
 
@@ -21,6 +23,7 @@ pub use record::{
     Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, StoredTemplate, TemplateSummary,
     Transacted, WorkerRecord,
 };
+pub use sqlite::SqliteStore;
 pub use statement::Statement;
 
 use crate::{
