@@ -6,6 +6,7 @@
 mod assemble;
 mod error;
 mod filter;
+mod open;
 mod postgres;
 mod record;
 mod refusal;
@@ -18,6 +19,7 @@ use async_trait::async_trait;
 
 pub use error::Error;
 pub use filter::{TaskCursor, TaskFilter};
+pub use open::open;
 pub use postgres::PostgresStore;
 pub use record::{
     Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, StoredTemplate, TemplateSummary,
