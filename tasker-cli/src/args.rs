@@ -79,7 +79,15 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
     pub(crate) store: Option<String>,
     /// How to answer: to people, or as JSON (JSON lines for what happens over time)
-    #[arg(short, long, global = true, value_enum, value_name = "FORMAT", default_value = "human", help_heading = "Everywhere")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "human",
+        help_heading = "Everywhere"
+    )]
     pub(crate) output: Format,
     /// Which `environments` of the templates apply to tasks submitted here [env: TASKER_ENV]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Everywhere")]

@@ -32,7 +32,9 @@ pub(crate) async fn engine(settings: &Settings) -> Result<Arc<Engine>> {
 /// An engine on a store whose schema is brought up to date first.
 pub(crate) async fn migrated_engine(url: &str, options: Options) -> Result<Arc<Engine>> {
     let store = open(url).await?;
-    store.migrate().await?;
+    for migration in store.migrate().await? {
+        tracing::info!(version = migration.version, name = migration.name, "applied a migration");
+    }
     Ok(Engine::new(store, options))
 }
 
@@ -83,6 +85,9 @@ mod tests {
             "secret",
         ];
         let shown = shown.map(without_password);
-        assert_eq!(shown, ["postgres://tasker@db:5432/tasker", "postgres://db/tasker", "sqlite:tasker.db", "the store"]);
+        assert_eq!(
+            shown,
+            ["postgres://tasker@db:5432/tasker", "postgres://db/tasker", "sqlite:tasker.db", "the store"]
+        );
     }
 }

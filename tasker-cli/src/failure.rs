@@ -150,7 +150,10 @@ fn remedy(error: &orchestration::Error) -> String {
     use orchestration::Error;
     match error {
         Error::TemplateNotFound { nearest: Some(nearest), .. } => {
-            format!("use `{}`, or register the template: `tasker template register FILE`", nearest.replacen(' ', "@", 1))
+            format!(
+                "use `{}`, or register the template: `tasker template register FILE`",
+                nearest.replacen(' ', "@", 1)
+            )
         }
         Error::TemplateNotFound { .. } => {
             "register it with `tasker template register FILE`; `tasker template list` shows what is there".to_owned()
@@ -159,7 +162,9 @@ fn remedy(error: &orchestration::Error) -> String {
         Error::TemplateConflict { version, .. } => {
             format!("give the changed template a new `version:` ({} for example)", next_patch(version))
         }
-        Error::InputInvalid(_) => "mend the places that are named; `tasker template show` shows the input_schema".to_owned(),
+        Error::InputInvalid(_) => {
+            "mend the places that are named; `tasker template show` shows the input_schema".to_owned()
+        }
         Error::FieldInvalid { field, .. } => format!("correct `{field}`"),
         Error::TaskNotFound(_) => "`tasker task list` shows the tasks of this store".to_owned(),
         Error::TaskEnded { task_id, .. } => format!("nothing is left to do: see `tasker task get {task_id}`"),
@@ -173,8 +178,12 @@ fn remedy(error: &orchestration::Error) -> String {
         Error::Store(store::Error::Url(_)) => {
             "write --store postgres://user@host/database, sqlite:FILE or sqlite::memory:".to_owned()
         }
-        Error::Store(store::Error::Corrupt(_)) => "restore the row that is named from a backup, or remove it".to_owned(),
-        Error::Store(store::Error::Refused(_)) => "this is a fault in Tasker: please report it with the message".to_owned(),
+        Error::Store(store::Error::Corrupt(_)) => {
+            "restore the row that is named from a backup, or remove it".to_owned()
+        }
+        Error::Store(store::Error::Refused(_)) => {
+            "this is a fault in Tasker: please report it with the message".to_owned()
+        }
     }
 }
 

@@ -24,7 +24,12 @@ const TICK: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// A task that ended otherwise than `complete` is a failure here, and so is one that did not end.
-pub(crate) async fn follow(engine: &Engine, task_id: TaskId, at_most: Option<Duration>, output: &Output) -> Result<Task> {
+pub(crate) async fn follow(
+    engine: &Engine,
+    task_id: TaskId,
+    at_most: Option<Duration>,
+    output: &Output,
+) -> Result<Task> {
     let mut stop = Stop::listen()?;
     let mut follower = Follower::new(engine, task_id, output).await?;
     let timeout = async {

@@ -77,7 +77,8 @@ impl Output {
     /// Prints a JSON document, in several lines where people may read it.
     pub(crate) fn document<T: Serialize>(&self, value: &T) {
         if self.is_json() {
-            let text = if self.is_terminal { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+            let text =
+                if self.is_terminal { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
             write_json(text);
         }
     }
@@ -126,7 +127,9 @@ impl Output {
 
 fn write_json(text: serde_json::Result<String>) {
     // Every document is made of types that can be written as JSON.
-    write_out(&text.unwrap_or_else(|error| json!({"error": {"code": "output", "message": error.to_string()}}).to_string()));
+    write_out(
+        &text.unwrap_or_else(|error| json!({"error": {"code": "output", "message": error.to_string()}}).to_string()),
+    );
 }
 
 /// Writes to stdout. When the reader has gone away (`| head`) there is nobody to write for, and the process ends.

@@ -16,6 +16,8 @@ const FILE: &str = "tasker.toml";
 /// What every command goes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
+    /// What the command line itself names.
+    pub(crate) store_flag: Option<String>,
     /// None where neither flag, environment nor file names one.
     pub(crate) store: Option<String>,
     pub(crate) environment: Option<String>,
@@ -39,6 +41,7 @@ impl Settings {
             flag.clone().or_else(|| environment(variable).filter(|value| !value.is_empty())).or(file)
         };
         Self {
+            store_flag: global.store.clone(),
             store: of(&global.store, "DATABASE_URL", file.store),
             environment: of(&global.environment, "TASKER_ENV", file.environment),
             namespace: of(&global.namespace, "TASKER_NAMESPACE", file.namespace),
@@ -66,11 +69,14 @@ impl File {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => {
                 let remedy = format!("make {FILE} readable, or remove it");
-                return Err(Failure::new("settings_invalid", format!("{FILE} cannot be read"), remedy).with_cause(error));
+                return Err(
+                    Failure::new("settings_invalid", format!("{FILE} cannot be read"), remedy).with_cause(error)
+                );
             }
         };
         toml::from_str(&text).map_err(|error| {
-            let remedy = "it may have `store`, `environment`, `namespace`, `template_path` and `log`, each a text in quotes";
+            let remedy =
+                "it may have `store`, `environment`, `namespace`, `template_path` and `log`, each a text in quotes";
             // The error quotes the line, in which a password may stand.
             let place = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
             Failure::new("settings_invalid", format!("{FILE} has a fault in line {place}"), remedy)

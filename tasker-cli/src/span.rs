@@ -17,7 +17,8 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         _ => return Err(format!("`{unit}` is no unit of time: write 500ms, 30s, 2m or 1h")),
     };
     let number: f64 = number.parse().map_err(|_| "write a number and a unit: 500ms, 30s, 2m or 1h".to_owned())?;
-    let span = Duration::try_from_secs_f64(number * seconds).ok().filter(|span| *span <= Duration::from_secs(31_536_000));
+    let span =
+        Duration::try_from_secs_f64(number * seconds).ok().filter(|span| *span <= Duration::from_secs(31_536_000));
     span.ok_or_else(|| "at most a year".to_owned())
 }
 
@@ -48,7 +49,8 @@ mod tests {
 
     #[test]
     fn spans_are_short_to_read() {
-        let shown = [400, 12_345, 1_290_000, 125_000_000, 11_045_000_000].map(|micros| show(Duration::from_micros(micros)));
+        let shown =
+            [400, 12_345, 1_290_000, 125_000_000, 11_045_000_000].map(|micros| show(Duration::from_micros(micros)));
         assert_eq!(shown, ["400 µs", "12 ms", "1.2 s", "2m 05s", "3h 04m"]);
     }
 }

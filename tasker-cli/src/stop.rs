@@ -16,8 +16,12 @@ pub(crate) struct Stop {
 impl Stop {
     pub(crate) fn listen() -> Result<Self> {
         Self::try_listen().map_err(|error| {
-            Failure::new("no_signals", "signals cannot be listened for", "raise the limit of open files, then try again")
-                .with_cause(error)
+            Failure::new(
+                "no_signals",
+                "signals cannot be listened for",
+                "raise the limit of open files, then try again",
+            )
+            .with_cause(error)
         })
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod migrate;
+mod pace;
 mod reference;
 pub(crate) mod schema;
 pub(crate) mod task;
@@ -25,8 +26,12 @@ pub(crate) fn run(invocation: Invocation, output: &Output) -> Result<Exit> {
     let settings = Settings::load(&invocation.global)?;
     log_to_stderr(&settings.log)?;
     let runtime = Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        Failure::new("no_threads", "no threads can be started", "free memory or raise the limit of processes, then try again")
-            .with_cause(error)
+        Failure::new(
+            "no_threads",
+            "no threads can be started",
+            "free memory or raise the limit of processes, then try again",
+        )
+        .with_cause(error)
     })?;
     let ended = runtime.block_on(dispatch(invocation.command, &settings, output));
     // Threads that are stuck in a handler, or in a database that does not answer, do not keep the process.

@@ -15,7 +15,10 @@ pub(crate) struct Reference {
 impl Reference {
     pub(crate) fn parse(text: &str, settings: &Settings) -> Result<Self> {
         let fault = |reason: &str| {
-            Err(Failure::usage(format!("`{text}` names no template: {reason}"), "write namespace/name or namespace/name@1.0.0"))
+            Err(Failure::usage(
+                format!("`{text}` names no template: {reason}"),
+                "write namespace/name or namespace/name@1.0.0",
+            ))
         };
         let (path, version) = match text.split_once('@') {
             Some((path, version)) => (path, Some(version.to_owned())),
@@ -39,6 +42,7 @@ mod tests {
 
     fn settings(namespace: Option<&str>) -> Settings {
         Settings {
+            store_flag: None,
             store: None,
             environment: None,
             namespace: namespace.map(str::to_owned),

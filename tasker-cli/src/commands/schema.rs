@@ -2,7 +2,10 @@ use clap::{Args, ValueEnum};
 use tasker_core::template;
 use tasker_worker::protocol;
 
-use crate::{failure::Exit, output::{Output, write_out}};
+use crate::{
+    failure::Exit,
+    output::{Output, write_out},
+};
 
 /// Print the JSON Schemas, for editors and generators
 ///

@@ -39,12 +39,19 @@ pub(crate) fn event_text(progress: &Progress, event: &Event, output: &Output) ->
             let step = progress.step(idx)?;
             (of_step(step.state), word(&event.fact)?, format!("{}{}", step.name, details(progress, event)))
         }
-        None => (of_task(progress.state), word(&event.fact)?, format!("{}{}", progress.template, details(progress, event))),
+        None => {
+            (of_task(progress.state), word(&event.fact)?, format!("{}{}", progress.template, details(progress, event)))
+        }
     };
     // The end of a UUIDv7 tells tasks apart; its beginning is the time.
     let id = progress.task_id.to_string();
     let id = &id[id.len() - 8..];
-    Some(format!("{} {} {} {word:<9} {rest}", output.paint(time, Tone::Dim), output.paint(id, Tone::Dim), output.paint(mark, tone)))
+    Some(format!(
+        "{} {} {} {word:<9} {rest}",
+        output.paint(time, Tone::Dim),
+        output.paint(id, Tone::Dim),
+        output.paint(mark, tone)
+    ))
 }
 
 fn word(fact: &Fact) -> Option<&'static str> {

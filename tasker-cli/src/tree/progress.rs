@@ -85,6 +85,11 @@ impl Progress {
         Ok(progress)
     }
 
+    /// Another task of the same template, before its first event; `self` must be so too.
+    pub(crate) fn for_task(&self, task: &Task) -> Self {
+        Self { task_id: task.task_id, created_at: task.created_at, ..self.clone() }
+    }
+
     pub(crate) fn step(&self, idx: u32) -> Option<&StepProgress> {
         self.steps.get(idx as usize)
     }

@@ -5,9 +5,15 @@ use super::Progress;
 /// What one line of the tree stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Row {
-    Step { branch: Branch, idx: u32 },
+    Step {
+        branch: Branch,
+        idx: u32,
+    },
     /// Several steps that there is no room for one by one.
-    Several { branch: Branch, steps: Vec<u32> },
+    Several {
+        branch: Branch,
+        steps: Vec<u32>,
+    },
 }
 
 /// Where a row stands among the steps that can run beside it.
@@ -78,8 +84,9 @@ fn push_layer(rows: &mut Vec<Row>, progress: &Progress, layer: &[u32], limit: us
         }
         return;
     }
-    let is_notable =
-        |idx: &&u32| progress.step(**idx).is_some_and(|step| matches!(step.state, StepState::Error | StepState::WaitingForRetry));
+    let is_notable = |idx: &&u32| {
+        progress.step(**idx).is_some_and(|step| matches!(step.state, StepState::Error | StepState::WaitingForRetry))
+    };
     let notable: Vec<u32> = layer.iter().filter(is_notable).take(NOTABLE).copied().collect();
     let first = if branches_from_one { Branch::Middle } else { Branch::First };
     for (at, idx) in notable.iter().enumerate() {
@@ -116,7 +123,8 @@ fn around_the_open(progress: &Progress, rows: Vec<Row>, height: usize) -> Vec<Ro
         used += lines(&rows[start]);
     }
     end = end.max(start + 1).min(rows.len());
-    let several = |rows: &[Row]| Row::Several { branch: Branch::Trunk, steps: rows.iter().flat_map(steps_of).collect() };
+    let several =
+        |rows: &[Row]| Row::Several { branch: Branch::Trunk, steps: rows.iter().flat_map(steps_of).collect() };
     let mut shown = Vec::with_capacity(height);
     if start > 0 {
         shown.push(several(&rows[..start]));

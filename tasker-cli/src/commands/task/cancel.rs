@@ -12,7 +12,7 @@ use crate::{
 
 /// Stop a task: its open steps are cancelled at once
 #[derive(Debug, Args)]
-pub(super) struct Cancel {
+pub(crate) struct Cancel {
     /// The task's id
     #[arg(value_name = "ID", value_parser = task_id)]
     task_id: TaskId,

@@ -38,7 +38,9 @@ impl TaskDocument {
         if !facts.is_empty() {
             lines.push(String::new());
         }
-        lines.extend(facts.iter().map(|(name, value)| format!("  {}  {value}", output.paint(&format!("{name:14}"), Tone::Dim))));
+        lines.extend(
+            facts.iter().map(|(name, value)| format!("  {}  {value}", output.paint(&format!("{name:14}"), Tone::Dim))),
+        );
         Ok(lines.join("\n"))
     }
 

@@ -11,7 +11,7 @@ use crate::{
 
 /// Show a task and its steps: states, attempts, durations, results, errors
 #[derive(Debug, Args)]
-pub(super) struct Get {
+pub(crate) struct Get {
     /// The task's id
     #[arg(value_name = "ID", value_parser = task_id)]
     task_id: TaskId,

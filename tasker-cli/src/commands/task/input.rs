@@ -22,8 +22,11 @@ pub(super) fn read(input: Option<&str>, pairs: &[String]) -> Result<Json> {
         },
     };
     let json = Json::parse(text).map_err(|error| {
-        Failure::usage("the input is not JSON", "write --input '{\"key\": \"value\"}', --input @file.json, or --set key=value")
-            .with_cause(error)
+        Failure::usage(
+            "the input is not JSON",
+            "write --input '{\"key\": \"value\"}', --input @file.json, or --set key=value",
+        )
+        .with_cause(error)
     })?;
     if pairs.is_empty() {
         // As it was written: numbers keep their digits, keys their order.
@@ -53,7 +56,11 @@ fn set(target: &mut Value, pair: &str) -> Result<()> {
                 let item = index.and_then(|index| items.get_mut(index));
                 item.ok_or_else(|| fault(format!("`{pair}`: there is no item {key}")))?
             }
-            _ => return Err(fault(format!("`{pair}`: what is there is neither an object nor a list, so that it has no `{key}`"))),
+            _ => {
+                return Err(fault(format!(
+                    "`{pair}`: what is there is neither an object nor a list, so that it has no `{key}`"
+                )));
+            }
         };
     }
     *place = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
@@ -87,7 +94,10 @@ mod tests {
 
     #[test]
     fn an_input_without_pairs_stays_as_it_was_written() {
-        assert_eq!(with(r#"{"b": 1.50, "a":12345678901234567890123}"#, &[]).as_deref(), Some(r#"{"b": 1.50, "a":12345678901234567890123}"#));
+        assert_eq!(
+            with(r#"{"b": 1.50, "a":12345678901234567890123}"#, &[]).as_deref(),
+            Some(r#"{"b": 1.50, "a":12345678901234567890123}"#)
+        );
     }
 
     #[test]
@@ -100,7 +110,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        for (input, pair) in [("{}", "a"), ("{}", "=1"), ("{}", "a..b=1"), (r#"{"a":1}"#, "a.b=1"), (r#"{"a":[]}"#, "a.0=1")] {
+        for (input, pair) in
+            [("{}", "a"), ("{}", "=1"), ("{}", "a..b=1"), (r#"{"a":1}"#, "a.b=1"), (r#"{"a":[]}"#, "a.0=1")]
+        {
             assert_eq!(with(input, &[pair]), None, "{pair}");
         }
         assert_eq!(with("{", &[]), None);

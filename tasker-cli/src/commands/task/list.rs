@@ -15,7 +15,7 @@ use crate::{
 
 /// List tasks, newest first
 #[derive(Debug, Args)]
-pub(super) struct List {
+pub(crate) struct List {
     /// Only tasks in this state; repeat it, or separate with commas, for several
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = state)]
     state: Vec<TaskState>,

@@ -25,7 +25,7 @@ use crate::{
 ///   tasker task submit shop/order@1.2.0 --input @order.json --set customer.name=Ada --watch
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(super) struct Submit {
+pub(crate) struct Submit {
     /// The template: namespace/name[@version]; the highest version if none is named
     template: String,
     /// The input: JSON, @FILE, or - for standard input

@@ -15,7 +15,7 @@ use crate::{
 
 /// Follow a task to its end; Ctrl-C leaves it running
 #[derive(Debug, Args)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     /// The task's id
     #[arg(value_name = "ID", value_parser = task_id)]
     task_id: TaskId,

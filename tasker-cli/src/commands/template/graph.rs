@@ -11,7 +11,7 @@ use crate::{
 
 /// Draw the graph of a template
 #[derive(Debug, Args)]
-pub(super) struct Graph {
+pub(crate) struct Graph {
     /// A file, - for standard input, or a registered template: namespace/name[@version]
     template: String,
     /// How to draw it

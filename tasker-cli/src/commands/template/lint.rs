@@ -14,7 +14,7 @@ use crate::{
 
 /// Check templates, and name everything that is wrong with them
 #[derive(Debug, Args)]
-pub(super) struct Lint {
+pub(crate) struct Lint {
     /// Files, folders, or - for standard input
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -53,7 +53,12 @@ impl Lint {
             return Ok(Exit::Complete);
         }
         let faulty = linted.files.iter().filter(|file| !file.faults.is_empty()).count();
-        let message = format!("{faults} fault{} in {faulty} of {} file{}", plural(faults), linted.files.len(), plural(linted.files.len()));
+        let message = format!(
+            "{faults} fault{} in {faulty} of {} file{}",
+            plural(faults),
+            linted.files.len(),
+            plural(linted.files.len())
+        );
         Err(Failure::new("template_invalid", message, "mend the places that are named, and lint again"))
     }
 }
@@ -69,7 +74,11 @@ impl File {
     fn text(&self, output: &Output) -> String {
         if let Some(Valid { namespace, name, version, steps }) = &self.template {
             let mark = output.paint("✔", Tone::Good);
-            return format!("{mark} {}: {namespace}/{name} {version}, {steps} step{}\n", self.source_name, plural(*steps));
+            return format!(
+                "{mark} {}: {namespace}/{name} {version}, {steps} step{}\n",
+                self.source_name,
+                plural(*steps)
+            );
         }
         let faults = self.faults.iter().map(|fault| {
             let place = format!("{}:{}:{}:", self.source_name, fault.line, fault.column);

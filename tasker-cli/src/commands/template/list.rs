@@ -11,7 +11,7 @@ use crate::{
 
 /// List the registered templates
 #[derive(Debug, Args)]
-pub(super) struct List {
+pub(crate) struct List {
     /// Only the versions of this name
     #[arg(long)]
     name: Option<String>,

@@ -10,8 +10,9 @@ mod show;
 use clap::Subcommand;
 use tasker_core::{orchestration, template};
 
-pub(crate) use files::{Source, read_all, template_files};
-pub(crate) use register::{Registration, register};
+use files::read_all;
+pub(crate) use files::{Source, read, template_files};
+pub(crate) use register::register;
 
 use super::reference::Reference;
 use crate::{

@@ -22,7 +22,7 @@ use crate::{
 ///
 /// A registered version never changes; the same content again is no fault.
 #[derive(Debug, Args)]
-pub(super) struct Register {
+pub(crate) struct Register {
     /// Files, folders, or - for standard input
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,

@@ -10,7 +10,7 @@ use crate::{
 
 /// Show a template in its canonical form: aliases resolved, defaults left out (with -o json: filled in)
 #[derive(Debug, Args)]
-pub(super) struct Show {
+pub(crate) struct Show {
     /// A file, - for standard input, or a registered template: namespace/name[@version]
     template: String,
 }
