@@ -78,8 +78,9 @@ pub(crate) struct Global {
     /// The store: postgres://user@host/database, sqlite:FILE or sqlite::memory: [env: DATABASE_URL] [default: sqlite:tasker.db]
     #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
     pub(crate) store: Option<String>,
-    /// How to answer: to people, or as JSON (JSON lines for what happens over time)
+    /// How to answer: human, or json (JSON lines for what happens over time)
     #[arg(
+        hide_possible_values = true,
         short,
         long,
         global = true,

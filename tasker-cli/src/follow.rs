@@ -128,6 +128,9 @@ fn not_ended(follower: Follower<'_>, exit: Exit) -> Box<Failure> {
     // Gives the cursor back before anything else is printed.
     let Progress { task_id, state, .. } = follower.progress;
     drop(follower.live);
+    if exit == Exit::Interrupted {
+        follower.output.break_line();
+    }
     let message = format!("task {task_id} is still `{state}`, and goes on");
     let code = if exit == Exit::Interrupted { "interrupted" } else { "task_not_ended" };
     Failure::new(code, message, format!("`tasker task watch {task_id}` follows it again")).with_exit(exit)

@@ -99,6 +99,13 @@ impl Output {
         }
     }
 
+    /// Goes on below the `^C` that a terminal shows.
+    pub(crate) fn break_line(&self) {
+        if self.is_live() {
+            write_out("");
+        }
+    }
+
     /// Says something beside the answer, on stderr, to people only.
     pub(crate) fn note(&self, text: &str) {
         if !self.is_json() {

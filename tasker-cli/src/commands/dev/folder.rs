@@ -21,6 +21,8 @@ pub(super) struct Folder {
     /// The texts as they were last read, by file.
     texts: HashMap<PathBuf, String>,
     changes: Receiver<()>,
+    /// Whether something has changed that `wait` has not yet told.
+    has_changed: bool,
     _watcher: RecommendedWatcher,
 }
 
@@ -49,17 +51,21 @@ impl Folder {
             Failure::new("folder_unwatchable", format!("{} cannot be watched", path.display()), remedy)
                 .with_cause(error)
         })?;
-        Ok(Self { path: path.to_owned(), texts: HashMap::new(), changes, _watcher: watcher })
+        Ok(Self { path: path.to_owned(), texts: HashMap::new(), changes, has_changed: false, _watcher: watcher })
     }
 
-    /// Resolves when a template file may have changed. Cancel-safe.
+    /// Resolves when a template file may have changed. Cancel-safe: a change that was not told is told by the next call.
     pub(super) async fn wait(&mut self) {
-        if self.changes.recv().await.is_none() {
-            return std::future::pending().await;
+        if !self.has_changed {
+            if self.changes.recv().await.is_none() {
+                return std::future::pending().await;
+            }
+            self.has_changed = true;
         }
         loop {
             sleep(QUIET).await;
             if matches!(self.changes.try_recv(), Err(TryRecvError::Empty | TryRecvError::Disconnected)) {
+                self.has_changed = false;
                 return;
             }
         }

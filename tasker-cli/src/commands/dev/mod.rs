@@ -52,6 +52,8 @@ pub(crate) struct Dev {
     grace: Duration,
 }
 
+const LOOK_FOR_WORK: Duration = Duration::from_millis(200);
+
 impl Dev {
     pub(crate) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
         let mut stop = Stop::listen()?;
@@ -62,7 +64,7 @@ impl Dev {
         let sources = folder.as_mut().map_or_else(|| Ok(example_sources()), Folder::changed)?;
         let mut feed = Feed::new(&engine, settings.namespace.clone(), *output).await?;
         let worker = self.start(&engine, settings).await?;
-        tell_start(&worker, path, output);
+        tell_start(&engine, &worker, path, output);
         register_all(&engine, &sources, &worker, output).await;
         loop {
             tokio::select! {
@@ -83,17 +85,21 @@ impl Dev {
 
     async fn start(&self, engine: &Arc<Engine>, settings: &Settings) -> Result<Worker> {
         let worker = Worker::builder(Arc::clone(engine)).handlers(example_handlers(self.pace)).slots(self.slots.into());
+        // Tasks come from other processes, whose wake-ups do not reach this one.
+        let worker = worker.poll_interval_max(LOOK_FOR_WORK);
         let worker = settings.namespace.iter().fold(worker, |worker, name| worker.namespace(name));
         Ok(worker.start().await?)
     }
 
     async fn drain(&self, worker: &Worker, feed: &mut Feed, stop: &mut Stop, output: &Output) -> Result<()> {
+        output.break_line();
         let running = worker.stats().running;
         output.note(&format!("waiting for {running} running step{}; Ctrl-C again stops at once", plural(running)));
         output.json_line(&json!({"type": "worker.draining", "running": running}));
         let drained = tokio::select! {
             drained = worker.shutdown(self.grace) => drained,
             () = stop.requested() => {
+                output.break_line();
                 let message = format!("stopped with {running} running step{}", plural(running));
                 let remedy = "they run again when their leases end, on any worker";
                 return Err(Failure::new("interrupted", message, remedy).with_exit(Exit::Interrupted));
@@ -143,16 +149,16 @@ fn tell_missing_handlers(source: &Source, worker: &Worker, output: &Output) {
     }
 }
 
-fn tell_start(worker: &Worker, path: Option<&PathBuf>, output: &Output) {
+fn tell_start(engine: &Engine, worker: &Worker, path: Option<&PathBuf>, output: &Output) {
     let record = worker.runtime().worker();
-    let store = worker.client();
+    let store = engine.store().describe();
     output.json_line(&json!({"type": "worker.started", "worker": record}));
     output.line(&format!(
         "{} {} handlers, {} slots  {}",
         output.paint("worker", Tone::Bold),
         record.handlers.len(),
         record.slots,
-        output.paint(&format!("{store:?}"), Tone::Dim)
+        output.paint(&store, Tone::Dim)
     ));
     match path {
         Some(path) => output.line(&format!("watching {}; Ctrl-C stops", path.display())),

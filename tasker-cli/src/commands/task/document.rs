@@ -59,7 +59,7 @@ impl TaskDocument {
         facts.extend((task.priority != 0).then(|| ("priority", task.priority.to_string())));
         facts.extend((!task.tags.is_empty()).then(|| ("tags", task.tags.join(", "))));
         facts.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
-        let input: String = task.context.as_str().chars().take(400).collect();
+        let input: String = task.context.to_value().to_string().chars().take(400).collect();
         facts.push(("input", input));
         facts.extend(task.error.as_ref().map(|error| ("error", error.to_string())));
         facts
