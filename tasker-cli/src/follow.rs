@@ -39,7 +39,7 @@ pub(crate) async fn follow(
         }
     };
     tokio::select! {
-        ended = follower.to_the_end() => ended?,
+        ended = follower.follow_to_end() => ended?,
         () = timeout => return Err(not_ended(follower, Exit::TimedOut)),
         () = stop.requested() => return Err(not_ended(follower, Exit::Interrupted)),
     }
@@ -68,7 +68,7 @@ impl<'a> Follower<'a> {
         })
     }
 
-    async fn to_the_end(&mut self) -> Result<()> {
+    async fn follow_to_end(&mut self) -> Result<()> {
         let mut pause = LOOK_AGAIN.0;
         loop {
             let is_new = self.look().await?;

@@ -77,7 +77,7 @@ fn collect(path: &Path, is_named: bool, files: &mut Vec<PathBuf>) -> io::Result<
 }
 
 pub(crate) fn read(path: &Path) -> Result<Source> {
-    let text = fs::File::open(path).and_then(|file| read_bounded(file)).map_err(|error| unreadable(path, &error))?;
+    let text = fs::File::open(path).and_then(read_bounded).map_err(|error| unreadable(path, &error))?;
     Ok(Source { name: path.display().to_string(), text })
 }
 
