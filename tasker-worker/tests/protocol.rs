@@ -1,5 +1,7 @@
 //! The protocol's schema is the one that is checked in, and the golden samples are read, written and described by it.
 
+#![cfg(test)]
+
 use std::{env, fs, path::PathBuf};
 
 use serde::{Serialize, de::DeserializeOwned};

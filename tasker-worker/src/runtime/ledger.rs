@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use tasker_core::model::{Assignment, Json, Lease, Outcome, Report, limits};
+use tasker_core::model::{Assignment, Json, Lease, Outcome, Report};
 use tokio::time::Instant;
 
 use super::attempt::{Assigned, Attempt, Fate};
@@ -17,8 +17,11 @@ pub(super) struct Ledger {
     waiting: VecDeque<Assigned>,
     cancels: VecDeque<Lease>,
     outcomes: VecDeque<Report>,
-    /// Outcomes in the report that is under way.
-    in_flight: usize,
+    /// Outcomes that were refused by themselves, each with the time of the next try. They keep their slots, so that they
+    /// cannot pile up.
+    set_aside: VecDeque<(Instant, Report)>,
+    /// How many outcomes are in the report that is under way; none if none is.
+    under_way: Option<usize>,
     /// When the next timeout is looked for, unless told otherwise.
     clock_at: Option<Instant>,
     /// When the next lease is looked for, unless told otherwise.
@@ -80,7 +83,8 @@ impl Ledger {
             waiting: VecDeque::new(),
             cancels: VecDeque::new(),
             outcomes: VecDeque::new(),
-            in_flight: 0,
+            set_aside: VecDeque::new(),
+            under_way: None,
             clock_at: None,
             renewal_at: None,
         }
@@ -101,7 +105,8 @@ impl Ledger {
 
     /// Attempts that may be claimed now.
     pub(super) fn free(&self) -> usize {
-        if self.phase == Phase::Open { self.slots.saturating_sub(self.attempts.len()) } else { 0 }
+        let taken = self.attempts.len() + self.set_aside.len();
+        if self.phase == Phase::Open { self.slots.saturating_sub(taken) } else { 0 }
     }
 
     pub(super) fn levels(&self) -> Levels {
@@ -193,34 +198,44 @@ impl Ledger {
         self.attempts.get(&lease).map_or(Fate::Unwanted, |attempt| attempt.fate)
     }
 
-    /// The outcomes of the next report, oldest first; they come back if it fails.
-    pub(super) fn next_report(&mut self, max: usize) -> Vec<Report> {
-        let count = self.outcomes.len().min(max).min(limits::REPORT);
-        self.in_flight = count;
-        self.outcomes.drain(..count).collect()
+    /// The outcomes of the next report, oldest first; one that was refused by itself goes by itself again. They come back if
+    /// the report fails.
+    pub(super) fn next_report(&mut self, max: usize, now: Instant) -> Vec<Report> {
+        let again = self.set_aside.front().filter(|(retry_at, _)| *retry_at <= now).is_some();
+        let reports: Vec<_> = if again {
+            self.set_aside.pop_front().into_iter().map(|(_, report)| report).collect()
+        } else {
+            let count = self.outcomes.len().min(max);
+            self.outcomes.drain(..count).collect()
+        };
+        self.under_way = Some(reports.len());
+        reports
     }
 
-    pub(super) fn has_outcomes(&self) -> bool {
-        !self.outcomes.is_empty()
+    /// When there are outcomes to report: at once, at a later time, or not before more come.
+    pub(super) fn report_at(&self, now: Instant) -> Option<Instant> {
+        if self.outcomes.is_empty() { self.set_aside.front().map(|(retry_at, _)| *retry_at) } else { Some(now) }
     }
 
     pub(super) fn confirm_report(&mut self) {
-        self.in_flight = 0;
+        self.under_way = None;
     }
 
-    /// Keeps the outcomes of a report that failed: first in the row again, or last where `is_last` so that others pass.
-    pub(super) fn keep_report(&mut self, reports: Vec<Report>, is_last: bool) {
-        self.in_flight = 0;
-        if is_last {
-            self.outcomes.extend(reports);
-        } else {
-            reports.into_iter().rev().for_each(|report| self.outcomes.push_front(report));
-        }
+    /// Keeps the outcomes of a report that failed, in front of the others.
+    pub(super) fn keep_report(&mut self, reports: Vec<Report>) {
+        self.under_way = None;
+        reports.into_iter().rev().for_each(|report| self.outcomes.push_front(report));
     }
 
-    /// Whether nothing is held and nothing waits to be reported.
+    /// Lets the others pass the outcome of a report that was refused.
+    pub(super) fn set_aside(&mut self, report: Report, retry_at: Instant) {
+        self.under_way = None;
+        self.set_aside.push_back((retry_at, report));
+    }
+
+    /// Whether nothing is held, nothing waits to be reported, and no call is under way that could bring more.
     pub(super) fn is_flushed(&self) -> bool {
-        self.outcomes.is_empty() && self.in_flight == 0
+        self.outcomes.is_empty() && self.set_aside.is_empty() && self.under_way.is_none()
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -325,10 +340,12 @@ impl Ledger {
         self.attempts.drain().for_each(|(_, attempt)| attempt.cancellation.cancel());
         self.waiting.clear();
         self.outcomes.clear();
+        self.set_aside.clear();
     }
 
     pub(super) fn stats(&self) -> Stats {
-        let mut stats = Stats { slots: self.slots, outcomes: self.outcomes.len() + self.in_flight, ..Stats::default() };
+        let outcomes = self.outcomes.len() + self.set_aside.len() + self.under_way.unwrap_or_default();
+        let mut stats = Stats { slots: self.slots, outcomes, ..Stats::default() };
         for attempt in self.attempts.values() {
             match (attempt.begun_at, attempt.fate) {
                 (None, _) => stats.waiting += 1,
