@@ -3,6 +3,7 @@
 use crate::tree::{Fault, File, Tree};
 
 const STATEMENTS: &str = "tasker-core/src/store/sql";
+const INCLUDING: [&str; 2] = ["include_str!", "statements!"];
 const MIGRATIONS: &str = "migrations";
 const DIALECTS: [(&str, &str); 2] = [("postgres", "sqlite"), ("sqlite", "postgres")];
 
@@ -41,10 +42,11 @@ fn says_only(file: &File, dialect: &str) -> bool {
     first.strip_prefix(&format!("-- Only {dialect}:")).is_some_and(|why| !why.trim().is_empty())
 }
 
-/// A statement is in use when a Rust file with an `include_str!` spells its folder and name, or its bare name for a
-/// macro to complete.
+/// A statement is in use when a Rust file that includes files spells its folder and name, or its bare name for a macro
+/// (`statements!`) to complete.
 fn unused(tree: &Tree) -> Vec<Fault> {
-    let including: Vec<&File> = tree.rust().filter(|file| file.code.contains("include_str!")).collect();
+    let including: Vec<&File> =
+        tree.rust().filter(|file| INCLUDING.iter().any(|word| file.code.contains(word))).collect();
     let is_used = |path: &str| {
         let in_folder = path.strip_prefix(STATEMENTS).unwrap_or(path);
         let stem = path.rsplit('/').next().and_then(|name| name.strip_suffix(".sql")).unwrap_or(path);
@@ -53,7 +55,7 @@ fn unused(tree: &Tree) -> Vec<Fault> {
     };
     tree.sources()
         .filter(|file| file.path.starts_with(STATEMENTS) && file.path.ends_with(".sql") && !is_used(&file.path))
-        .map(|file| file.fault(1, "no include_str! names this statement: use it or remove it"))
+        .map(|file| file.fault(1, "nothing includes this statement: use it or remove it"))
         .collect()
 }
 
@@ -72,7 +74,7 @@ fn missing_twins_and_unused_statements_are_found() {
             "tasker-core/src/store/postgres.rs",
             "include_str!(\"../sql/postgres/claim.sql\"); sql!(\"stale\"); sql!(\"notify\"); sql!(\"alone\");",
         ),
-        ("tasker-core/src/store/sqlite.rs", "include_str!(\"../sql/sqlite/claim.sql\")"),
+        ("tasker-core/src/store/sqlite.rs", "statements! { CLAIM = \"claim\" }"),
         ("tasker-core/src/store/other.rs", "sql!(\"lost\")"),
     ]);
     let expected = [

@@ -1,7 +1,8 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, iter};
 
 use crate::{
-    model::TaskId,
+    dag::NewTask,
+    model::{EventBatch, Fact, TaskId, Timestamp},
     state::{Snapshot, StepSnapshot, TaskSnapshot},
 };
 
@@ -26,6 +27,14 @@ impl Assembly {
     pub(super) fn into_tasks(self) -> Vec<TaskSnapshot> {
         self.0
     }
+}
+
+/// What happened to a new task by its being stored: its first events.
+pub(super) fn first_events(task: &NewTask, now: Timestamp) -> EventBatch {
+    let ready = task.steps.iter().filter(|step| step.unmet == 0);
+    let enqueued = ready.map(|step| Fact::StepEnqueued { step: step.idx });
+    let facts = iter::once(Fact::TaskCreated).chain(enqueued).collect();
+    EventBatch { task_id: task.task_id, first_seq: 1, at: now, facts }
 }
 
 /// Adds what was read later in the same transaction. A task read whole replaces what was known of it; otherwise steps
@@ -56,7 +65,7 @@ mod tests {
     use super::*;
     use crate::{
         dag::TemplateKey,
-        model::{StepId, StepState, TaskCounts, TaskState, TemplateId, Timestamp},
+        model::{StepId, StepState, TaskCounts, TaskState, TemplateId},
     };
 
     fn task(task_id: TaskId, steps: &[u32], is_whole: bool) -> TaskSnapshot {

@@ -10,6 +10,8 @@ mod open;
 mod postgres;
 mod record;
 mod refusal;
+mod schema;
+mod sqlite;
 mod statement;
 mod transaction;
 
@@ -23,6 +25,7 @@ pub use record::{
     Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, StoredTemplate, TemplateSummary,
     Transacted, WorkerRecord,
 };
+pub use sqlite::SqliteStore;
 pub use statement::Statement;
 
 use crate::{

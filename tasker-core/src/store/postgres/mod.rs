@@ -104,7 +104,7 @@ impl Store for PostgresStore {
         if put.rows_affected() > 0 {
             return Ok(PutTemplate::Created(*id));
         }
-        let row = sqlx::query(sql::GET_TEMPLATE_VERSION.sql())
+        let row = sqlx::query(sql::FIND_VERSION.sql())
             .bind(&template.namespace)
             .bind(&template.name)
             .bind(&template.version)
@@ -116,7 +116,7 @@ impl Store for PostgresStore {
     }
 
     async fn template(&self, id: TemplateId) -> Result<Option<StoredTemplate>> {
-        let row = sqlx::query(sql::GET_TEMPLATE.sql()).bind(id.0).fetch_optional(&self.hot).await?;
+        let row = sqlx::query(sql::FIND_TEMPLATE.sql()).bind(id.0).fetch_optional(&self.hot).await?;
         let Some(row) = row else { return Ok(None) };
         let template = row::structured(&row, "definition")?
             .ok_or_else(|| Error::Corrupt(format!("template {id} has no definition")))?;
@@ -182,7 +182,7 @@ impl Store for PostgresStore {
         let inputs: Vec<_> =
             requests.iter().filter(|request| request.with_context).map(|wanted| wanted.task_id.0).collect();
         if !inputs.is_empty() {
-            for row in sqlx::query(sql::LOAD_INPUTS.sql()).bind(inputs).fetch_all(&self.hot).await? {
+            for row in sqlx::query(sql::LOAD_PAYLOADS_TASKS.sql()).bind(inputs).fetch_all(&self.hot).await? {
                 if let Some(at) = place.get(&row.try_get("id")?) {
                     payloads[*at].context = row::json(&row, "context")?;
                     payloads[*at].correlation_id = row.try_get("correlation_id")?;
@@ -194,7 +194,8 @@ impl Store for PostgresStore {
             .flat_map(|wanted| wanted.steps.iter().map(|idx| (wanted.task_id.0, transaction::signed(*idx))));
         let (tasks, idxs): (Vec<_>, Vec<_>) = steps.unzip();
         if !tasks.is_empty() {
-            for row in sqlx::query(sql::LOAD_RESULTS.sql()).bind(tasks).bind(idxs).fetch_all(&self.hot).await? {
+            for row in sqlx::query(sql::LOAD_PAYLOADS_RESULTS.sql()).bind(tasks).bind(idxs).fetch_all(&self.hot).await?
+            {
                 if let (Some(at), Some(result)) = (place.get(&row.try_get("task_id")?), row::json(&row, "result")?) {
                     payloads[*at].results.push((row::unsigned(row.try_get("idx")?), result));
                 }

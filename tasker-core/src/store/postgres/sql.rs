@@ -3,14 +3,15 @@
 use crate::store::statement::statements;
 
 statements! { "postgres":
+    APPLIED_MIGRATIONS = "applied_migrations",
     APPLY = "apply",
     DUE_STEPS = "due_steps",
     DUE_TASKS = "due_tasks",
     EXISTING_TASKS = "existing_tasks",
     EXTEND_LEASES = "extend_leases",
     GET_TASK = "get_task",
-    GET_TEMPLATE = "get_template",
-    GET_TEMPLATE_VERSION = "get_template_version",
+    FIND_TEMPLATE = "find_template",
+    FIND_VERSION = "find_version",
     INSERT_TASKS = "insert_tasks",
     LIST_EVENTS = "list_events",
     LIST_ROUTES = "list_routes",
@@ -19,8 +20,8 @@ statements! { "postgres":
     LIST_TEMPLATES = "list_templates",
     LIST_WORKERS = "list_workers",
     LOAD_CANDIDATES = "load_candidates",
-    LOAD_INPUTS = "load_inputs",
-    LOAD_RESULTS = "load_results",
+    LOAD_PAYLOADS_TASKS = "load_payloads_tasks",
+    LOAD_PAYLOADS_RESULTS = "load_payloads_results",
     LOAD_SCOPE = "load_scope",
     NEXT_DUE = "next_due",
     NOW = "now",

@@ -1,0 +1,1 @@
+select version from _tasker_migrations where success

@@ -1,0 +1,15 @@
+-- Only sqlite: it has no writing common table expressions, so that each table takes a statement.
+update tasks
+set
+    state = change.value ->> 'state',
+    total = change.value ->> 'total',
+    done = change.value ->> 'done',
+    active = change.value ->> 'active',
+    failed = change.value ->> 'failed',
+    seq = change.value ->> 'seq',
+    deadline_at = change.value ->> 'deadline_at',
+    error = change.value ->> 'error',
+    updated_at = change.value ->> 'updated_at',
+    completed_at = change.value ->> 'completed_at'
+from jsonb_each(?1) as change
+where tasks.id = unhex(change.value ->> 'id')

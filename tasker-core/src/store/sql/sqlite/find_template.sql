@@ -1,0 +1,1 @@
+select id, definition, created_at from templates where id = ?1

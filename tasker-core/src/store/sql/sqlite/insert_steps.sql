@@ -1,0 +1,9 @@
+-- Only sqlite: SQLite has no insert within a common table expression. ?1 is the tasks, ?2 the lists of steps that they
+-- share.
+insert into steps (task_id, idx, unmet, state, priority, name, queue, handler, dependents)
+select
+    unhex(task.value ->> 'id'), step.value ->> 'idx', step.value ->> 'unmet', step.value ->> 'state',
+    task.value ->> 'priority', step.value ->> 'name', step.value ->> 'queue', step.value ->> 'handler',
+    step.value ->> 'dependents'
+from jsonb_each(?1) as task
+cross join jsonb_each(?2, '$[' || (task.value ->> 'plan') || ']') as step

@@ -1,0 +1,13 @@
+-- Differs from postgres: steps and events are inserted by statements of their own, because SQLite has no insert within
+-- a common table expression; keys that are taken are looked up before, because there is one writer.
+insert into tasks (
+    id, template_id, seq, updated_at, deadline_at, total, priority, created_at, namespace, name, version, environment,
+    correlation_id, parent_correlation_id, idempotency_key, initiator, source_system, reason, tags, context
+)
+select
+    unhex(value ->> 'id'), unhex(value ->> 'template_id'), value ->> 'seq', ?2, ?2 + value ->> 'deadline_us',
+    value ->> 'total', value ->> 'priority', ?2, value ->> 'namespace', value ->> 'name', value ->> 'version',
+    value ->> 'environment', value ->> 'correlation_id', value ->> 'parent_correlation_id',
+    value ->> 'idempotency_key', value ->> 'initiator', value ->> 'source_system', value ->> 'reason',
+    value ->> 'tags', value ->> 'context'
+from jsonb_each(?1)

@@ -1,0 +1,1 @@
+select task_id, first_seq, at, facts from events where task_id = ?1 and first_seq > ?2 order by first_seq limit ?3

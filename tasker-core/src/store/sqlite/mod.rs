@@ -1,0 +1,158 @@
+//! The store in one SQLite file (or in memory), for one process on one machine.
+//!
+//! One connection writes, in `begin immediate` transactions, and a few read. Statements take their rows as one JSON text
+//! (`jsonb_each`): a statement per row would send each of them to the connection's thread.
+
+mod columns;
+mod connections;
+mod encode;
+mod insert;
+mod lease;
+mod read;
+mod sql;
+mod template;
+mod transaction;
+mod worker;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::Row;
+
+use self::{connections::Connections, transaction::SqliteTransaction};
+use super::{
+    Decide, Due, Error, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, Result, Store,
+    StoredTemplate, TaskFilter, TemplateSummary, Transacted, WorkerRecord, schema::Schema, transaction::transact,
+};
+use crate::{
+    dag::NewTask,
+    model::{Clock, EventBatch, Lease, Page, Step, Task, TaskId, TemplateId, Timestamp, WorkerId},
+    state::{Claim, Route, Scope},
+};
+
+const SCHEMA: Schema = Schema {
+    migrations: &[(1, "engine", include_str!("../../../../migrations/sqlite/0001_engine.sql"))],
+    table: "_tasker_migrations",
+};
+
+/// Tasker's data in one SQLite database.
+pub struct SqliteStore {
+    connections: Connections,
+    clock: Arc<dyn Clock>,
+}
+
+impl SqliteStore {
+    /// Opens a database, and creates the file if there is none: `sqlite:path`, `sqlite:///absolute/path` or
+    /// `sqlite::memory:`. Every commit is on the disk when it is answered; `?synchronous=normal` gives up the last commits
+    /// before a power failure for speed.
+    ///
+    /// # Errors
+    /// [`Error::Url`] when the URL does not name a file, [`Error::Unavailable`] when it cannot be opened.
+    pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self> {
+        Ok(Self { connections: Connections::open(url).await?, clock })
+    }
+
+    /// Every statement that this store may execute.
+    #[cfg(feature = "test-support")]
+    #[must_use]
+    pub fn statements() -> &'static [&'static super::Statement] {
+        sql::ALL
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn migrate(&self) -> Result<Vec<Migration>> {
+        let before = self.migrations().await?;
+        let mut writer = self.connections.writer().await?;
+        // All in one transaction: another process that migrates at the same time waits, and then finds it done.
+        let mut transaction = writer.begin().await?;
+        SCHEMA.migrator().run_direct(None, &mut *transaction, false).await?;
+        transaction.commit().await?;
+        let missing = before.into_iter().filter(|migration| !migration.is_applied);
+        Ok(missing.map(|migration| Migration { is_applied: true, ..migration }).collect())
+    }
+
+    async fn migrations(&self) -> Result<Vec<Migration>> {
+        let applied = match self.connections.fetch(sqlx::query(sql::APPLIED_MIGRATIONS.sql())).await {
+            Err(Error::Schema(_)) => Vec::new(),
+            rows => rows?.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?,
+        };
+        SCHEMA.status(&applied)
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        Ok(self.clock.now())
+    }
+
+    async fn put_template(&self, template: &NewTemplate) -> Result<PutTemplate> {
+        template::put(self, template).await
+    }
+
+    async fn template(&self, id: TemplateId) -> Result<Option<StoredTemplate>> {
+        template::find(self, id).await
+    }
+
+    async fn templates(&self, namespace: Option<&str>, name: Option<&str>) -> Result<Vec<TemplateSummary>> {
+        template::list(self, namespace, name).await
+    }
+
+    async fn routes(&self) -> Result<Vec<Route>> {
+        template::routes(self).await
+    }
+
+    async fn insert_tasks(&self, tasks: &[NewTask]) -> Result<Vec<Inserted>> {
+        insert::insert_tasks(self, tasks).await
+    }
+
+    async fn transact(&self, scope: &[Scope], claim: Option<&Claim>, decide: &Decide<'_>) -> Result<Transacted> {
+        let mut writer = self.connections.writer().await?;
+        let inner = writer.begin().await?;
+        let transaction = SqliteTransaction { inner, now: self.clock.now() };
+        transact(transaction, scope, claim, decide).await
+    }
+
+    async fn extend_leases(&self, leases: &[Lease], lease_ms: u64) -> Result<Vec<Option<Timestamp>>> {
+        lease::extend(self, leases, lease_ms).await
+    }
+
+    async fn due(&self, limit: u32) -> Result<Due> {
+        lease::due(self, limit).await
+    }
+
+    async fn payloads(&self, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
+        read::payloads(self, requests).await
+    }
+
+    async fn put_worker(&self, worker: &WorkerRecord) -> Result<()> {
+        worker::put(self, worker).await
+    }
+
+    async fn workers(&self, ids: &[WorkerId]) -> Result<Vec<WorkerRecord>> {
+        worker::list(self, ids).await
+    }
+
+    async fn task(&self, id: TaskId) -> Result<Option<Task>> {
+        read::task(self, id).await
+    }
+
+    async fn tasks(&self, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
+        read::tasks(self, filter, limit).await
+    }
+
+    async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>> {
+        read::steps(self, task_id).await
+    }
+
+    async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>> {
+        read::events(self, task_id, after_seq, limit).await
+    }
+
+    fn describe(&self) -> String {
+        format!("sqlite:{}", self.connections.describe())
+    }
+
+    async fn close(&self) {
+        self.connections.close().await;
+    }
+}

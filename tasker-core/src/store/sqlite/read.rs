@@ -1,0 +1,166 @@
+use std::collections::HashMap;
+
+use serde::Serialize;
+use sqlx::sqlite::SqliteRow;
+
+use super::{
+    SqliteStore,
+    columns::Columns,
+    encode::{self, Hex},
+    sql,
+};
+use crate::{
+    model::{EventBatch, Page, Step, StepId, Task, TaskCounts, TaskId, TaskState, TemplateId, WorkerId},
+    store::{Error, Payload, PayloadRequest, Result, TaskFilter},
+};
+
+pub(super) async fn task(store: &SqliteStore, id: TaskId) -> Result<Option<Task>> {
+    let rows = store.connections.fetch(sqlx::query(sql::GET_TASK.sql()).bind(id.0)).await?;
+    rows.first().map(read_task).transpose()
+}
+
+pub(super) async fn tasks(store: &SqliteStore, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
+    let TaskFilter { namespace, name, version, states, after } = filter;
+    let states: Vec<_> = states.iter().map(|state| TaskState::as_str(*state)).collect();
+    let states = (!states.is_empty()).then(|| encode::text(&states)).transpose()?;
+    let query = sqlx::query(sql::LIST_TASKS.sql())
+        .bind(namespace)
+        .bind(name)
+        .bind(version)
+        .bind(states)
+        .bind(after.map(|cursor| cursor.0.0))
+        // One more than the page holds tells whether there is a next one.
+        .bind(i64::from(limit) + 1);
+    let mut items = store.connections.fetch(query).await?.iter().map(read_task).collect::<Result<Vec<_>>>()?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_next = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| has_next).map(|last| last.task_id.to_string());
+    Ok(Page { items, next })
+}
+
+pub(super) async fn steps(store: &SqliteStore, task_id: TaskId) -> Result<Vec<Step>> {
+    let rows = store.connections.fetch(sqlx::query(sql::LIST_STEPS.sql()).bind(task_id.0)).await?;
+    rows.iter().map(read_step).collect()
+}
+
+pub(super) async fn events(store: &SqliteStore, id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>> {
+    let query = sqlx::query(sql::LIST_EVENTS.sql()).bind(id.0).bind(after_seq).bind(limit);
+    let batch = |row| {
+        let mut columns = Columns::new(row, "an event");
+        Ok(EventBatch {
+            task_id: TaskId(columns.uuid()?),
+            first_seq: columns.read()?,
+            at: columns.time()?,
+            facts: columns.decoded()?,
+        })
+    };
+    store.connections.fetch(query).await?.iter().map(batch).collect()
+}
+
+pub(super) async fn payloads(store: &SqliteStore, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
+    let contexts = contexts(store, requests).await?;
+    let payload = |request: &PayloadRequest| match contexts.get(&request.task_id) {
+        Some(payload) if request.with_context => payload.clone(),
+        _ => Payload::default(),
+    };
+    let mut payloads: Vec<_> = requests.iter().map(payload).collect();
+    add_results(store, requests, &mut payloads).await?;
+    Ok(payloads)
+}
+
+async fn contexts(store: &SqliteStore, requests: &[PayloadRequest]) -> Result<HashMap<TaskId, Payload>> {
+    let mut wanted: Vec<_> = requests.iter().filter(|request| request.with_context).map(|it| it.task_id).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let asked = encode::rows(wanted.into_iter().map(|task_id| Hex(task_id.0)))?;
+    let rows = store.connections.fetch(sqlx::query(sql::LOAD_PAYLOADS_TASKS.sql()).bind(asked)).await?;
+    let payload = |row| {
+        let mut columns = Columns::new(row, "a task");
+        let task_id = TaskId(columns.uuid()?);
+        let payload =
+            Payload { context: columns.json_or_none()?, correlation_id: columns.read()?, results: Vec::new() };
+        Ok((task_id, payload))
+    };
+    rows.iter().map(payload).collect()
+}
+
+async fn add_results(store: &SqliteStore, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
+    #[derive(Serialize)]
+    struct Asked<'a> {
+        task_id: Hex,
+        steps: &'a [u32],
+    }
+    if requests.iter().all(|request| request.steps.is_empty()) {
+        return Ok(());
+    }
+    let asked =
+        encode::rows(requests.iter().map(|request| Asked { task_id: Hex(request.task_id.0), steps: &request.steps }))?;
+    for row in &store.connections.fetch(sqlx::query(sql::LOAD_PAYLOADS_RESULTS.sql()).bind(asked)).await? {
+        let mut columns = Columns::new(row, "a step");
+        let at: i64 = columns.read()?;
+        let payload = usize::try_from(at).ok().and_then(|at| payloads.get_mut(at));
+        let payload = payload.ok_or_else(|| Error::Corrupt(format!("an answer to question {at}")))?;
+        payload.results.push((columns.count()?, columns.json()?));
+    }
+    Ok(())
+}
+
+fn read_task(row: &SqliteRow) -> Result<Task> {
+    let mut columns = Columns::new(row, "a task");
+    Ok(Task {
+        task_id: TaskId(columns.uuid()?),
+        namespace: columns.read()?,
+        name: columns.read()?,
+        version: columns.read()?,
+        template_id: TemplateId(columns.uuid()?),
+        environment: columns.read()?,
+        state: columns.word()?,
+        priority: columns.read()?,
+        context: columns.json()?,
+        initiator: columns.read()?,
+        source_system: columns.read()?,
+        reason: columns.read()?,
+        tags: columns.decoded()?,
+        correlation_id: columns.read()?,
+        parent_correlation_id: columns.read()?,
+        idempotency_key: columns.read()?,
+        counts: TaskCounts {
+            total: columns.count()?,
+            done: columns.count()?,
+            active: columns.count()?,
+            failed: columns.count()?,
+        },
+        seq: columns.read()?,
+        error: columns.decoded_or_none()?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
+        completed_at: columns.time_or_none()?,
+        deadline_at: columns.time_or_none()?,
+    })
+}
+
+fn read_step(row: &SqliteRow) -> Result<Step> {
+    let mut columns = Columns::new(row, "a step");
+    Ok(Step {
+        id: StepId::new(TaskId(columns.uuid()?), columns.count()?),
+        name: columns.read()?,
+        queue: columns.read()?,
+        handler: columns.read()?,
+        state: columns.word()?,
+        attempt: columns.count()?,
+        failures: columns.count()?,
+        losses: columns.count()?,
+        unmet: columns.count()?,
+        dependents: columns.decoded_or_none()?.unwrap_or_default(),
+        due_at: columns.time_or_none()?,
+        worker_id: columns.read::<Option<_>>()?.map(WorkerId),
+        started_at: columns.time_or_none()?,
+        ended_at: columns.time_or_none()?,
+        result: columns.json_or_none()?,
+        error: columns.decoded_or_none()?,
+    })
+}
