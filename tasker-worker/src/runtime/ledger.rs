@@ -5,8 +5,12 @@ use std::{
 
 use tasker_core::model::{Assignment, Json, Lease, Outcome, Report};
 use tokio::time::Instant;
+use tracing::debug;
 
-use super::attempt::{Assigned, Attempt, Fate};
+use super::{
+    attempt::{Assigned, Attempt, Fate},
+    outcomes::Outcomes,
+};
 
 /// Every attempt that the worker holds, what waits for takers, and what waits to be reported: the rules of the runtime,
 /// without locks, tasks or clocks.
@@ -16,12 +20,8 @@ pub(super) struct Ledger {
     attempts: HashMap<Lease, Attempt>,
     waiting: VecDeque<Assigned>,
     cancels: VecDeque<Lease>,
-    outcomes: VecDeque<Report>,
-    /// Outcomes that were refused by themselves, each with the time of the next try. They keep their slots, so that they
-    /// cannot pile up.
-    set_aside: VecDeque<(Instant, Report)>,
-    /// How many outcomes are in the report that is under way; none if none is.
-    under_way: Option<usize>,
+    /// Those that are set aside keep their slots, so that they cannot pile up.
+    pub(super) outcomes: Outcomes,
     /// When the next timeout is looked for, unless told otherwise.
     clock_at: Option<Instant>,
     /// When the next lease is looked for, unless told otherwise.
@@ -82,9 +82,7 @@ impl Ledger {
             attempts: HashMap::with_capacity(slots.min(1_024)),
             waiting: VecDeque::new(),
             cancels: VecDeque::new(),
-            outcomes: VecDeque::new(),
-            set_aside: VecDeque::new(),
-            under_way: None,
+            outcomes: Outcomes::default(),
             clock_at: None,
             renewal_at: None,
         }
@@ -95,17 +93,13 @@ impl Ledger {
     }
 
     /// Moves on to a later phase; never back.
-    pub(super) fn enter(&mut self, phase: Phase) -> bool {
-        let is_later = phase > self.phase;
-        if is_later {
-            self.phase = phase;
-        }
-        is_later
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.phase = self.phase.max(phase);
     }
 
     /// Attempts that may be claimed now.
     pub(super) fn free(&self) -> usize {
-        let taken = self.attempts.len() + self.set_aside.len();
+        let taken = self.attempts.len() + self.outcomes.aside();
         if self.phase == Phase::Open { self.slots.saturating_sub(taken) } else { 0 }
     }
 
@@ -113,7 +107,7 @@ impl Ledger {
         let is_ended = self.phase == Phase::Ended;
         Levels {
             to_poll: self.waiting.len() + self.cancels.len() + usize::from(is_ended),
-            outcomes: self.outcomes.len(),
+            outcomes: self.outcomes.waiting(),
             free: self.free(),
             phase: self.phase,
         }
@@ -124,7 +118,7 @@ impl Ledger {
         let mut is_sooner = false;
         for assignment in assignments {
             if self.phase != Phase::Open {
-                self.outcomes.push_back(Report { lease: assignment.lease, outcome: Outcome::Released });
+                self.outcomes.push(Report { lease: assignment.lease, outcome: Outcome::Released });
                 continue;
             }
             let attempt = Attempt::new(&assignment, asked_at);
@@ -181,12 +175,12 @@ impl Ledger {
     /// An attempt has ended: its slot is free, and its outcome waits to be reported if it is still wanted.
     pub(super) fn answer(&mut self, report: Report) {
         let Some(attempt) = self.attempts.remove(&report.lease) else {
-            tracing::debug!(lease = ?report.lease, "an outcome of an attempt that is not held was left out");
+            debug!(lease = ?report.lease, "an outcome of an attempt that is not held was left out");
             return;
         };
         match attempt.fate {
-            Fate::Wanted => self.outcomes.push_back(report),
-            Fate::Stopping => self.outcomes.push_back(match report.outcome {
+            Fate::Wanted => self.outcomes.push(report),
+            Fate::Stopping => self.outcomes.push(match report.outcome {
                 Outcome::Succeeded { .. } | Outcome::Released => report,
                 Outcome::Failed { .. } | Outcome::Abandoned => Report { outcome: Outcome::Abandoned, ..report },
             }),
@@ -198,48 +192,13 @@ impl Ledger {
         self.attempts.get(&lease).map_or(Fate::Unwanted, |attempt| attempt.fate)
     }
 
-    /// The outcomes of the next report, oldest first; one that was refused by itself goes by itself again. They come back if
-    /// the report fails.
-    pub(super) fn next_report(&mut self, max: usize, now: Instant) -> Vec<Report> {
-        let again = self.set_aside.front().filter(|(retry_at, _)| *retry_at <= now).is_some();
-        let reports: Vec<_> = if again {
-            self.set_aside.pop_front().into_iter().map(|(_, report)| report).collect()
-        } else {
-            let count = self.outcomes.len().min(max);
-            self.outcomes.drain(..count).collect()
-        };
-        self.under_way = Some(reports.len());
-        reports
-    }
-
-    /// When there are outcomes to report: at once, at a later time, or not before more come.
-    pub(super) fn report_at(&self, now: Instant) -> Option<Instant> {
-        if self.outcomes.is_empty() { self.set_aside.front().map(|(retry_at, _)| *retry_at) } else { Some(now) }
-    }
-
-    pub(super) fn confirm_report(&mut self) {
-        self.under_way = None;
-    }
-
-    /// Keeps the outcomes of a report that failed, in front of the others.
-    pub(super) fn keep_report(&mut self, reports: Vec<Report>) {
-        self.under_way = None;
-        reports.into_iter().rev().for_each(|report| self.outcomes.push_front(report));
-    }
-
-    /// Lets the others pass the outcome of a report that was refused.
-    pub(super) fn set_aside(&mut self, report: Report, retry_at: Instant) {
-        self.under_way = None;
-        self.set_aside.push_back((retry_at, report));
-    }
-
-    /// Whether nothing is held, nothing waits to be reported, and no call is under way that could bring more.
-    pub(super) fn is_flushed(&self) -> bool {
-        self.outcomes.is_empty() && self.set_aside.is_empty() && self.under_way.is_none()
-    }
-
+    /// Whether no attempt is held whose outcome is wanted.
     pub(super) fn is_idle(&self) -> bool {
-        self.attempts.is_empty()
+        self.attempts.values().all(|attempt| attempt.fate == Fate::Unwanted)
+    }
+
+    pub(super) fn is_flushed(&self) -> bool {
+        self.outcomes.is_flushed()
     }
 
     /// Fails every attempt that has run out of time; answers when the next one does.
@@ -248,9 +207,10 @@ impl Ledger {
         let is_overdue = |attempt: &Attempt| attempt.timeout_at().is_some_and(|timeout_at| timeout_at <= now);
         let overdue: Vec<_> = running.filter(|(_, attempt)| is_overdue(attempt)).map(|(lease, _)| *lease).collect();
         for lease in overdue {
-            let error = self.attempts.get(&lease).map(Attempt::timeout_error);
-            self.outcomes.extend(error.map(|error| Report { lease, outcome: Outcome::Failed { error } }));
-            self.cancel(lease, Fate::Unwanted);
+            if let Some(error) = self.attempts.get(&lease).map(Attempt::timeout_error) {
+                self.outcomes.push(Report { lease, outcome: Outcome::Failed { error } });
+                self.cancel(lease, Fate::Unwanted);
+            }
         }
         let running = self.attempts.values().filter(|attempt| attempt.fate == Fate::Wanted);
         self.clock_at = running.filter_map(Attempt::timeout_at).min();
@@ -339,13 +299,11 @@ impl Ledger {
     pub(super) fn clear(&mut self) {
         self.attempts.drain().for_each(|(_, attempt)| attempt.cancellation.cancel());
         self.waiting.clear();
-        self.outcomes.clear();
-        self.set_aside.clear();
+        self.outcomes = Outcomes::default();
     }
 
     pub(super) fn stats(&self) -> Stats {
-        let outcomes = self.outcomes.len() + self.set_aside.len() + self.under_way.unwrap_or_default();
-        let mut stats = Stats { slots: self.slots, outcomes, ..Stats::default() };
+        let mut stats = Stats { slots: self.slots, outcomes: self.outcomes.count(), ..Stats::default() };
         for attempt in self.attempts.values() {
             match (attempt.begun_at, attempt.fate) {
                 (None, _) => stats.waiting += 1,

@@ -79,9 +79,9 @@ impl Pump {
         let now = Instant::now();
         let want = ledger.free().min(limits::REPORT);
         let look = self.pace.look(now, want);
-        let report_at = ledger.report_at(now);
+        let report_at = ledger.outcomes.due_at(now);
         if look != Look::Nowhere || report_at.is_some_and(|report_at| report_at <= now) {
-            return Next::Flush(Flush { reports: ledger.next_report(self.batch_max, now), want, look });
+            return Next::Flush(Flush { reports: ledger.outcomes.next(self.batch_max, now), want, look });
         }
         let poll_at = (want > 0).then(|| self.pace.poll_at());
         Next::Wait(poll_at.into_iter().chain(report_at).min())
@@ -98,7 +98,7 @@ impl Pump {
                 self.pace.looked(Instant::now(), look, want, brought, is_from_queue);
                 tell_refusals(&reports, &reported.verdicts);
                 let is_sooner = self.shared.update(|ledger| {
-                    ledger.confirm_report();
+                    ledger.outcomes.confirm();
                     ledger.arrive(reported.assignments, asked_at)
                 });
                 if is_sooner {
@@ -116,7 +116,7 @@ impl Pump {
         if is_refused {
             self.single_out(reports, error);
         } else {
-            self.shared.update(|ledger| ledger.keep_report(reports));
+            self.shared.update(|ledger| ledger.outcomes.keep(reports));
         }
         if !is_refused || self.outage.tries() > SEARCH_MAX {
             sleep(delay).await;
@@ -131,11 +131,11 @@ impl Pump {
             (Some(report), true) => {
                 let Lease { task_id, step_idx: step, attempt } = report.lease;
                 error!(%task_id, step, attempt, %error, "an outcome is refused; its step runs again if it stays so");
-                self.shared.update(|ledger| ledger.set_aside(report, Instant::now() + REFUSED_AGAIN));
+                self.shared.update(|ledger| ledger.outcomes.set_aside(report, Instant::now() + REFUSED_AGAIN));
             }
             (last, _) => {
                 reports.extend(last);
-                self.shared.update(|ledger| ledger.keep_report(reports));
+                self.shared.update(|ledger| ledger.outcomes.keep(reports));
             }
         }
     }

@@ -73,12 +73,17 @@ async fn a_worker_that_is_shut_down_gives_its_work_away_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn long_handlers_keep_their_lease() {
+async fn a_handler_that_outlives_its_first_lease_keeps_the_step() {
     let engine = engine().await;
-    let lease = engine.options().lease;
-    let builder = builder(&engine, &[("long", &[], "")]).handler("long", move |_| async move {
-        tokio::time::sleep(lease * 4).await;
-        Ok(())
+    let store = Arc::clone(engine.store());
+    let builder = builder(&engine, &[("long", &[], "")]).handler("long", move |context: StepContext| {
+        let store = Arc::clone(&store);
+        async move {
+            while store.now().await? < context.assignment().lease_until {
+                tokio::task::yield_now().await;
+            }
+            Ok(())
+        }
     });
     let worker = builder.start().await.unwrap();
     let (task, steps) = run(&worker.client(), json!({})).await;

@@ -148,3 +148,14 @@ async fn a_dropped_runtime_reports_nothing_and_cancels_its_handlers() {
     held.report(success());
     assert!(fake.calls().iter().all(|call| call.reports.is_empty()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_does_not_wait_for_a_handler_whose_attempt_is_over() {
+    let (fake, runtime) = Fake::start(1).await;
+    fake.enqueue_with(1, Some(Duration::from_secs(1)));
+    let _blocked = begin(&runtime, 1).await;
+    fake.accepted(1).await;
+    let began_at = Instant::now();
+    assert_eq!(runtime.shutdown(LONG).await, Drained { abandoned: 1, undelivered: 0 });
+    assert_eq!(began_at.elapsed(), Duration::ZERO);
+}
