@@ -92,7 +92,8 @@ create table steps (
     primary key (task_id, idx),
     -- Nothing can be stuck: what is not final has an unmet dependency, stands in a queue, or has a time at which it is due.
     check ((state = 'pending') <= (unmet > 0)),
-    check ((due_at is not null) = (state in ('in_progress', 'waiting_for_retry', 'waiting'))),
+    check (state not in ('in_progress', 'waiting_for_retry') or due_at is not null),
+    check (due_at is null or state in ('in_progress', 'waiting_for_retry', 'waiting')),
     check ((ended_at is not null) = (state in ('complete', 'error', 'cancelled', 'skipped', 'resolved_manually'))),
     check (state <> 'in_progress' or (worker_id is not null and attempt > 0)),
     check (state <> 'complete' or result is not null),

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{Graph, GraphError, PlannedStep, plan::planned_steps};
 use crate::{
-    model::{Json, TemplateId},
-    template::Template,
+    model::{AssignedHandler, Json, TemplateId},
+    template::{Handler, Template},
 };
 
 /// Which template version a task runs, and under which environment's overrides.
@@ -21,10 +21,15 @@ pub struct TemplateKey {
 #[derive(Debug)]
 pub struct Definition {
     pub key: TemplateKey,
+    pub namespace: Arc<str>,
+    pub name: Arc<str>,
+    pub version: Arc<str>,
     pub template: Template,
     pub graph: Graph,
     /// The rows that every task of this definition begins with.
     pub steps: Arc<[PlannedStep]>,
+    /// The handler of each step, as assignments carry it.
+    pub handlers: Vec<AssignedHandler>,
     input_schema: Option<Validator>,
     result_schemas: Vec<Option<Validator>>,
 }
@@ -46,7 +51,11 @@ impl Definition {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             key: TemplateKey { id, environment: environment.map(Arc::from) },
+            namespace: template.namespace.as_str().into(),
+            name: template.name.as_str().into(),
+            version: template.version.as_str().into(),
             steps: planned_steps(&template, &graph),
+            handlers: template.steps.iter().map(|step| assigned(&step.handler)).collect(),
             template,
             graph,
             input_schema,
@@ -93,6 +102,14 @@ impl SchemaFault {
     #[must_use]
     pub fn place(&self) -> &str {
         if self.path.is_empty() { "(root)" } else { &self.path }
+    }
+}
+
+fn assigned(handler: &Handler) -> AssignedHandler {
+    AssignedHandler {
+        callable: handler.callable.as_str().into(),
+        method: handler.method.as_deref().map(Into::into),
+        config: handler.initialization.as_ref().map(Json::from),
     }
 }
 

@@ -3,7 +3,9 @@
 mod definition;
 mod graph;
 mod plan;
+mod render;
 
 pub use definition::{Definition, DefinitionError, SchemaFault, TemplateKey};
 pub use graph::{Graph, GraphError};
 pub use plan::{NewTask, PlannedStep, Submission, plan};
+pub use render::{mermaid, text};

@@ -58,15 +58,15 @@ impl PlannedStep {
 /// The rows of a new task.
 #[must_use]
 pub fn plan(definition: &Definition, submission: Submission) -> NewTask {
-    let Template { namespace, name, version, lifecycle, .. } = &definition.template;
+    let deadline = definition.template.lifecycle.max_duration();
     NewTask {
         task_id: TaskId::new(),
         template: definition.key.clone(),
-        namespace: namespace.as_str().into(),
-        name: name.as_str().into(),
-        version: version.as_str().into(),
+        namespace: Arc::clone(&definition.namespace),
+        name: Arc::clone(&definition.name),
+        version: Arc::clone(&definition.version),
         submission,
-        deadline_ms: lifecycle.max_duration().map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+        deadline_ms: deadline.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
         steps: Arc::clone(&definition.steps),
     }
 }

@@ -48,7 +48,7 @@ pub enum ErrorKind {
     Timeout,
 }
 
-/// A failure, in one shape for every language.
+/// A failure, in one shape for every language. Its rare parts are boxed, so that a `Result` of it stays small.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepError {
@@ -58,7 +58,7 @@ pub struct StepError {
     pub message: String,
     /// The language's own name of the error: an exception class, a Rust type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_type: Option<String>,
+    pub error_type: Option<Box<str>>,
     /// Wait at least this long before the next attempt, whatever the backoff says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
@@ -66,7 +66,7 @@ pub struct StepError {
     pub backtrace: Option<String>,
     /// Anything the handler wants to keep with the failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub context: Option<serde_json::Value>,
+    pub context: Option<Box<serde_json::Value>>,
 }
 
 impl StepError {
@@ -99,6 +99,13 @@ impl StepError {
         self
     }
 
+    /// Keeps what is known about the failure with it.
+    #[must_use]
+    pub fn with_context(mut self, context: serde_json::Value) -> Self {
+        self.context = Some(Box::new(context));
+        self
+    }
+
     /// The same error with its texts within [`limits::ERROR_BYTES`]; what is too long loses its middle.
     #[must_use]
     pub fn bounded(mut self) -> Self {
@@ -108,7 +115,8 @@ impl StepError {
         }
         let context_size = self.context.as_ref().map_or(0, |context| context.to_string().len());
         if context_size > limits::ERROR_BYTES {
-            self.context = Some(serde_json::json!({"left_out": format!("{context_size} bytes are over the limit")}));
+            let left_out = serde_json::json!({"left_out": format!("{context_size} bytes are over the limit")});
+            self.context = Some(Box::new(left_out));
         }
         self
     }
@@ -125,7 +133,7 @@ impl<E: std::error::Error> From<E> for StepError {
             source = cause.source();
         }
         let mut failure = Self::retryable("handler_error", message);
-        failure.error_type = Some(std::any::type_name::<E>().to_owned());
+        failure.error_type = Some(std::any::type_name::<E>().into());
         failure
     }
 }

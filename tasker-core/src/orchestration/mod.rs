@@ -1,1 +1,28 @@
+//! The verbs of the product: register, submit, claim and report, sweep, cancel, look up and wait. One file each, all of
+//! them methods of [`Engine`].
 
+mod apply;
+mod assign;
+mod cache;
+mod control;
+mod engine;
+mod error;
+mod group;
+mod query;
+mod report;
+mod submit;
+mod sweep;
+mod templates;
+mod wake;
+
+pub use engine::{Engine, Options};
+pub use error::Error;
+pub use report::Session;
+pub use submit::{SubmitTask, Submitted};
+pub use sweep::{Sweeper, Swept};
+pub use templates::Registered;
+pub use wake::Wakeups;
+
+pub use crate::model::{Report, Reported};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -129,7 +129,7 @@ impl<'a> Desk<'a> {
     fn step_due(&mut self, at: usize, idx: u32) {
         let now = self.now();
         let Some(step) = self.tasks[at].step(idx) else { return };
-        if !step.due_at.is_some_and(|due_at| due_at <= now) {
+        if step.due_at.is_none_or(|due_at| due_at > now) {
             return;
         }
         match step.state {

@@ -1,7 +1,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
     time::Duration,
 };
+
+use serde::{Deserialize, Serialize};
 
 use super::Route;
 use crate::model::{Lease, Outcome, TaskId, WorkerId};
@@ -34,7 +37,7 @@ impl Input {
 pub struct Claim {
     pub worker_id: WorkerId,
     /// The queues and handler names that this worker serves.
-    pub routes: HashSet<Route>,
+    pub routes: Arc<HashSet<Route>>,
     /// Steps wanted at most.
     pub want: usize,
     /// How long each lease is given for.
@@ -43,7 +46,8 @@ pub struct Claim {
 }
 
 /// Where to look for steps to claim besides those that become ready in the same commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Look {
     /// Nowhere: the queues are believed to be empty.
     Nowhere,

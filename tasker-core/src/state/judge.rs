@@ -69,6 +69,6 @@ fn refusal(step: &StepSnapshot, result: &Json, definition: &Definition) -> Optio
     let places: Vec<_> = faults.iter().take(10).map(|fault| format!("{}: {}", fault.place(), fault.message)).collect();
     let message = format!("the result of step `{}` does not satisfy result_schema: {}", step.name, places.join("; "));
     let mut error = StepError::permanent("result_invalid", message).bounded();
-    error.context = serde_json::to_value(&faults).ok();
+    error.context = serde_json::to_value(&faults).ok().map(Box::new);
     Some(error.bounded())
 }

@@ -1,6 +1,6 @@
 use std::str::FromStr;
 
-use crate::model::{TaskId, TaskState};
+use crate::model::{Page, Task, TaskId, TaskState};
 
 /// Which tasks to list; what is not given does not filter.
 #[derive(Clone, Debug, Default)]
@@ -22,5 +22,16 @@ impl FromStr for TaskCursor {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse().map(Self).map_err(|_| format!("`{text}` is not a cursor: pass the `next` of the page before"))
+    }
+}
+
+impl TaskCursor {
+    /// The page that the first `limit` of these tasks make up; one more than that tells that there is another page.
+    pub(super) fn page(mut tasks: Vec<Task>, limit: u32) -> Page<Task> {
+        let limit = limit as usize;
+        let has_more = tasks.len() > limit;
+        tasks.truncate(limit);
+        let next = tasks.last().filter(|_| has_more).map(|task| task.task_id.to_string());
+        Page { items: tasks, next }
     }
 }

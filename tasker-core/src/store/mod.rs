@@ -8,6 +8,8 @@ mod assemble;
 pub mod conformance;
 mod error;
 mod filter;
+mod open;
+mod postgres;
 mod record;
 mod refusal;
 mod schema;
@@ -19,6 +21,8 @@ use async_trait::async_trait;
 
 pub use error::Error;
 pub use filter::{TaskCursor, TaskFilter};
+pub use open::open;
+pub use postgres::PostgresStore;
 pub use record::{
     Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, StoredTemplate, TemplateSummary,
     Transacted, WorkerRecord,

@@ -3,7 +3,7 @@ use sqlx::{
     migrate::{MigrateError, MigrationType, Migrator},
 };
 
-use super::{Error, Migration};
+use super::{Error, Migration, Result};
 
 /// The schema's history on one database: version, name and text of each migration, and the table that records them.
 pub(super) struct Schema {
@@ -22,23 +22,32 @@ impl Schema {
     }
 
     /// Every migration, with those in `applied` marked.
-    pub(super) fn status(&self, applied: &[i64]) -> Vec<Migration> {
+    ///
+    /// # Errors
+    /// [`Error::Schema`] if the database has one that this version of Tasker does not know.
+    pub(super) fn status(&self, applied: &[i64]) -> Result<Vec<Migration>> {
+        let is_known = |version: &i64| self.migrations.iter().any(|(known, ..)| known == version);
+        if let Some(newer) = applied.iter().find(|version| !is_known(version)) {
+            let text = format!("it has migration {newer}, which this version of Tasker does not know; use a newer one");
+            return Err(Error::Schema(text));
+        }
         let migrations = self.migrations.iter();
-        migrations
+        let migrations = migrations
             .map(|(version, name, sql)| Migration {
                 version: *version,
                 name: (*name).to_owned(),
                 sql,
                 is_applied: applied.contains(version),
             })
-            .collect()
+            .collect();
+        Ok(migrations)
     }
 }
 
 impl From<MigrateError> for Error {
     fn from(error: MigrateError) -> Self {
         match error {
-            MigrateError::Execute(error) => error.into(),
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
             error => Self::Schema(error.to_string()),
         }
     }

@@ -1,8 +1,32 @@
 //! YAML templates: text to a checked [`Template`].
+//!
+//! [`parse`] reads YAML into a tree with positions (`load`, `document`), checks each mapping against the table of its
+//! fields (`fields`, `shape`, `reader`), brings both dialects into one form (`parse`) and checks the steps against one
+//! another (`dependencies`, `cycles`). The JSON Schema for editors ([`json_schema`]) is made of the same tables.
 
+mod cycles;
 mod definition;
+mod dependencies;
+mod document;
+mod embedded;
+mod emit;
+mod fault;
+mod fields;
+mod load;
+mod nearest;
+mod parse;
+mod reader;
+mod scalar;
+mod schema;
+mod shape;
+mod syntax;
+mod yaml;
 
 pub use definition::{
     Backoff, Environment, Handler, Lifecycle, PublishCondition, PublishedEvent, Retry, RetryOverride, StepKind,
     StepOverride, StepTemplate, Template,
 };
+pub use fault::{Fault, FaultCode, Faults};
+pub use parse::parse;
+pub use schema::json_schema;
+pub use yaml::to_yaml;

@@ -78,7 +78,7 @@ impl Store for SqliteStore {
             Err(Error::Schema(_)) => Vec::new(),
             rows => rows?.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?,
         };
-        Ok(SCHEMA.status(&applied))
+        SCHEMA.status(&applied)
     }
 
     async fn now(&self) -> Result<Timestamp> {

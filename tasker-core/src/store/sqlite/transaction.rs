@@ -39,7 +39,7 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     async fn load_candidates(&mut self, claim: &Claim, limit: usize) -> Result<Snapshot> {
-        let routes = super::template::route_rows(&claim.routes)?;
+        let routes = super::template::route_rows(claim.routes.as_ref())?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.load(sqlx::query(sql::LOAD_CANDIDATES.sql()).bind(routes).bind(limit), |_| false).await
     }

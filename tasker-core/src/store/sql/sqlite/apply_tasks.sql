@@ -1,3 +1,4 @@
+-- Only sqlite: it has no writing common table expressions, so that each table takes a statement.
 update tasks
 set
     state = change.value ->> 'state',

@@ -1,2 +1,2 @@
--- Only sqlite: with one writer, what stands in the way of a registration can be read after it.
+-- What is registered under a version, to compare it.
 select id, definition from templates where namespace = ?1 and name = ?2 and version = ?3

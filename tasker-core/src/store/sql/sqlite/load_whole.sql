@@ -1,3 +1,4 @@
+-- Only sqlite: on postgres, `load_scope` reads whole tasks too.
 -- Differs from postgres: a task comes as a row of its own (index -1) before its steps, because every column of every row
 -- costs a copy.
 with asked (task_id) as materialized (

@@ -1,0 +1,44 @@
+# Everything a newcomer or CI does, each with its set-up included. A plain `make` lists the targets.
+
+# rustup puts cargo here; a shell that was open while it did so does not know yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+# More flags for the targets below: make test ARGS='-p tasker-core', make bench ARGS='--workload fan100'
+ARGS ?=
+
+.PHONY: help demo test lint fmt bench clean setup
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+# The dev profile, since it builds soonest from a cold clone: the demo does little work of its own, and `make test` goes
+# on with what it built.
+demo: setup ## Build Tasker and watch a workflow run, on SQLite
+	cargo build -p tasker-cli
+	@cargo run --quiet -p tasker-cli -- demo $(ARGS)
+
+test: setup ## Run every test, on SQLite and on a throw-away PostgreSQL
+	@scripts/install-packages.sh postgresql
+	scripts/with-postgres.sh cargo test $(or $(ARGS),--workspace)
+
+lint: setup ## Check formatting, lints and the shell scripts' syntax
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	for script in .ci/run scripts/*.sh; do bash -n $$script || exit 1; done
+
+fmt: ## Format the code
+	cargo fmt --all
+
+bench: setup ## Measure the engine on a PostgreSQL that syncs every commit
+	@scripts/install-packages.sh postgresql
+	cargo build --release -p tasker-cli
+	TASKER_PG_DURABLE=1 scripts/with-postgres.sh sh -c \
+	  'cargo run --quiet --release -p tasker-cli -- bench --store "$$TASKER_TEST_DATABASE_URL" $(ARGS)'
+
+clean: ## Remove what was built
+	cargo clean
+
+setup:
+	@scripts/check-rust.sh
+	@scripts/install-packages.sh compiler

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Installs what is missing of the things named, and nothing else; says nothing when all is there.
+#   scripts/install-packages.sh [compiler] [postgresql]
+# compiler: the C compiler that links Rust programs and builds the bundled SQLite.
+# postgresql: the server binaries; no server of the system's own is set up or started.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+die() {
+  printf 'install-packages: %s\n' "$@" >&2
+  exit 1
+}
+
+is_missing() {
+  case $1 in
+    compiler) ! command -v cc >/dev/null ;;
+    postgresql) ! "$here/find-postgres.sh" >/dev/null ;;
+    *) die "\`$1\` is not known here: say compiler or postgresql" ;;
+  esac
+}
+
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  elif [[ -t 0 ]]; then
+    sudo "$@"
+  else
+    sudo --non-interactive "$@"
+  fi
+}
+
+apt_install() {
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install --quiet=2 --yes --no-install-recommends -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 "$@" \
+    </dev/null >/dev/null
+}
+
+# The package would make and start a cluster on port 5432; the tests bring their own.
+install_postgresql() {
+  local settings=/etc/postgresql-common/createcluster.conf
+  apt_install postgresql-common
+  as_root sed -i.before-tasker -E 's/^#? *create_main_cluster *=.*/create_main_cluster = false/' "$settings"
+  local status=0
+  apt_install postgresql || status=$?
+  as_root mv "$settings.before-tasker" "$settings"
+  return "$status"
+}
+
+install() {
+  case $1 in
+    compiler) apt_install gcc libc6-dev ;;
+    postgresql) install_postgresql ;;
+  esac
+}
+
+remedy() {
+  case $1 in
+    compiler) echo "a C compiler (cc): apt-get install gcc libc6-dev | dnf install gcc | apk add gcc musl-dev | xcode-select --install" ;;
+    postgresql) echo "PostgreSQL 14 or newer: apt-get install postgresql | dnf install postgresql-server | apk add postgresql | brew install postgresql@17" ;;
+  esac
+}
+
+missing=()
+for thing in "$@"; do
+  if is_missing "$thing"; then missing+=("$thing"); fi
+done
+if ((${#missing[@]} == 0)); then exit 0; fi
+
+wanted=()
+for thing in "${missing[@]}"; do wanted+=("  $(remedy "$thing")"); done
+command -v apt-get >/dev/null || die "please install, then run this again:" "${wanted[@]}"
+((EUID == 0)) || command -v sudo >/dev/null || die "neither root nor sudo is at hand; please install:" "${wanted[@]}"
+
+echo "Installing with apt-get: ${missing[*]}"
+as_root apt-get update --quiet=2 -o Acquire::Retries=3 </dev/null || die "apt-get update failed; please install:" "${wanted[@]}"
+for thing in "${missing[@]}"; do
+  install "$thing" || die "apt-get could not install it; please install:" "  $(remedy "$thing")"
+done

@@ -1,0 +1,110 @@
+use std::{
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+    sync::Arc,
+};
+
+use super::{Engine, Result, cache::TaskInput};
+use crate::{
+    dag::Definition,
+    model::{Assignment, Json, Lease, StepId, TaskId},
+    state::Claimed,
+    store::PayloadRequest,
+};
+
+/// The inputs and results that a batch of claimed steps needs. They are held here and not only in the cache, which may
+/// drop any of them at any time.
+#[derive(Default)]
+struct Gathered {
+    inputs: HashMap<TaskId, TaskInput>,
+    results: HashMap<StepId, Json>,
+}
+
+impl Engine {
+    /// Makes the assignments of claimed steps, with the task's input and the results of every ancestor.
+    pub(super) async fn assign(&self, claimed: &[Claimed]) -> Result<Vec<Assignment>> {
+        let mut steps = Vec::with_capacity(claimed.len());
+        for claimed in claimed {
+            steps.push((claimed, self.definition(&claimed.template).await?));
+        }
+        let gathered = self.gather(&steps).await?;
+        Ok(steps.iter().filter_map(|(claimed, definition)| self.assignment(claimed, definition, &gathered)).collect())
+    }
+
+    async fn gather(&self, steps: &[(&Claimed, Arc<Definition>)]) -> Result<Gathered> {
+        let mut gathered = Gathered::default();
+        let mut missing: BTreeMap<TaskId, PayloadRequest> = BTreeMap::new();
+        for (claimed, definition) in steps {
+            let task_id = claimed.id.task_id;
+            let request = || PayloadRequest { task_id, with_context: false, steps: Vec::new() };
+            if let Entry::Vacant(entry) = gathered.inputs.entry(task_id) {
+                match self.payloads.input(task_id) {
+                    Some(input) => drop(entry.insert(input)),
+                    None => missing.entry(task_id).or_insert_with(request).with_context = true,
+                }
+            }
+            for idx in definition.graph.ancestors(claimed.id.idx) {
+                let id = StepId::new(task_id, idx);
+                if gathered.results.contains_key(&id) {
+                    continue;
+                }
+                match self.payloads.result(task_id, idx) {
+                    Some(result) => drop(gathered.results.insert(id, result)),
+                    None => missing.entry(task_id).or_insert_with(request).steps.push(idx),
+                }
+            }
+        }
+        if !missing.is_empty() {
+            self.read(missing.into_values().collect(), &mut gathered).await?;
+        }
+        Ok(gathered)
+    }
+
+    async fn read(&self, mut requests: Vec<PayloadRequest>, gathered: &mut Gathered) -> Result<()> {
+        for request in &mut requests {
+            request.steps.sort_unstable();
+            request.steps.dedup();
+        }
+        let payloads = self.store.payloads(&requests).await?;
+        for (PayloadRequest { task_id, .. }, payload) in requests.into_iter().zip(payloads) {
+            if let Some(context) = payload.context {
+                let input = TaskInput { context, correlation_id: payload.correlation_id.map(Into::into) };
+                self.payloads.put_input(task_id, input.clone());
+                gathered.inputs.insert(task_id, input);
+            }
+            for (idx, result) in payload.results {
+                self.payloads.put_result(task_id, idx, result.clone());
+                gathered.results.insert(StepId::new(task_id, idx), result);
+            }
+        }
+        Ok(())
+    }
+
+    fn assignment(&self, claimed: &Claimed, definition: &Definition, gathered: &Gathered) -> Option<Assignment> {
+        let Claimed { id, attempt, failures, lease_until, .. } = *claimed;
+        let step = definition.template.steps.get(id.idx as usize)?;
+        let input = gathered.inputs.get(&id.task_id)?.clone();
+        let ancestors = definition.graph.ancestors(id.idx);
+        let results = ancestors.filter_map(|idx| {
+            let name = &definition.steps.get(idx as usize)?.name;
+            let result = gathered.results.get(&StepId::new(id.task_id, idx))?;
+            Some((Arc::clone(name), result.clone()))
+        });
+        Some(Assignment {
+            lease: Lease { task_id: id.task_id, step_idx: id.idx, attempt },
+            lease_until,
+            lease_ms: self.lease_ms(),
+            step_uuid: id.uuid(),
+            namespace: Arc::clone(&definition.namespace),
+            template: Arc::clone(&definition.name),
+            version: Arc::clone(&definition.version),
+            step: Arc::clone(&definition.steps.get(id.idx as usize)?.name),
+            handler: definition.handlers.get(id.idx as usize)?.clone(),
+            input: input.context,
+            results: results.collect(),
+            failures,
+            max_attempts: step.retry.max_attempts,
+            timeout_ms: step.timeout().map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+            correlation_id: input.correlation_id,
+        })
+    }
+}

@@ -1,0 +1,71 @@
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    cache::{DefinitionCache, PayloadCache},
+    group::GroupCommit,
+    submit::Pending,
+    templates::TemplateIndex,
+    wake::Wakeups,
+};
+use crate::store::Store;
+
+/// The engine on one store. Any number of engines, in any number of processes, may share a database: there is no leader.
+pub struct Engine {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) options: Options,
+    pub(super) definitions: DefinitionCache,
+    pub(super) payloads: PayloadCache,
+    pub(super) templates: TemplateIndex,
+    pub(super) wakeups: Wakeups,
+    pub(super) submissions: GroupCommit<Pending>,
+}
+
+/// How an engine behaves. The defaults suit both a laptop and a server.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which `environments` of the templates apply to tasks submitted here (`TASKER_ENV`).
+    pub environment: Option<String>,
+    /// How long a lease is given for; workers extend it while their handler runs.
+    pub lease: Duration,
+    /// The longest time between two sweeps.
+    pub sweep_interval: Duration,
+    /// Bytes of inputs and results kept in memory.
+    pub cache_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            environment: None,
+            lease: Duration::from_secs(30),
+            sweep_interval: Duration::from_secs(5),
+            cache_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+impl Engine {
+    /// An engine on a store whose schema is up to date. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, options: Options) -> Arc<Self> {
+        Arc::new(Self {
+            submissions: GroupCommit::start(Arc::clone(&store)),
+            store,
+            definitions: DefinitionCache::new(),
+            payloads: PayloadCache::new(options.cache_bytes),
+            templates: TemplateIndex::default(),
+            wakeups: Wakeups::default(),
+            options,
+        })
+    }
+
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+}

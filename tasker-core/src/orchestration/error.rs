@@ -1,0 +1,90 @@
+use thiserror::Error;
+
+use crate::{
+    dag::{DefinitionError, SchemaFault},
+    model::{TaskId, TaskState},
+    store,
+    template::Faults,
+};
+
+/// Why a verb was refused, or could not be carried out.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// No template of this name is registered. Register it, or correct the name.
+    #[error("no template `{namespace}/{name}`{} is registered{}", version_text(version.as_deref()), nearest_text(nearest.as_deref()))]
+    TemplateNotFound { namespace: String, name: String, version: Option<String>, nearest: Option<String> },
+    /// The template has faults. Mend the places that are named.
+    #[error(transparent)]
+    TemplateInvalid(#[from] Faults),
+    /// The version is registered with other content. Give the changed template a new version.
+    #[error("`{namespace}/{name}` {version} is registered with other content, and a version never changes")]
+    TemplateConflict { namespace: String, name: String, version: String },
+    /// The input does not satisfy the template's `input_schema`. Mend the places that are named.
+    #[error("the input does not satisfy the template's input_schema: {}", places(.0))]
+    InputInvalid(Vec<SchemaFault>),
+    /// A field of the request cannot be accepted. Mend the field that is named.
+    #[error("{field}: {reason}")]
+    FieldInvalid { field: &'static str, reason: String },
+    /// There is no such task. Correct the id.
+    #[error("there is no task {0}")]
+    TaskNotFound(TaskId),
+    /// The task has ended, so that this cannot be done to it any more.
+    #[error("task {task_id} has ended as `{state}`")]
+    TaskEnded { task_id: TaskId, state: TaskState },
+    /// The task did not end in the time that was given. It goes on; wait again or look at it.
+    #[error("task {task_id} is still `{state}`")]
+    NotEnded { task_id: TaskId, state: TaskState },
+    /// A stored template cannot be run. It was written by something else: register it anew under another version.
+    #[error("a stored template cannot be run: {0}")]
+    Definition(#[from] DefinitionError),
+    /// The store could not do it; see [`store::Error`].
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The engine is shutting down. Nothing was written.
+    #[error("the engine is shutting down")]
+    Closed,
+}
+
+impl Error {
+    /// A stable word to branch on.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TemplateNotFound { .. } => "template_not_found",
+            Self::TemplateInvalid(_) => "template_invalid",
+            Self::TemplateConflict { .. } => "template_conflict",
+            Self::InputInvalid(_) => "input_invalid",
+            Self::FieldInvalid { .. } => "field_invalid",
+            Self::TaskNotFound(_) => "task_not_found",
+            Self::TaskEnded { .. } => "task_ended",
+            Self::NotEnded { .. } => "task_not_ended",
+            Self::Definition(_) => "template_unusable",
+            Self::Store(store::Error::Unavailable(_)) => "database_unavailable",
+            Self::Store(store::Error::Schema(_)) => "schema_mismatch",
+            Self::Store(store::Error::Url(_)) => "database_url_invalid",
+            Self::Store(store::Error::Corrupt(_)) => "row_corrupt",
+            Self::Store(store::Error::Refused(_)) => "statement_refused",
+            Self::Closed => "shutting_down",
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_transient())
+    }
+}
+
+fn version_text(version: Option<&str>) -> String {
+    version.map(|version| format!(" {version}")).unwrap_or_default()
+}
+
+fn nearest_text(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("; the nearest is `{name}`")).unwrap_or_default()
+}
+
+fn places(faults: &[SchemaFault]) -> String {
+    let places: Vec<_> = faults.iter().take(10).map(|fault| format!("{}: {}", fault.place(), fault.message)).collect();
+    let more = faults.len().saturating_sub(places.len());
+    if more > 0 { format!("{} (and {more} more)", places.join("; ")) } else { places.join("; ") }
+}

@@ -1,0 +1,92 @@
+use std::{collections::BTreeSet, time::Duration};
+
+use tokio::time::{Instant, timeout};
+
+use super::{Engine, Error, Result};
+use crate::{
+    model::{Event, Fact, Page, Step, Task, TaskId, WorkerId, limits},
+    store::{TaskFilter, WorkerRecord},
+};
+
+/// Between two looks at a task whose end another process may bring about.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+impl Engine {
+    /// One task without its steps.
+    ///
+    /// # Errors
+    /// [`Error::TaskNotFound`], [`Error::Store`].
+    pub async fn task(&self, task_id: TaskId) -> Result<Task> {
+        self.store.task(task_id).await?.ok_or(Error::TaskNotFound(task_id))
+    }
+
+    /// Tasks that pass the filter, newest first; at most [`limits::PAGE`] on a page.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn tasks(&self, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
+        Ok(self.store.tasks(filter, limit.clamp(1, limits::PAGE)).await?)
+    }
+
+    /// The steps of a task, in the order of its template.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>> {
+        Ok(self.store.steps(task_id).await?)
+    }
+
+    /// What happened to a task after the event numbered `after_seq` (0 for all): up to [`limits::PAGE`] commits' worth.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn history(&self, task_id: TaskId, after_seq: i64) -> Result<Vec<Event>> {
+        let batches = self.store.events(task_id, after_seq, limits::PAGE).await?;
+        Ok(batches.into_iter().flat_map(crate::model::EventBatch::events).collect())
+    }
+
+    /// The workers that ran the attempts in a history.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn workers_of(&self, history: &[Event]) -> Result<Vec<WorkerRecord>> {
+        let ids: BTreeSet<WorkerId> = history
+            .iter()
+            .filter_map(|event| match &event.fact {
+                Fact::StepStarted { worker, .. } => Some(*worker),
+                _ => None,
+            })
+            .collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.workers(&Vec::from_iter(ids)).await?)
+    }
+
+    /// Waits for the end of a task, whichever process brings it about.
+    ///
+    /// # Errors
+    /// [`Error::NotEnded`] when the time is over; [`Error::TaskNotFound`], [`Error::Store`].
+    pub async fn wait(&self, task_id: TaskId, at_most: Duration) -> Result<Task> {
+        let until = Instant::now() + at_most;
+        let mut pause = LOOK_AGAIN.0;
+        loop {
+            // First the subscription, then the look: an end between the two is seen.
+            let end = self.wakeups.end_of(task_id);
+            let task = self.task(task_id).await?;
+            if task.state.is_final() {
+                self.wakeups.forget_end_of(task_id);
+                return Ok(task);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                drop(end);
+                self.wakeups.forget_end_of(task_id);
+                return Err(Error::NotEnded { task_id, state: task.state });
+            }
+            // Whether it was told of the end or not, it looks again.
+            drop(timeout(pause.min(left), end).await);
+            pause = (pause * 2).min(LOOK_AGAIN.1);
+        }
+    }
+}

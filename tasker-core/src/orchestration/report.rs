@@ -1,0 +1,128 @@
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::Notify;
+use tracing::warn;
+
+use super::{Engine, Result};
+use crate::{
+    model::{Lease, Report, Reported, Timestamp},
+    state::{Claim, Input, Look, Route},
+    store::WorkerRecord,
+};
+
+/// A worker as this engine knows it: what it serves, and how to wake it.
+#[derive(Debug)]
+pub struct Session {
+    worker: WorkerRecord,
+    handlers: HashSet<Arc<str>>,
+    queues: HashSet<Arc<str>>,
+    routes: Mutex<Served>,
+    wake: Notify,
+}
+
+/// The known routes that a session serves, beside the list that they were picked from.
+#[derive(Debug, Default)]
+struct Served {
+    known: Arc<Vec<Route>>,
+    routes: Arc<HashSet<Route>>,
+}
+
+impl Session {
+    #[must_use]
+    pub fn worker(&self) -> &WorkerRecord {
+        &self.worker
+    }
+
+    /// Resolves when steps may have become claimable; at once if that happened since the last call.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    pub(super) fn serves(&self, route: &Route) -> bool {
+        self.handlers.contains(&route.handler) && (self.queues.is_empty() || self.queues.contains(&route.queue))
+    }
+
+    fn served(&self, known: &Arc<Vec<Route>>) -> Arc<HashSet<Route>> {
+        let mut served = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&served.known, known) {
+            let routes = known.iter().filter(|route| self.serves(route)).cloned().collect();
+            *served = Served { known: Arc::clone(known), routes: Arc::new(routes) };
+        }
+        Arc::clone(&served.routes)
+    }
+}
+
+impl Engine {
+    /// Makes a worker known, so that it may claim.
+    ///
+    /// # Errors
+    /// [`super::Error::Store`].
+    pub async fn join(&self, worker: WorkerRecord) -> Result<Arc<Session>> {
+        self.store.put_worker(&worker).await?;
+        let session = Arc::new(Session {
+            handlers: worker.handlers.iter().map(|name| name.as_str().into()).collect(),
+            queues: worker.queues.iter().map(|name| name.as_str().into()).collect(),
+            worker,
+            routes: Mutex::default(),
+            wake: Notify::new(),
+        });
+        self.wakeups.add(&session);
+        Ok(session)
+    }
+
+    /// Records outcomes, and hands the worker up to `want` steps; both in one transaction. With no reports it is a claim.
+    ///
+    /// # Errors
+    /// [`super::Error::Store`]. Nothing was recorded, or the answer was lost; report the same again: what was recorded
+    /// before is then refused as [`Verdict::StaleLease`], which is harmless.
+    pub async fn report(&self, session: &Session, reports: Vec<Report>, want: usize, look: Look) -> Result<Reported> {
+        let inputs: Vec<_> =
+            reports.into_iter().map(|Report { lease, outcome }| Input::Report { lease, outcome }).collect();
+        let claim = Claim {
+            worker_id: session.worker.worker_id,
+            routes: session.served(&self.known_routes().await?),
+            want,
+            lease: self.options.lease,
+            look: if want == 0 { Look::Nowhere } else { look },
+        };
+        let changes = self.apply(&inputs, Some(&claim), Some(session)).await?;
+        let assignments = match self.assign(&changes.claimed).await {
+            Ok(assignments) => assignments,
+            // The outcomes are recorded, so that this is no failure of the report. The leases run out, and the steps come
+            // back by themselves.
+            Err(error) => {
+                warn!(%error, steps = changes.claimed.len(), "claimed steps cannot be handed out; their leases will run out");
+                Vec::new()
+            }
+        };
+        Ok(Reported { verdicts: changes.verdicts, assignments })
+    }
+
+    /// Records again that a worker is alive; it stays joined.
+    ///
+    /// # Errors
+    /// [`super::Error::Store`].
+    pub async fn stay(&self, session: &Session) -> Result<()> {
+        Ok(self.store.put_worker(&session.worker).await?)
+    }
+
+    /// Extends leases. One answer for each, in order: the new end, or none if the worker has lost the lease and should
+    /// cancel the handler.
+    ///
+    /// # Errors
+    /// [`super::Error::Store`]. The leases are as they were.
+    pub async fn extend(&self, leases: &[Lease]) -> Result<Vec<Option<Timestamp>>> {
+        Ok(self.store.extend_leases(leases, self.lease_ms()).await?)
+    }
+
+    pub(super) fn lease_ms(&self) -> u64 {
+        u64::try_from(self.options.lease.as_millis()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,207 @@
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{Engine, Error, Result, cache::TaskInput, group::Grouped};
+use crate::{
+    dag::{NewTask, Submission, plan},
+    model::{Json, TaskId, limits},
+    state::Route,
+    store::{self, Inserted, Store},
+};
+
+/// A request to run a template.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitTask {
+    pub namespace: String,
+    pub name: String,
+    /// The highest registered version if not given.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// The task's input.
+    #[serde(default = "empty_object")]
+    pub context: Json,
+    /// Higher goes first; 0 if not given.
+    #[serde(default)]
+    pub priority: i16,
+    #[serde(default)]
+    pub initiator: Option<String>,
+    #[serde(default)]
+    pub source_system: Option<String>,
+    #[serde(default)]
+    pub reason: Option<String>,
+    #[serde(default)]
+    pub tags: Vec<String>,
+    #[serde(default)]
+    pub correlation_id: Option<String>,
+    #[serde(default)]
+    pub parent_correlation_id: Option<String>,
+    /// A second submission with the same key, namespace and name answers with the task of the first.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
+}
+
+impl SubmitTask {
+    #[must_use]
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>, context: Json) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+            version: None,
+            context,
+            priority: 0,
+            initiator: None,
+            source_system: None,
+            reason: None,
+            tags: Vec::new(),
+            correlation_id: None,
+            parent_correlation_id: None,
+            idempotency_key: None,
+        }
+    }
+}
+
+/// A stored task, as the answer to its submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Submitted {
+    pub task_id: TaskId,
+    /// False if the idempotency key belongs to an earlier task, which is the one named here.
+    pub is_new: bool,
+}
+
+/// A planned task on its way into the store.
+pub(super) struct Pending(NewTask);
+
+#[async_trait]
+impl Grouped for Pending {
+    type Written = Inserted;
+
+    async fn write(store: &dyn Store, batch: &[Self]) -> store::Result<Vec<Inserted>> {
+        let tasks: Vec<_> = batch.iter().map(|pending| pending.0.clone()).collect();
+        store.insert_tasks(&tasks).await
+    }
+}
+
+impl Engine {
+    /// Stores a task, from which moment it runs. Concurrent submissions share transactions.
+    ///
+    /// # Errors
+    /// [`Error::TemplateNotFound`], [`Error::InputInvalid`], [`Error::FieldInvalid`], [`Error::Store`]; nothing is stored.
+    pub async fn submit(&self, request: SubmitTask) -> Result<Submitted> {
+        let task = self.plan(request).await?;
+        let inserted = self.submissions.write(Pending(task.clone())).await.ok_or(Error::Closed)??;
+        Ok(self.after_insert(&[task], &[inserted]).remove(0))
+    }
+
+    /// Stores up to [`limits::SUBMISSION`] tasks in one transaction. One answer for each, in order: a request that is
+    /// refused does not keep the others out.
+    ///
+    /// # Errors
+    /// [`Error::FieldInvalid`] for too many tasks; [`Error::Store`]. Nothing is stored.
+    pub async fn submit_many(&self, requests: Vec<SubmitTask>) -> Result<Vec<Result<Submitted>>> {
+        if requests.len() > limits::SUBMISSION {
+            let reason =
+                format!("{} tasks in one submission; at most {} are taken", requests.len(), limits::SUBMISSION);
+            return Err(Error::FieldInvalid { field: "tasks", reason });
+        }
+        let mut answers = Vec::with_capacity(requests.len());
+        let mut tasks = Vec::with_capacity(requests.len());
+        for request in requests {
+            answers.push(self.plan(request).await.map(|task| tasks.push(task)));
+        }
+        let inserted = if tasks.is_empty() { Vec::new() } else { self.store.insert_tasks(&tasks).await? };
+        let mut submitted = self.after_insert(&tasks, &inserted).into_iter();
+        Ok(answers.into_iter().map(|answer| answer.and_then(|()| submitted.next().ok_or(Error::Closed))).collect())
+    }
+
+    async fn plan(&self, request: SubmitTask) -> Result<NewTask> {
+        check(&request)?;
+        let definition = self.definition_for(&request.namespace, &request.name, request.version.as_deref()).await?;
+        definition.check_input(&request.context).map_err(Error::InputInvalid)?;
+        let submission = Submission {
+            context: request.context,
+            priority: request.priority,
+            initiator: request.initiator,
+            source_system: request.source_system,
+            reason: request.reason,
+            tags: request.tags,
+            correlation_id: request.correlation_id,
+            parent_correlation_id: request.parent_correlation_id,
+            idempotency_key: request.idempotency_key,
+        };
+        Ok(plan(&definition, submission))
+    }
+
+    fn after_insert(&self, tasks: &[NewTask], inserted: &[Inserted]) -> Vec<Submitted> {
+        let mut routes = BTreeSet::new();
+        let mut submitted = Vec::with_capacity(tasks.len());
+        for (task, inserted) in tasks.iter().zip(inserted) {
+            let is_new = matches!(inserted, Inserted::Created(_));
+            if is_new {
+                self.payloads.put_input(task.task_id, TaskInput::of(&task.submission));
+                let roots = task.steps.iter().filter(|step| step.unmet == 0);
+                routes.extend(roots.map(|step| Route { queue: step.queue.clone(), handler: step.handler.clone() }));
+                if task.deadline_ms.is_some() {
+                    self.wakeups.due_changed();
+                }
+            }
+            submitted.push(Submitted { task_id: inserted.task_id(), is_new });
+        }
+        self.wakeups.enqueued(&routes, None);
+        submitted
+    }
+}
+
+impl TaskInput {
+    fn of(submission: &Submission) -> Self {
+        Self {
+            context: submission.context.clone(),
+            correlation_id: submission.correlation_id.as_deref().map(Into::into),
+        }
+    }
+}
+
+fn empty_object() -> Json {
+    Json::from(&serde_json::json!({}))
+}
+
+fn check(request: &SubmitTask) -> Result<()> {
+    let size = request.context.size();
+    if size > limits::PAYLOAD_BYTES {
+        let reason =
+            format!("has {size} bytes; at most {} are taken: store it elsewhere and pass where", limits::PAYLOAD_BYTES);
+        return Err(Error::FieldInvalid { field: "context", reason });
+    }
+    let texts = [
+        ("initiator", &request.initiator),
+        ("source_system", &request.source_system),
+        ("reason", &request.reason),
+        ("correlation_id", &request.correlation_id),
+        ("parent_correlation_id", &request.parent_correlation_id),
+        ("idempotency_key", &request.idempotency_key),
+    ];
+    for (field, text) in texts {
+        text.as_deref().map_or(Ok(()), |text| check_text(field, text))?;
+    }
+    if request.tags.len() > TAGS_MAX {
+        let reason = format!("{} tags; at most {TAGS_MAX} are taken", request.tags.len());
+        return Err(Error::FieldInvalid { field: "tags", reason });
+    }
+    request.tags.iter().try_for_each(|tag| check_text("tags", tag))
+}
+
+const TEXT_BYTES: usize = 1_024;
+const TAGS_MAX: usize = 64;
+
+fn check_text(field: &'static str, text: &str) -> Result<()> {
+    let reason = if text.len() > TEXT_BYTES {
+        format!("has {} bytes; at most {TEXT_BYTES} are taken", text.len())
+    } else if text.contains('\0') {
+        "contains a NUL character, which no database text can hold: leave it out".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::FieldInvalid { field, reason })
+}

@@ -1,0 +1,87 @@
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
+use tokio::sync::{Notify, oneshot};
+
+use super::report::Session;
+use crate::{
+    model::{TaskId, TaskState},
+    state::Route,
+};
+
+/// Hints within this process: that steps may be claimed, that a task has ended. Losing one costs time only; whoever waits
+/// also looks for itself from time to time.
+#[derive(Debug, Default)]
+pub struct Wakeups {
+    sessions: Mutex<Vec<Weak<Session>>>,
+    ends: Mutex<HashMap<TaskId, Vec<oneshot::Sender<TaskState>>>>,
+    sweep: Notify,
+}
+
+impl Wakeups {
+    pub(super) fn add(&self, session: &Arc<Session>) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|known| known.strong_count() > 0);
+        sessions.push(Arc::downgrade(session));
+    }
+
+    /// Wakes the workers that serve one of these routes, but not `but_not`, which was asked already.
+    pub(super) fn enqueued(&self, routes: &BTreeSet<Route>, but_not: Option<&Session>) {
+        if routes.is_empty() {
+            return;
+        }
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        for session in sessions.iter().filter_map(Weak::upgrade) {
+            let is_same = but_not.is_some_and(|other| std::ptr::eq(Arc::as_ptr(&session), other));
+            if !is_same && routes.iter().any(|route| session.serves(route)) {
+                session.wake();
+            }
+        }
+    }
+
+    /// Tells those who wait for these tasks.
+    pub(super) fn ended(&self, tasks: &[(TaskId, TaskState)]) {
+        if tasks.is_empty() {
+            return;
+        }
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        for (task_id, state) in tasks {
+            for waiter in ends.remove(task_id).unwrap_or_default() {
+                // A waiter that has gone away needs no answer.
+                let _ = waiter.send(*state);
+            }
+        }
+    }
+
+    /// Resolves when this process ends the task; its end elsewhere is not seen.
+    pub(super) fn end_of(&self, task_id: TaskId) -> oneshot::Receiver<TaskState> {
+        let (sender, receiver) = oneshot::channel();
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiters = ends.entry(task_id).or_default();
+        waiters.retain(|waiter| !waiter.is_closed());
+        waiters.push(sender);
+        receiver
+    }
+
+    /// Forgets those who no longer wait for a task.
+    pub(super) fn forget_end_of(&self, task_id: TaskId) {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waiters) = ends.get_mut(&task_id) {
+            waiters.retain(|waiter| !waiter.is_closed());
+            if waiters.is_empty() {
+                ends.remove(&task_id);
+            }
+        }
+    }
+
+    /// Has the sweeper look again when its next work is due.
+    pub(super) fn due_changed(&self) {
+        self.sweep.notify_one();
+    }
+
+    pub(super) async fn wait_due_changed(&self) {
+        self.sweep.notified().await;
+    }
+}

@@ -1,0 +1,31 @@
+use sqlx::PgPool;
+
+use super::sql;
+use crate::store::{Error, Migration, Result, schema::Schema};
+
+const SCHEMA: Schema = Schema {
+    migrations: &[(1, "engine", include_str!("../../../../migrations/postgres/0001_engine.sql"))],
+    table: "tasker.migrations",
+};
+
+/// Applies what is missing; says what was. Processes that start together wait for one another.
+pub(super) async fn run(pool: &PgPool) -> Result<Vec<Migration>> {
+    let before = status(pool).await?;
+    let mut migrator = SCHEMA.migrator();
+    migrator.create_schema("tasker");
+    migrator.run(pool).await?;
+    let missing = before.into_iter().filter(|migration| !migration.is_applied);
+    Ok(missing.map(|migration| Migration { is_applied: true, ..migration }).collect())
+}
+
+/// Every migration, and whether the database has it; the database may be empty.
+pub(super) async fn status(pool: &PgPool) -> Result<Vec<Migration>> {
+    let applied: Vec<i64> = match sqlx::query_scalar(sql::APPLIED_MIGRATIONS.sql()).fetch_all(pool).await {
+        Ok(applied) => applied,
+        Err(error) => match Error::from(error) {
+            Error::Schema(_) => Vec::new(),
+            error => return Err(error),
+        },
+    };
+    SCHEMA.status(&applied)
+}

@@ -1,0 +1,259 @@
+//! Tasker on PostgreSQL 14 and up.
+
+mod insert;
+mod migrate;
+mod row;
+mod sql;
+mod time;
+mod transaction;
+
+use std::{collections::HashMap, str::FromStr, time::Duration};
+
+use async_trait::async_trait;
+use sqlx::{
+    PgPool, Row,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use uuid::Uuid;
+
+use self::transaction::Open;
+use super::{
+    Decide, Due, Error, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, Result, Store,
+    StoredTemplate, TaskCursor, TaskFilter, TemplateSummary, Transacted, WorkerRecord, transaction::transact,
+};
+use crate::{
+    dag::NewTask,
+    model::{EventBatch, Lease, Page, Step, StepId, Task, TaskId, TemplateId, Timestamp, WorkerId},
+    state::{Claim, Route, Scope},
+};
+
+/// A Tasker database on PostgreSQL. Everything lives in the schema `tasker`.
+pub struct PostgresStore {
+    /// For the hot statements, whose plans are fixed.
+    hot: PgPool,
+    /// For listings, whose plans depend on what is asked for.
+    query: PgPool,
+    address: String,
+}
+
+/// How long a connection is waited for, and how long a statement may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The hot statements reach every row through an index. Without this, plans made while the tables were nearly empty read
+/// them whole, and are kept when they have grown.
+const HOT: [(&str, &str); 5] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+
+impl PostgresStore {
+    /// Connects to the database of a `postgres://` URL.
+    ///
+    /// # Errors
+    /// [`Error::Url`] for a URL that is none; [`Error::Unavailable`] when the database does not answer.
+    pub async fn connect(url: &str) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| Error::Url(error.to_string()))?
+            .application_name("tasker")
+            .options([("statement_timeout", format!("{}ms", PATIENCE.as_millis()))]);
+        let pool = |max| PgPoolOptions::new().max_connections(max).acquire_timeout(PATIENCE).test_before_acquire(false);
+        let hot = pool(16).connect_with(options.clone().options(HOT)).await?;
+        let address = format!(
+            "postgres://{}:{}/{}",
+            options.get_host(),
+            options.get_port(),
+            options.get_database().unwrap_or(options.get_username())
+        );
+        Ok(Self { hot, query: pool(8).connect_lazy_with(options), address })
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn migrate(&self) -> Result<Vec<Migration>> {
+        migrate::run(&self.query).await
+    }
+
+    async fn migrations(&self) -> Result<Vec<Migration>> {
+        migrate::status(&self.query).await
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        Ok(sqlx::query_scalar(sql::NOW.sql()).fetch_one(&self.hot).await?)
+    }
+
+    async fn put_template(&self, template: &NewTemplate) -> Result<PutTemplate> {
+        let NewTemplate { id, template, definition, routes } = template;
+        let (queues, handlers): (Vec<&str>, Vec<&str>) =
+            routes.iter().map(|route| (route.queue.as_ref(), route.handler.as_ref())).unzip();
+        let mut transaction = self.hot.begin().await?;
+        sqlx::query(sql::PUT_ROUTES.sql()).bind(queues).bind(handlers).execute(&mut *transaction).await?;
+        let put = sqlx::query(sql::PUT_TEMPLATE.sql())
+            .bind(id.0)
+            .bind(&template.namespace)
+            .bind(&template.name)
+            .bind(&template.version)
+            .bind(&template.description)
+            .bind(definition.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        if put.rows_affected() > 0 {
+            return Ok(PutTemplate::Created(*id));
+        }
+        let row = sqlx::query(sql::FIND_VERSION.sql())
+            .bind(&template.namespace)
+            .bind(&template.name)
+            .bind(&template.version)
+            .bind(definition.as_str())
+            .fetch_one(&self.hot)
+            .await?;
+        let stored = TemplateId(row.try_get("id")?);
+        Ok(if row.try_get("is_same")? { PutTemplate::Unchanged(stored) } else { PutTemplate::Conflict(stored) })
+    }
+
+    async fn template(&self, id: TemplateId) -> Result<Option<StoredTemplate>> {
+        let row = sqlx::query(sql::FIND_TEMPLATE.sql()).bind(id.0).fetch_optional(&self.hot).await?;
+        let Some(row) = row else { return Ok(None) };
+        let template = row::structured(&row, "definition")?
+            .ok_or_else(|| Error::Corrupt(format!("template {id} has no definition")))?;
+        Ok(Some(StoredTemplate { id, template, created_at: row.try_get("created_at")? }))
+    }
+
+    async fn templates(&self, namespace: Option<&str>, name: Option<&str>) -> Result<Vec<TemplateSummary>> {
+        let rows = sqlx::query(sql::LIST_TEMPLATES.sql()).bind(namespace).bind(name).fetch_all(&self.query).await?;
+        rows.iter().map(row::template_summary).collect()
+    }
+
+    async fn routes(&self) -> Result<Vec<Route>> {
+        let rows = sqlx::query(sql::LIST_ROUTES.sql()).fetch_all(&self.hot).await?;
+        let routes = rows.iter().map(|row| {
+            let text = |column| Ok::<_, Error>(row.try_get::<&str, _>(column)?.into());
+            Ok(Route { queue: text("queue")?, handler: text("handler")? })
+        });
+        routes.collect()
+    }
+
+    async fn insert_tasks(&self, tasks: &[NewTask]) -> Result<Vec<Inserted>> {
+        insert::insert_tasks(&self.hot, tasks).await
+    }
+
+    async fn transact(&self, scope: &[Scope], claim: Option<&Claim>, decide: &Decide<'_>) -> Result<Transacted> {
+        transact(Open::begin(&self.hot).await?, scope, claim, decide).await
+    }
+
+    async fn extend_leases(&self, leases: &[Lease], lease_ms: u64) -> Result<Vec<Option<Timestamp>>> {
+        let signed = transaction::signed;
+        let rows = sqlx::query(sql::EXTEND_LEASES.sql())
+            .bind(leases.iter().map(|lease| lease.task_id.0).collect::<Vec<_>>())
+            .bind(leases.iter().map(|lease| signed(lease.step_idx)).collect::<Vec<_>>())
+            .bind(leases.iter().map(|lease| signed(lease.attempt)).collect::<Vec<_>>())
+            .bind(i64::try_from(lease_ms).unwrap_or(i64::MAX))
+            .fetch_all(&self.hot)
+            .await?;
+        let mut extended: HashMap<(Uuid, i32, i32), Timestamp> = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let key = (row.try_get("task_id")?, row.try_get("idx")?, row.try_get("attempt")?);
+            extended.insert(key, row.try_get("due_at")?);
+        }
+        let of = |lease: &Lease| (lease.task_id.0, signed(lease.step_idx), signed(lease.attempt));
+        Ok(leases.iter().map(|lease| extended.get(&of(lease)).copied()).collect())
+    }
+
+    async fn due(&self, limit: u32) -> Result<Due> {
+        let steps = sqlx::query(sql::DUE_STEPS.sql()).bind(i64::from(limit)).fetch_all(&self.hot).await?;
+        let steps = steps.iter().map(|row| {
+            let idx: i32 = row.try_get("idx")?;
+            Ok::<_, Error>(StepId::new(TaskId(row.try_get("task_id")?), row::unsigned(idx)))
+        });
+        let steps = steps.collect::<Result<_>>()?;
+        let tasks = sqlx::query_scalar(sql::DUE_TASKS.sql()).bind(i64::from(limit)).fetch_all(&self.hot).await?;
+        let next_at = sqlx::query_scalar(sql::NEXT_DUE.sql()).fetch_one(&self.hot).await?;
+        Ok(Due { steps, tasks: tasks.into_iter().map(TaskId).collect(), next_at })
+    }
+
+    async fn payloads(&self, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
+        let mut payloads: Vec<_> = requests.iter().map(|_| Payload::default()).collect();
+        let place: HashMap<Uuid, usize> =
+            requests.iter().enumerate().map(|(at, request)| (request.task_id.0, at)).collect();
+        let inputs: Vec<_> =
+            requests.iter().filter(|request| request.with_context).map(|wanted| wanted.task_id.0).collect();
+        if !inputs.is_empty() {
+            for row in sqlx::query(sql::LOAD_PAYLOADS_TASKS.sql()).bind(inputs).fetch_all(&self.hot).await? {
+                if let Some(at) = place.get(&row.try_get("id")?) {
+                    payloads[*at].context = row::json(&row, "context")?;
+                    payloads[*at].correlation_id = row.try_get("correlation_id")?;
+                }
+            }
+        }
+        let steps = requests
+            .iter()
+            .flat_map(|wanted| wanted.steps.iter().map(|idx| (wanted.task_id.0, transaction::signed(*idx))));
+        let (tasks, idxs): (Vec<_>, Vec<_>) = steps.unzip();
+        if !tasks.is_empty() {
+            for row in sqlx::query(sql::LOAD_PAYLOADS_RESULTS.sql()).bind(tasks).bind(idxs).fetch_all(&self.hot).await?
+            {
+                if let (Some(at), Some(result)) = (place.get(&row.try_get("task_id")?), row::json(&row, "result")?) {
+                    payloads[*at].results.push((row::unsigned(row.try_get("idx")?), result));
+                }
+            }
+        }
+        Ok(payloads)
+    }
+
+    async fn put_worker(&self, worker: &WorkerRecord) -> Result<()> {
+        let description = serde_json::to_string(worker).map_err(|error| Error::Refused(error.to_string()))?;
+        sqlx::query(sql::PUT_WORKER.sql()).bind(worker.worker_id.0).bind(description).execute(&self.hot).await?;
+        Ok(())
+    }
+
+    async fn workers(&self, ids: &[WorkerId]) -> Result<Vec<WorkerRecord>> {
+        let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+        let rows = sqlx::query(sql::LIST_WORKERS.sql()).bind(ids).fetch_all(&self.query).await?;
+        let workers = rows.iter().map(|row| row::structured(row, "description"));
+        workers.filter_map(Result::transpose).collect()
+    }
+
+    async fn task(&self, id: TaskId) -> Result<Option<Task>> {
+        let row = sqlx::query(sql::GET_TASK.sql()).bind(id.0).fetch_optional(&self.hot).await?;
+        row.as_ref().map(row::task).transpose()
+    }
+
+    async fn tasks(&self, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
+        let states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
+        let rows = sqlx::query(sql::LIST_TASKS.sql())
+            .bind(&filter.namespace)
+            .bind(&filter.name)
+            .bind(&filter.version)
+            .bind(states)
+            .bind(filter.after.map(|TaskCursor(id)| id.0))
+            .bind(i64::from(limit) + 1)
+            .fetch_all(&self.query)
+            .await?;
+        let tasks = rows.iter().map(row::task).collect::<Result<Vec<_>>>()?;
+        Ok(TaskCursor::page(tasks, limit))
+    }
+
+    async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>> {
+        let rows = sqlx::query(sql::LIST_STEPS.sql()).bind(task_id.0).fetch_all(&self.query).await?;
+        rows.iter().map(row::step).collect()
+    }
+
+    async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>> {
+        let query = sqlx::query(sql::LIST_EVENTS.sql()).bind(task_id.0).bind(after_seq).bind(i64::from(limit));
+        let rows = query.fetch_all(&self.query).await?;
+        rows.iter().map(|row| row::events(row, task_id)).collect()
+    }
+
+    fn describe(&self) -> String {
+        self.address.clone()
+    }
+
+    async fn close(&self) {
+        self.hot.close().await;
+        self.query.close().await;
+    }
+}

@@ -1,0 +1,121 @@
+//! One open transaction on PostgreSQL: lock and read, look for candidates, write.
+
+use async_trait::async_trait;
+use sqlx::{PgPool, Postgres};
+
+use super::{row::loaded, sql};
+use crate::{
+    model::{Json, StepError, TaskId},
+    state::{Changes, Claim, Scope, Snapshot},
+    store::{Error, Result, transaction::Transaction},
+};
+
+pub(super) struct Open(sqlx::Transaction<'static, Postgres>);
+
+impl Open {
+    pub(super) async fn begin(pool: &PgPool) -> Result<Self> {
+        Ok(Self(pool.begin().await?))
+    }
+
+    /// Locks and reads tasks: the steps asked for with their dependents, and every step of those in `whole`.
+    async fn load(&mut self, scope: &[Scope], whole: &[TaskId]) -> Result<Snapshot> {
+        let whole: Vec<_> = whole.iter().map(|task_id| task_id.0).collect();
+        let ids: Vec<_> = scope.iter().map(|scope| scope.task_id.0).chain(whole.iter().copied()).collect();
+        let steps = scope.iter().flat_map(|scope| scope.steps.iter().map(|idx| (scope.task_id.0, signed(*idx))));
+        let (tasks, idxs): (Vec<_>, Vec<_>) = steps.unzip();
+        loop {
+            let query = sqlx::query(sql::LOAD_SCOPE.sql()).bind(&ids).bind(&tasks).bind(&idxs).bind(&whole);
+            let loaded = loaded(&query.fetch_all(&mut *self.0).await?)?;
+            // With the locks in hand, the second reading cannot be stale.
+            if !loaded.is_stale {
+                return Ok(loaded.snapshot);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Transaction for Open {
+    async fn load_scope(&mut self, scope: &[Scope]) -> Result<Snapshot> {
+        let whole: Vec<_> = scope.iter().filter(|scope| scope.whole).map(|scope| scope.task_id).collect();
+        let mut snapshot = self.load(scope, &whole).await?;
+        for task in &mut snapshot.tasks {
+            task.is_whole = whole.contains(&task.task_id);
+        }
+        Ok(snapshot)
+    }
+
+    async fn load_whole(&mut self, tasks: &[TaskId]) -> Result<Snapshot> {
+        let mut snapshot = self.load(&[], tasks).await?;
+        snapshot.tasks.iter_mut().for_each(|task| task.is_whole = true);
+        Ok(snapshot)
+    }
+
+    async fn load_candidates(&mut self, claim: &Claim, limit: usize) -> Result<Snapshot> {
+        let routes = claim.routes.iter().map(|route| (route.queue.as_ref(), route.handler.as_ref()));
+        let (queues, handlers): (Vec<&str>, Vec<&str>) = routes.unzip();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let query = sqlx::query(sql::LOAD_CANDIDATES.sql()).bind(&queues).bind(&handlers).bind(limit);
+        Ok(loaded(&query.fetch_all(&mut *self.0).await?)?.snapshot)
+    }
+
+    async fn apply(&mut self, changes: &Changes) -> Result<()> {
+        let (tasks, steps, events) = (&changes.tasks, &changes.steps, &changes.events);
+        let query = sqlx::query(sql::APPLY.sql())
+            .bind(of(tasks, |task| task.task_id.0))
+            .bind(of(tasks, |task| task.state.as_str()))
+            .bind(of(tasks, |task| signed(task.counts.total)))
+            .bind(of(tasks, |task| signed(task.counts.done)))
+            .bind(of(tasks, |task| signed(task.counts.active)))
+            .bind(of(tasks, |task| signed(task.counts.failed)))
+            .bind(of(tasks, |task| task.seq))
+            .bind(of(tasks, |task| task.deadline_at))
+            .bind(of(tasks, |task| text(task.error.as_ref())))
+            .bind(of(tasks, |task| task.updated_at))
+            .bind(of(tasks, |task| task.completed_at))
+            .bind(of(steps, |step| step.id.task_id.0))
+            .bind(of(steps, |step| signed(step.id.idx)))
+            .bind(of(steps, |step| step.state.as_str()))
+            .bind(of(steps, |step| signed(step.attempt)))
+            .bind(of(steps, |step| signed(step.failures)))
+            .bind(of(steps, |step| signed(step.losses)))
+            .bind(of(steps, |step| signed(step.unmet)))
+            .bind(of(steps, |step| step.due_at))
+            .bind(of(steps, |step| step.worker_id.map(|worker| worker.0)))
+            .bind(of(steps, |step| step.started_at))
+            .bind(of(steps, |step| step.ended_at))
+            .bind(of(steps, |step| step.result.as_ref().map(Json::as_str)))
+            .bind(of(steps, |step| text(step.error.as_ref())))
+            .bind(of(events, |batch| batch.task_id.0))
+            .bind(of(events, |batch| batch.first_seq))
+            .bind(of(events, |batch| batch.at))
+            .bind(facts(changes)?);
+        query.execute(&mut *self.0).await?;
+        Ok(())
+    }
+
+    async fn commit(self) -> Result<()> {
+        Ok(self.0.commit().await?)
+    }
+
+    async fn rollback(self) -> Result<()> {
+        Ok(self.0.rollback().await?)
+    }
+}
+
+pub(super) fn signed(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn of<'a, T, C>(rows: &'a [T], column: impl Fn(&'a T) -> C) -> Vec<C> {
+    rows.iter().map(column).collect()
+}
+
+fn text(error: Option<&StepError>) -> Option<String> {
+    error.and_then(|error| serde_json::to_string(error).ok())
+}
+
+fn facts(changes: &Changes) -> Result<Vec<String>> {
+    let texts = changes.events.iter().map(|batch| serde_json::to_string(&batch.facts));
+    texts.collect::<Result<_, _>>().map_err(|error| Error::Corrupt(format!("events cannot be written: {error}")))
+}

@@ -1,0 +1,1 @@
+select version from tasker.migrations where success order by version

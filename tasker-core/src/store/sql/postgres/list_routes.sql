@@ -1,0 +1,1 @@
+select queue, handler from tasker.routes

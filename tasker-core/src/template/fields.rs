@@ -1,0 +1,304 @@
+//! Every field that a template may have.
+
+use super::shape::{Bound, Field, Rule, Shape, Table};
+use crate::model::limits;
+
+const DAYS_30_SECONDS: f64 = 30.0 * 24.0 * 3_600.0;
+const DAYS_30_MS: u64 = 30 * 24 * 3_600 * 1_000;
+const YEAR_MINUTES: f64 = 366.0 * 24.0 * 60.0;
+
+const TIMEOUT: Shape = Shape::Number { bound: Bound::Above(0.0), most: DAYS_30_SECONDS };
+const DELAY_MS: Shape = Shape::Whole { least: 0, most: DAYS_30_MS };
+
+pub(super) static TEMPLATE: Table = Table {
+    name: "template",
+    about: "A workflow: named steps, what each depends on, and the handler that runs it.",
+    fields: &[
+        Field::new(
+            "name",
+            Shape::Word(Rule::Name),
+            "order_fulfillment",
+            "Name of the template, unique with namespace and version.",
+        )
+        .required(),
+        Field::new(
+            "namespace",
+            Shape::Word(Rule::Namespace),
+            "ecommerce",
+            "Owner of the name, and the queue that the steps go to.",
+        )
+        .required()
+        .or(&["namespace_name"]),
+        Field::new(
+            "version",
+            Shape::Word(Rule::Version),
+            "1.0.0",
+            "Semantic version. A registered version never changes: other content needs another version.",
+        )
+        .required(),
+        Field::new("description", Shape::Text, "Ships an order", "What the workflow is for."),
+        Field::new(
+            "input_schema",
+            Shape::Schema,
+            "{type: object, required: [order_id]}",
+            "JSON Schema (2020-12) that the input of a task has to satisfy.",
+        ),
+        Field::new(
+            "steps",
+            Shape::ListOf(&STEP),
+            "[{name: validate_order, handler: {callable: validate_order}}]",
+            "The steps, in any order; 1 to 2,000.",
+        )
+        .required()
+        .or(&["step_templates"]),
+        Field::new(
+            "environments",
+            Shape::MapOf(&ENVIRONMENT),
+            "{test: {steps: [{name: ALL, timeout_seconds: 5}]}}",
+            "What changes in an environment, by its name (`TASKER_ENV`).",
+        ),
+        Field::new("lifecycle", Shape::Object(&LIFECYCLE), "{max_duration_minutes: 60}", "How long a task may take."),
+        INERT[0],
+        INERT[1],
+        INERT[2],
+        INERT[3],
+        INERT[4],
+    ],
+    one_of: &[],
+    apart: &[],
+};
+
+pub(super) static STEP: Table = Table {
+    name: "step",
+    about: "One node of the graph.",
+    fields: &[
+        Field::new("name", Shape::Word(Rule::Name), "validate_order", "Name of the step, unique in the template.")
+            .required(),
+        Field::new(
+            "description",
+            Shape::Text,
+            "Checks the order",
+            "What the step is for; it is for readers of the file only.",
+        ),
+        Field::new(
+            "type",
+            Shape::StepType {
+                supported: &["standard"],
+                unsupported: &["decision", "deferred_convergence", "batchable", "batch_worker", "workflow", "wait"],
+            },
+            "standard",
+            "What kind of node the step is; `standard` if not given.",
+        )
+        .or(&["step_type"]),
+        Field::new("handler", Shape::Object(&HANDLER), "{callable: validate_order}", "The code that runs the step."),
+        Field::new(
+            "handler_class",
+            Shape::Word(Rule::HandlerClass),
+            "ValidateHandler",
+            "Older form of `handler: {callable: ...}`.",
+        ),
+        Field::new(
+            "handler_config",
+            Shape::Configuration,
+            "{unit: kg}",
+            "Older form of `handler: {initialization: ...}`; goes with `handler_class`.",
+        ),
+        Field::new(
+            "dependencies",
+            Shape::StepNames,
+            "[validate_order]",
+            "Names of the steps that have to be done before this one starts.",
+        )
+        .or(&["depends_on", "depends_on_step_name"]),
+        Field::new("retry", Shape::Object(&RETRY), "{max_attempts: 3}", "Whether, how often and when it runs again."),
+        Field::new(
+            "timeout_seconds",
+            TIMEOUT,
+            "30",
+            "Seconds that one attempt may take; without it, as long as its worker lives.",
+        ),
+        Field::new(
+            "result_schema",
+            Shape::Schema,
+            "{type: object, required: [total]}",
+            "JSON Schema (2020-12) that the handler's result has to satisfy.",
+        ),
+        Field::new(
+            "publishes_events",
+            Shape::ListOf(&EVENT),
+            "[{name: order.validated, condition: success}]",
+            "Events that are published when the step ends.",
+        ),
+        INERT[0],
+        INERT[1],
+        INERT[2],
+        INERT[3],
+        INERT[4],
+    ],
+    one_of: &[&["handler", "handler_class"]],
+    apart: &[("handler", "handler_config")],
+};
+
+pub(super) static HANDLER: Table = Table {
+    name: "handler",
+    about: "Which code runs a step, and with which configuration.",
+    fields: &[
+        Field::new(
+            "callable",
+            Shape::Word(Rule::Callable),
+            "validate_order",
+            "The registered name of the handler, `Module::Class` or `module.Class`.",
+        )
+        .required(),
+        Field::new("method", Shape::Word(Rule::Callable), "call", "The method to call where the handler has several."),
+        INITIALIZATION,
+    ],
+    one_of: &[],
+    apart: &[],
+};
+
+const INITIALIZATION: Field = Field::new(
+    "initialization",
+    Shape::Configuration,
+    "{unit: kg}",
+    "Configuration that the handler is given with every attempt.",
+);
+
+pub(super) static RETRY: Table = Table {
+    name: "retry policy",
+    about: "Whether, how often and when a failed step runs again.",
+    fields: &[
+        Field::new("retryable", Shape::Boolean, "true", "Whether it runs again at all; true if not given."),
+        Field::new(
+            "max_attempts",
+            Shape::Whole { least: 1, most: limits::ATTEMPTS as u64 },
+            "3",
+            "Attempts in all, the first included; 3 if not given.",
+        ),
+        Field::new(
+            "backoff",
+            Shape::Choice(&["none", "linear", "exponential", "fibonacci"]),
+            "exponential",
+            "How the delay grows from one failure to the next; exponential if not given.",
+        )
+        .or(&["backoff_strategy"]),
+        Field::new("backoff_base_ms", DELAY_MS, "1000", "The first delay in milliseconds; 1000 if not given."),
+        Field::new(
+            "backoff_base_seconds",
+            Shape::Number { bound: Bound::Least(0.0), most: DAYS_30_SECONDS },
+            "1",
+            "The first delay in seconds: another way to write `backoff_base_ms`.",
+        ),
+        Field::new(
+            "max_backoff_ms",
+            DELAY_MS,
+            "30000",
+            "The longest delay in milliseconds; if not given, 30000 or the first delay, whichever is longer.",
+        ),
+        Field::new(
+            "jitter",
+            Shape::Number { bound: Bound::Least(0.0), most: 1.0 },
+            "0.1",
+            "The part of a delay that is spread, from 0 (exact) to 1; 0.1 if not given.",
+        ),
+    ],
+    one_of: &[],
+    apart: &[("backoff_base_ms", "backoff_base_seconds")],
+};
+
+pub(super) static EVENT: Table = Table {
+    name: "event",
+    about: "An event that a step publishes when it ends.",
+    fields: &[
+        Field::new("name", Shape::Word(Rule::Name), "order.validated", "Name of the event.").required(),
+        Field::new(
+            "condition",
+            Shape::Choice(&["always", "success", "failure", "retryable_failure", "permanent_failure"]),
+            "success",
+            "The outcomes after which it is published; always if not given.",
+        ),
+        Field::new(
+            "schema",
+            Shape::Schema,
+            "{type: object}",
+            "JSON Schema (2020-12) that the event's payload has to satisfy.",
+        ),
+    ],
+    one_of: &[],
+    apart: &[],
+};
+
+pub(super) static ENVIRONMENT: Table = Table {
+    name: "environment",
+    about: "What one environment changes.",
+    fields: &[
+        Field::new(
+            "steps",
+            Shape::ListOf(&OVERRIDE),
+            "[{name: ALL, timeout_seconds: 5}]",
+            "The steps that it changes; later entries win.",
+        ),
+        INERT[4],
+    ],
+    one_of: &[],
+    apart: &[],
+};
+
+pub(super) static OVERRIDE: Table = Table {
+    name: "step override",
+    about: "The fields of a step that an environment sets; those not given stay as they are.",
+    fields: &[
+        Field::new("name", Shape::Word(Rule::StepChoice), "ALL", "Name of a step, or ALL for every step.").required(),
+        Field::new("timeout_seconds", TIMEOUT, "5", "Seconds that one attempt may take."),
+        Field::new("retry", Shape::Object(&RETRY), "{max_attempts: 1}", "The parts of the retry policy that change."),
+        Field::new(
+            "initialization",
+            Shape::Configuration,
+            "{unit: kg}",
+            "Configuration of the handler, in place of the step's own.",
+        )
+        .or(&["handler_config"]),
+        Field::new(
+            "handler",
+            Shape::Object(&HANDLER_OVERRIDE),
+            "{initialization: {unit: kg}}",
+            "Another way to write `initialization`.",
+        ),
+    ],
+    one_of: &[],
+    apart: &[("initialization", "handler")],
+};
+
+pub(super) static HANDLER_OVERRIDE: Table = Table {
+    name: "handler override",
+    about: "What an environment changes about a handler.",
+    fields: &[INITIALIZATION],
+    one_of: &[],
+    apart: &[],
+};
+
+pub(super) static LIFECYCLE: Table = Table {
+    name: "lifecycle",
+    about: "How long a task may take.",
+    fields: &[Field::new(
+        "max_duration_minutes",
+        Shape::Number { bound: Bound::Above(0.0), most: YEAR_MINUTES },
+        "60",
+        "Minutes from submission after which a task that has not ended fails.",
+    )],
+    one_of: &[],
+    apart: &[],
+};
+
+/// Fields that templates written for other engines carry. They say nothing about how steps run.
+const INERT: [Field; 5] = [
+    inert("metadata"),
+    inert("system_dependency"),
+    inert("system_dependencies"),
+    inert("domain_events"),
+    inert("task_handler"),
+];
+
+const fn inert(name: &'static str) -> Field {
+    Field::new(name, Shape::Inert, "{}", "Accepted, and has no effect.")
+}

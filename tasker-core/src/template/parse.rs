@@ -1,0 +1,218 @@
+use super::{
+    Handler, Lifecycle, PublishedEvent, Retry, RetryOverride, StepOverride, StepTemplate, Template,
+    definition::Environment,
+    dependencies,
+    document::Node,
+    fault::{FaultCode, Faults, Path},
+    fields,
+    load::load,
+    reader::{Fields, Reader, step_name},
+    shape::Table,
+};
+use crate::model::limits;
+
+/// Reads a template from YAML, in either dialect, and brings it into canonical form.
+///
+/// `source_name` is what the text is called in faults, usually its path.
+///
+/// # Errors
+/// Everything that is wrong with the text, sorted by position.
+pub fn parse(text: &str, source_name: &str) -> Result<Template, Faults> {
+    let (root, faults) = load(text);
+    let mut reader = Reader { faults };
+    let template = root.map(|root| reader.template(&root));
+    match template {
+        Some(template) if reader.faults.is_empty() => Ok(template),
+        _ => Err(Faults::new(source_name, reader.faults)),
+    }
+}
+
+impl Reader {
+    fn template(&mut self, root: &Node) -> Template {
+        let fields = self.open(root, &Path::Top, &fields::TEMPLATE);
+        let steps = self.steps(&fields);
+        let environments = fields.node("environments").map(Node::entries).unwrap_or_default();
+        let environments = environments.iter().map(|entry| {
+            let at = Path::Top.field("environments");
+            (entry.key.to_string(), self.environment(&entry.value, &at.field(&entry.key), &steps))
+        });
+        Template {
+            environments: environments.collect(),
+            name: fields.text("name").unwrap_or_default(),
+            namespace: fields.text("namespace").unwrap_or_default(),
+            version: fields.text("version").unwrap_or_default(),
+            description: fields.text("description"),
+            input_schema: fields.json("input_schema"),
+            lifecycle: self.lifecycle(&fields),
+            steps,
+        }
+    }
+
+    fn steps(&mut self, fields: &Fields<'_>) -> Vec<StepTemplate> {
+        let Some(entry) = fields.entry("steps") else { return Vec::new() };
+        let (nodes, at) = (entry.value.items(), Path::Top.field(&entry.key));
+        if nodes.is_empty() {
+            let remedy = "add a step: `- {name: validate_order, handler: {callable: validate_order}}`".to_owned();
+            self.report(FaultCode::NoSteps, entry.value.mark, &at, "the template has no steps".to_owned(), remedy);
+        }
+        if nodes.len() > limits::TEMPLATE_STEPS {
+            let message = format!("{} steps; {} are allowed", nodes.len(), limits::TEMPLATE_STEPS);
+            let remedy = "split the workflow into several templates".to_owned();
+            self.report(FaultCode::TooManySteps, entry.value.mark, &at, message, remedy);
+        }
+        let mut places = Vec::with_capacity(nodes.len());
+        let mut steps = Vec::with_capacity(nodes.len());
+        for (index, node) in nodes.iter().enumerate() {
+            let (step, place) = self.step(node, &at.index(index));
+            steps.push(step);
+            places.push(place);
+        }
+        dependencies::check(self, &places, &at);
+        steps
+    }
+
+    fn step<'n>(&mut self, node: &'n Node, at: &Path<'_>) -> (StepTemplate, dependencies::Place<'n>) {
+        let fields = self.open(node, at, &fields::STEP);
+        let name = fields.text("name").unwrap_or_default();
+        if name == "ALL" {
+            let mark = fields.node("name").map_or(node.mark, |name| name.mark);
+            let message = "a step cannot be named `ALL`, which stands for every step in `environments`".to_owned();
+            self.report(FaultCode::ReservedName, mark, &at.field("name"), message, "choose another name".to_owned());
+        }
+        let dependencies = fields.node("dependencies").map(Node::items).unwrap_or_default();
+        let step = StepTemplate {
+            name,
+            kind: fields.choice("type").unwrap_or_default(),
+            handler: self.handler(&fields, at),
+            dependencies: dependencies.iter().filter_map(step_name).map(|(name, _)| name.to_owned()).collect(),
+            retry: self.retry(&fields, at),
+            timeout_seconds: fields.number("timeout_seconds"),
+            result_schema: fields.json("result_schema"),
+            publishes_events: self.events(&fields, at),
+        };
+        (step, dependencies::Place { name: fields.entry("name"), dependencies: fields.entry("dependencies") })
+    }
+
+    fn handler(&mut self, step: &Fields<'_>, at: &Path<'_>) -> Handler {
+        if let Some(class) = step.entry("handler_class") {
+            let callable = class.value.text().unwrap_or_default();
+            if callable == "WorkflowHandler" {
+                let supported = ["standard"];
+                let place = at.field(&class.key);
+                self.unsupported_type(
+                    "steps of type `workflow` (`WorkflowHandler`)",
+                    &supported,
+                    class.value.mark,
+                    &place,
+                );
+            }
+            return Handler {
+                callable: callable.to_owned(),
+                method: None,
+                initialization: step.json("handler_config"),
+            };
+        }
+        let handler = self.nested(step, "handler", at, &fields::HANDLER);
+        let fields = handler.unwrap_or_default();
+        Handler {
+            callable: fields.text("callable").unwrap_or_default(),
+            method: fields.text("method"),
+            initialization: fields.json("initialization"),
+        }
+    }
+
+    fn retry(&mut self, step: &Fields<'_>, at: &Path<'_>) -> Retry {
+        let retry = self.retry_override(step, at).unwrap_or_default();
+        let default = Retry::default();
+        let backoff_base_ms = retry.backoff_base_ms.unwrap_or(default.backoff_base_ms);
+        Retry {
+            retryable: retry.retryable.unwrap_or(default.retryable),
+            max_attempts: retry.max_attempts.unwrap_or(default.max_attempts),
+            backoff: retry.backoff.unwrap_or(default.backoff),
+            backoff_base_ms,
+            // A first delay that was asked for is not cut by a cap that nobody asked for.
+            max_backoff_ms: retry.max_backoff_ms.unwrap_or(default.max_backoff_ms.max(backoff_base_ms)),
+            jitter: retry.jitter.unwrap_or(default.jitter),
+        }
+    }
+
+    fn retry_override(&mut self, step: &Fields<'_>, at: &Path<'_>) -> Option<RetryOverride> {
+        let fields = self.nested(step, "retry", at, &fields::RETRY)?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be 0 to 30 days")]
+        let base_ms = fields.number("backoff_base_seconds").map(|seconds| (seconds * 1_000.0).round() as u64);
+        Some(RetryOverride {
+            retryable: fields.boolean("retryable"),
+            max_attempts: fields.whole("max_attempts").and_then(|attempts| attempts.try_into().ok()),
+            backoff: fields.choice("backoff"),
+            backoff_base_ms: fields.whole("backoff_base_ms").or(base_ms),
+            max_backoff_ms: fields.whole("max_backoff_ms"),
+            jitter: fields.number("jitter"),
+        })
+    }
+
+    fn events(&mut self, step: &Fields<'_>, at: &Path<'_>) -> Vec<PublishedEvent> {
+        let events = self.list(step, "publishes_events", at, &fields::EVENT);
+        let event = |fields: &Fields<'_>| PublishedEvent {
+            name: fields.text("name").unwrap_or_default(),
+            condition: fields.choice("condition").unwrap_or_default(),
+            schema: fields.json("schema"),
+        };
+        events.iter().map(event).collect()
+    }
+
+    fn environment(&mut self, node: &Node, at: &Path<'_>, steps: &[StepTemplate]) -> Environment {
+        let fields = self.open(node, at, &fields::ENVIRONMENT);
+        let Some(entry) = fields.entry("steps") else { return Environment { steps: Vec::new() } };
+        let at = at.field(&entry.key);
+        let nodes = entry.value.items().iter().enumerate();
+        Environment { steps: nodes.map(|(index, node)| self.step_override(node, &at.index(index), steps)).collect() }
+    }
+
+    fn step_override(&mut self, node: &Node, at: &Path<'_>, steps: &[StepTemplate]) -> StepOverride {
+        let fields = self.open(node, at, &fields::OVERRIDE);
+        let name = fields.text("name").unwrap_or_default();
+        if let Some(entry) = fields.entry("name")
+            && name != "ALL"
+            // Without steps there is another fault, and this one would say nothing.
+            && !steps.is_empty()
+            && !steps.iter().any(|step| step.name == name)
+        {
+            let remedy = dependencies::offer(self, &name, steps.iter().map(|step| &*step.name).chain(["ALL"]));
+            let message = format!("there is no step `{name}` to change");
+            self.report(FaultCode::UnknownStep, entry.value.mark, &at.field(&entry.key), message, remedy);
+        }
+        let handler = self.nested(&fields, "handler", at, &fields::HANDLER_OVERRIDE);
+        let handler_initialization = handler.and_then(|handler| handler.json("initialization"));
+        StepOverride {
+            name,
+            timeout_seconds: fields.number("timeout_seconds"),
+            retry: self.retry_override(&fields, at),
+            initialization: fields.json("initialization").or(handler_initialization),
+        }
+    }
+
+    fn lifecycle(&mut self, template: &Fields<'_>) -> Lifecycle {
+        let lifecycle = self.nested(template, "lifecycle", &Path::Top, &fields::LIFECYCLE);
+        Lifecycle { max_duration_minutes: lifecycle.and_then(|fields| fields.number("max_duration_minutes")) }
+    }
+
+    /// The mapping under a field, if it is given.
+    fn nested<'n>(
+        &mut self,
+        fields: &Fields<'n>,
+        name: &str,
+        at: &Path<'_>,
+        table: &'static Table,
+    ) -> Option<Fields<'n>> {
+        let entry = fields.entry(name)?;
+        Some(self.open(&entry.value, &at.field(&entry.key), table))
+    }
+
+    /// The mappings of the list under a field.
+    fn list<'n>(&mut self, fields: &Fields<'n>, name: &str, at: &Path<'_>, table: &'static Table) -> Vec<Fields<'n>> {
+        let Some(entry) = fields.entry(name) else { return Vec::new() };
+        let at = at.field(&entry.key);
+        let nodes = entry.value.items().iter().enumerate();
+        nodes.map(|(index, node)| self.open(node, &at.index(index), table)).collect()
+    }
+}

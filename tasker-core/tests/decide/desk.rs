@@ -1,0 +1,281 @@
+//! A store made of a list, under the real decider: it shows the decider only what it asked for, as the databases do, and
+//! puts the changes back.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use tasker_core::{
+    dag::{Definition, TemplateKey},
+    model::{
+        Fact, Lease, Outcome, StepId, StepState, TaskCounts, TaskId, TaskState, TemplateId, Timestamp, Verdict,
+        WorkerId,
+    },
+    state::{
+        Changes, Claim, Claimed, Decision, Input, Look, Route, Scope, Snapshot, StepSnapshot, TaskSnapshot, decide,
+        scope,
+    },
+    template,
+};
+
+type Templates = HashMap<TemplateKey, Arc<Definition>>;
+
+pub(crate) struct Desk {
+    definition: Arc<Definition>,
+    templates: Templates,
+    tasks: Vec<TaskSnapshot>,
+    log: Vec<(TaskId, i64, Vec<Fact>)>,
+    now: Timestamp,
+    routes: Arc<HashSet<Route>>,
+}
+
+impl Desk {
+    /// One task of this template, on a worker that serves all of it.
+    pub(crate) fn new(yaml: &str) -> Self {
+        let template = template::parse(yaml, "test.yaml").unwrap();
+        let definition = Arc::new(Definition::new(TemplateId::new(), &template, None).unwrap());
+        let routes =
+            definition.steps.iter().map(|step| Route { queue: step.queue.clone(), handler: step.handler.clone() });
+        let mut desk = Self {
+            routes: Arc::new(routes.collect()),
+            templates: HashMap::new(),
+            tasks: Vec::new(),
+            log: Vec::new(),
+            now: Timestamp::from_micros(1_000_000),
+            definition,
+        };
+        desk.remember_templates();
+        desk.add_task(0);
+        desk
+    }
+
+    pub(crate) fn add_task(&mut self, priority: i16) {
+        let task_id = TaskId::new();
+        let steps = self.definition.steps.iter().map(|step| StepSnapshot {
+            id: StepId::new(task_id, step.idx),
+            name: step.name.clone(),
+            queue: step.queue.clone(),
+            handler: step.handler.clone(),
+            state: step.state(),
+            attempt: 0,
+            failures: 0,
+            losses: 0,
+            unmet: step.unmet,
+            dependents: step.dependents.clone(),
+            due_at: None,
+            worker_id: None,
+            started_at: None,
+        });
+        let steps: Vec<_> = steps.collect();
+        let total = u32::try_from(steps.len()).unwrap();
+        self.tasks.push(TaskSnapshot {
+            task_id,
+            template: self.definition.key.clone(),
+            state: TaskState::Pending,
+            priority,
+            counts: TaskCounts { total, ..TaskCounts::default() },
+            seq: 1,
+            deadline_at: self.definition.template.lifecycle.max_duration().map(|span| self.now + span),
+            error: None,
+            steps,
+            is_whole: true,
+        });
+        self.log.push((task_id, 1, vec![Fact::TaskCreated]));
+    }
+
+    pub(crate) fn forget_templates(&mut self) {
+        self.templates.clear();
+    }
+
+    pub(crate) fn remember_templates(&mut self) {
+        self.templates.insert(self.definition.key.clone(), Arc::clone(&self.definition));
+    }
+
+    pub(crate) fn serve_only(&mut self, handler: &str) {
+        self.routes = Arc::new(HashSet::from([Route { queue: "shop".into(), handler: handler.into() }]));
+    }
+
+    pub(crate) fn pass(&mut self, span: Duration) {
+        self.now = self.now + span;
+    }
+
+    pub(crate) fn task(&self) -> &TaskSnapshot {
+        self.task_at(0)
+    }
+
+    pub(crate) fn task_at(&self, at: usize) -> &TaskSnapshot {
+        &self.tasks[at]
+    }
+
+    pub(crate) fn step(&self, name: &str) -> &StepSnapshot {
+        self.task().steps.iter().find(|step| step.name.as_ref() == name).unwrap()
+    }
+
+    pub(crate) fn state(&self, name: &str) -> StepState {
+        self.step(name).state
+    }
+
+    pub(crate) fn names(&self, claimed: &[Claimed]) -> Vec<&str> {
+        claimed.iter().map(|claimed| self.definition.steps[claimed.id.idx as usize].name.as_ref()).collect()
+    }
+
+    pub(crate) fn facts(&self) -> Vec<Fact> {
+        self.log.iter().flat_map(|(_, _, facts)| facts.clone()).collect()
+    }
+
+    pub(crate) fn log_len(&self) -> usize {
+        self.log.len()
+    }
+
+    pub(crate) fn due(&self, name: &str) -> Input {
+        let StepId { task_id, idx } = self.step(name).id;
+        Input::StepDue { task_id, idx }
+    }
+
+    pub(crate) fn report_input(&self, claimed: &Claimed, outcome: &Outcome) -> Input {
+        let StepId { task_id, idx } = claimed.id;
+        let lease = Lease { task_id, step_idx: idx, attempt: claimed.attempt };
+        Input::Report { lease, outcome: outcome.clone() }
+    }
+
+    pub(crate) fn claim(&mut self, want: usize) -> Vec<Claimed> {
+        self.report_and_claim(&[], &Outcome::Released, want)
+    }
+
+    pub(crate) fn report(&mut self, claimed: &[Claimed], outcome: &Outcome) -> Vec<Verdict> {
+        let inputs: Vec<_> = claimed.iter().map(|claimed| self.report_input(claimed, outcome)).collect();
+        self.apply(&inputs, None)
+    }
+
+    pub(crate) fn report_and_claim(&mut self, claimed: &[Claimed], outcome: &Outcome, want: usize) -> Vec<Claimed> {
+        self.report_and_claim_looking(claimed, outcome, want, Look::IfShort)
+    }
+
+    pub(crate) fn report_and_claim_looking(
+        &mut self,
+        claimed: &[Claimed],
+        outcome: &Outcome,
+        want: usize,
+        look: Look,
+    ) -> Vec<Claimed> {
+        let inputs: Vec<_> = claimed.iter().map(|claimed| self.report_input(claimed, outcome)).collect();
+        let claim = self.claim_of(want, look);
+        self.run(&inputs, Some(&claim)).claimed
+    }
+
+    pub(crate) fn apply(&mut self, inputs: &[Input], claim: Option<&Claim>) -> Vec<Verdict> {
+        self.run(inputs, claim).verdicts
+    }
+
+    /// The first answer to a question, with nothing more shown than a first look gives.
+    pub(crate) fn ask(&self, inputs: &[Input], claim: Option<&Claim>) -> Decision {
+        decide(&self.look(&scope(inputs)), inputs, claim, &self.templates)
+    }
+
+    /// Every task's events are numbered without gaps, and begin and end as they should.
+    pub(crate) fn check_log(&self) {
+        for task in &self.tasks {
+            let mut next = 1;
+            for (_, first_seq, facts) in self.log.iter().filter(|(task_id, ..)| *task_id == task.task_id) {
+                assert_eq!(*first_seq, next);
+                next += i64::try_from(facts.len()).unwrap();
+            }
+            assert_eq!(next, task.seq + 1);
+        }
+    }
+
+    fn claim_of(&self, want: usize, look: Look) -> Claim {
+        let lease = Duration::from_secs(30);
+        Claim { worker_id: WorkerId::new(), routes: Arc::clone(&self.routes), want, lease, look }
+    }
+
+    fn run(&mut self, inputs: &[Input], claim: Option<&Claim>) -> Changes {
+        let mut scope = scope(inputs);
+        let mut candidates = None;
+        loop {
+            let mut snapshot = self.look(&scope);
+            if let Some(limit) = candidates {
+                self.add_candidates(&mut snapshot, limit);
+            }
+            match decide(&snapshot, inputs, claim, &self.templates) {
+                Decision::Done(changes) => {
+                    self.write(&changes);
+                    return changes;
+                }
+                Decision::NeedsWhole(tasks) => {
+                    scope
+                        .iter_mut()
+                        .filter(|scope| tasks.contains(&scope.task_id))
+                        .for_each(|scope| scope.whole = true);
+                }
+                Decision::NeedsCandidates(limit) => candidates = Some(limit),
+                Decision::NeedsTemplates(keys) => panic!("{keys:?} are known"),
+            }
+        }
+    }
+
+    fn look(&self, scope: &[Scope]) -> Snapshot {
+        let tasks = scope.iter().filter_map(|scope| {
+            let mut task = self.tasks.iter().find(|task| task.task_id == scope.task_id)?.clone();
+            task.is_whole = scope.whole;
+            if !scope.whole {
+                let named = task.steps.iter().filter(|step| scope.steps.contains(&step.id.idx));
+                let near: HashSet<u32> =
+                    named.flat_map(|step| step.dependents.iter().copied().chain([step.id.idx])).collect();
+                task.steps.retain(|step| near.contains(&step.id.idx));
+            }
+            Some(task)
+        });
+        Snapshot { now: self.now, tasks: tasks.collect(), candidates_loaded: false }
+    }
+
+    fn add_candidates(&self, snapshot: &mut Snapshot, limit: usize) {
+        snapshot.candidates_loaded = true;
+        let enqueued = self.tasks.iter().flat_map(|task| {
+            let steps = task.steps.iter().filter(|step| step.state == StepState::Enqueued);
+            steps.map(move |step| (-task.priority, step.id, task, step))
+        });
+        let mut enqueued: Vec<_> = enqueued.collect();
+        enqueued.sort_by_key(|(urgency, id, ..)| (*urgency, *id));
+        for (_, id, task, step) in enqueued.into_iter().take(limit) {
+            match snapshot.tasks.iter_mut().find(|known| known.task_id == id.task_id) {
+                Some(known) if known.steps.iter().any(|known| known.id == id) => {}
+                Some(known) => {
+                    known.steps.push(step.clone());
+                    known.steps.sort_by_key(|step| step.id);
+                }
+                None => {
+                    snapshot.tasks.push(TaskSnapshot { steps: vec![step.clone()], is_whole: false, ..task.clone() })
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, changes: &Changes) {
+        for change in &changes.tasks {
+            let task = self.tasks.iter_mut().find(|task| task.task_id == change.task_id).unwrap();
+            task.state = change.state;
+            task.counts = change.counts;
+            task.seq = change.seq;
+            task.deadline_at = change.deadline_at;
+            task.error.clone_from(&change.error);
+        }
+        for change in &changes.steps {
+            // The databases' CHECK constraints: a row that ended says when, and is not written without it.
+            assert_eq!(change.ended_at.is_some(), change.state.is_final(), "{change:?}");
+            let task = self.tasks.iter_mut().find(|task| task.task_id == change.id.task_id).unwrap();
+            let step = &mut task.steps[change.id.idx as usize];
+            step.state = change.state;
+            step.attempt = change.attempt;
+            step.failures = change.failures;
+            step.losses = change.losses;
+            step.unmet = change.unmet;
+            step.due_at = change.due_at;
+            step.worker_id = change.worker_id;
+            step.started_at = change.started_at;
+        }
+        self.log.extend(changes.events.iter().map(|batch| (batch.task_id, batch.first_seq, batch.facts.clone())));
+    }
+}

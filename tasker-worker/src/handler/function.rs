@@ -1,0 +1,21 @@
+use async_trait::async_trait;
+use serde::Serialize;
+use tasker_core::model::StepError;
+
+use super::{StepContext, StepHandler, StepResult};
+
+/// An async function or closure as a handler.
+pub(super) struct Function<F>(pub(super) F);
+
+#[async_trait]
+impl<F, Fut, T> StepHandler for Function<F>
+where
+    F: Fn(StepContext) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<T, StepError>> + Send,
+    T: Serialize + Send,
+{
+    async fn call(&self, context: &StepContext) -> Result<StepResult, StepError> {
+        let value = (self.0)(context.clone()).await?;
+        StepResult::of(&value)
+    }
+}
