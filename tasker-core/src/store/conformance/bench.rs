@@ -58,7 +58,7 @@ impl Bench {
         let route = |handler: &&str| Route { queue: QUEUE.into(), handler: (*handler).into() };
         Claim {
             worker_id: self.worker_id,
-            routes: handlers.iter().map(route).collect(),
+            routes: Arc::new(handlers.iter().map(route).collect()),
             want,
             lease: Duration::from_secs(3600),
             look: Look::IfShort,

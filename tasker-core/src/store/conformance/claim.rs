@@ -36,7 +36,8 @@ pub(super) async fn only_served_routes(store: Arc<dyn Store>) {
     let definition = bench.register(&shape).await;
     let task_id = bench.submit(&definition).await;
     let mut claim = bench.claim_of(&["first", "third", "unheard of"], 10);
-    claim.routes.insert(Route { queue: "elsewhere".into(), handler: "second".into() });
+    let elsewhere = Route { queue: "elsewhere".into(), handler: "second".into() };
+    claim.routes = Arc::new(claim.routes.iter().cloned().chain([elsewhere]).collect());
     let claimed = bench.transact(&[], Some(&claim)).await.claimed;
     assert_eq!(ids(&claimed), [StepId::new(task_id, 0), StepId::new(task_id, 2)]);
     assert_eq!(bench.claim(&[], 10).await, []);

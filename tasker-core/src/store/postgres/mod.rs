@@ -69,6 +69,13 @@ impl PostgresStore {
         );
         Ok(Self { hot, query: pool(8).connect_lazy_with(options), address })
     }
+
+    /// Every statement that this store may execute.
+    #[cfg(feature = "test-support")]
+    #[must_use]
+    pub fn statements() -> &'static [&'static super::Statement] {
+        sql::ALL
+    }
 }
 
 #[async_trait]
