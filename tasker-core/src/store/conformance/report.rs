@@ -24,7 +24,7 @@ pub(super) async fn a_chain_claims_in_the_transaction_that_reports(store: Arc<dy
     assert_eq!(task.completed_at, Some(task.updated_at));
     let facts: Vec<_> = bench.events(task_id).await.into_iter().map(|event| event.fact).collect();
     // Steps that are handed out as they become ready were never in a queue.
-    assert_eq!(facts.iter().filter(|fact| matches!(fact, Fact::StepEnqueued { .. })).count(), 1);
+    assert!(!facts.iter().any(|fact| matches!(fact, Fact::StepEnqueued { .. })));
     assert_eq!(facts.last(), Some(&Fact::TaskCompleted));
 }
 
