@@ -20,7 +20,7 @@ use uuid::Uuid;
 use self::transaction::Open;
 use super::{
     Decide, Due, Error, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, Result, Store,
-    StoredTemplate, TaskCursor, TaskFilter, TemplateSummary, Transacted, WorkerRecord, transaction::transact,
+    StoredTemplate, TaskCursor, TaskFilter, TemplateSummary, Transacted, Usage, WorkerRecord, transaction::transact,
 };
 use crate::{
     dag::NewTask,
@@ -231,6 +231,12 @@ impl Store for PostgresStore {
         let query = sqlx::query(sql::LIST_EVENTS.sql()).bind(task_id.0).bind(after_seq).bind(i64::from(limit));
         let rows = query.fetch_all(&self.query).await?;
         rows.iter().map(|row| row::events(row, task_id)).collect()
+    }
+
+    async fn usage(&self) -> Result<Option<Usage>> {
+        let row = sqlx::query(sql::USAGE.sql()).fetch_one(&self.query).await?;
+        let (commits, transactions) = (row.try_get("commits")?, row.try_get("transactions")?);
+        Ok(Some(Usage { commits, transactions, wal_bytes: row.try_get("wal_bytes")? }))
     }
 
     fn describe(&self) -> String {
