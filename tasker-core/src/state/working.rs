@@ -237,6 +237,10 @@ impl Working {
     fn satisfy(&mut self, idx: u32) -> bool {
         let Some(at) = self.at(idx) else { return false };
         let step = &mut self.steps[at];
+        // Cancelled because another dependency failed.
+        if step.row.state.is_final() {
+            return true;
+        }
         step.row.unmet = step.row.unmet.saturating_sub(1);
         step.is_touched = true;
         if step.row.unmet == 0 && self.move_step(idx, StepCause::Ready).is_some() {

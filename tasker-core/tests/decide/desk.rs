@@ -265,6 +265,7 @@ impl Desk {
         for change in &changes.steps {
             let task = self.tasks.iter_mut().find(|task| task.task_id == change.id.task_id).unwrap();
             let step = &mut task.steps[change.id.idx as usize];
+            assert!(!step.state.is_final(), "a final step is never written again");
             step.state = change.state;
             step.attempt = change.attempt;
             step.failures = change.failures;
