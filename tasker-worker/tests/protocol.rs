@@ -1,5 +1,7 @@
 //! The protocol's schema is the one that is checked in, and the golden samples are read, written and described by it.
 
+#![expect(clippy::unwrap_used, reason = "a sample that cannot be read fails its test")]
+
 use std::{env, fs, path::PathBuf};
 
 use serde::{Serialize, de::DeserializeOwned};

@@ -8,17 +8,21 @@ mod json;
 pub mod limits;
 mod outcome;
 mod page;
+mod report;
 mod step;
 mod task;
 mod time;
 
 pub use assignment::{AssignedHandler, Assignment};
+#[cfg(feature = "test-support")]
+pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
 pub use event::{Event, EventBatch, Fact};
 pub use id::{StepId, TaskId, TemplateId, WorkerId};
 pub use json::Json;
 pub use outcome::{ErrorKind, Lease, Outcome, StepError, Verdict};
 pub use page::Page;
+pub use report::{Report, Reported};
 pub use step::{Step, StepState};
 pub use task::{Task, TaskCounts, TaskState};
 pub use time::Timestamp;

@@ -17,10 +17,12 @@ mod wake;
 
 pub use engine::{Engine, Options};
 pub use error::Error;
-pub use report::{Report, Reported, Session};
+pub use report::Session;
 pub use submit::{SubmitTask, Submitted};
 pub use sweep::{Sweeper, Swept};
 pub use templates::Registered;
 pub use wake::Wakeups;
+
+pub use crate::model::{Report, Reported};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

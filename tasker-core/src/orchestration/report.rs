@@ -8,24 +8,10 @@ use tracing::warn;
 
 use super::{Engine, Result};
 use crate::{
-    model::{Assignment, Lease, Outcome, Timestamp, Verdict},
+    model::{Lease, Report, Reported, Timestamp},
     state::{Claim, Input, Look, Route},
     store::WorkerRecord,
 };
-
-/// How one attempt ended.
-#[derive(Clone, Debug)]
-pub struct Report {
-    pub lease: Lease,
-    pub outcome: Outcome,
-}
-
-/// What a report answers: a verdict for each outcome, in order, and the next assignments.
-#[derive(Clone, Debug, Default)]
-pub struct Reported {
-    pub verdicts: Vec<Verdict>,
-    pub assignments: Vec<Assignment>,
-}
 
 /// A worker as this engine knows it: what it serves, and how to wake it.
 #[derive(Debug)]
@@ -117,6 +103,14 @@ impl Engine {
             }
         };
         Ok(Reported { verdicts: changes.verdicts, assignments })
+    }
+
+    /// Records again that a worker is alive; it stays joined.
+    ///
+    /// # Errors
+    /// [`super::Error::Store`].
+    pub async fn stay(&self, session: &Session) -> Result<()> {
+        Ok(self.store.put_worker(&session.worker).await?)
     }
 
     /// Extends leases. One answer for each, in order: the new end, or none if the worker has lost the lease and should

@@ -4,6 +4,8 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::Route;
 use crate::model::{Lease, Outcome, TaskId, WorkerId};
 
@@ -44,7 +46,8 @@ pub struct Claim {
 }
 
 /// Where to look for steps to claim besides those that become ready in the same commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Look {
     /// Nowhere: the queues are believed to be empty.
     Nowhere,

@@ -237,7 +237,7 @@ impl Working {
     fn satisfy(&mut self, idx: u32) -> bool {
         let Some(at) = self.at(idx) else { return false };
         let step = &mut self.steps[at];
-        // Cancelled because another dependency failed.
+        // What another failure cancelled keeps its row as it ended.
         if step.row.state.is_final() {
             return true;
         }

@@ -263,6 +263,8 @@ impl Desk {
             task.error.clone_from(&change.error);
         }
         for change in &changes.steps {
+            // The databases' CHECK constraints: a row that ended says when, and is not written without it.
+            assert_eq!(change.ended_at.is_some(), change.state.is_final(), "{change:?}");
             let task = self.tasks.iter_mut().find(|task| task.task_id == change.id.task_id).unwrap();
             let step = &mut task.steps[change.id.idx as usize];
             assert!(!step.state.is_final(), "a final step is never written again");

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 pub use schema::schema;
 pub use tasker_core::model::{
-    AssignedHandler, Assignment, ErrorKind, Json, Lease, Outcome, StepError, TaskId, Timestamp, Verdict,
+    AssignedHandler, Assignment, ErrorKind, Json, Lease, Outcome, Report, Reported, StepError, TaskId, Timestamp,
+    Verdict,
 };
 
 /// What a poll gives.
@@ -24,12 +25,4 @@ pub enum Polled {
     Cancel(Lease),
     /// The worker is drained: stop polling.
     End,
-}
-
-/// How the attempt under a lease ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Report {
-    pub lease: Lease,
-    pub outcome: Outcome,
 }

@@ -1,0 +1,124 @@
+//! Cases, and what a run differs in from what its case expects. The README of the examples describes the format.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::Deserialize;
+use serde_json::Value;
+use tasker_core::model::{Json, Step, StepError, StepState, Task, TaskState};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) input: Value,
+    #[serde(default = "test_environment")]
+    pub(crate) environment: String,
+    pub(crate) expect: Expected,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Expected {
+    pub(crate) refused: Option<String>,
+    state: Option<TaskState>,
+    error_code: Option<String>,
+    #[serde(default)]
+    steps: BTreeMap<String, ExpectedStep>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExpectedStep {
+    state: StepState,
+    attempts: Option<u32>,
+    error_code: Option<String>,
+    result: Option<Value>,
+}
+
+fn test_environment() -> String {
+    "test".to_owned()
+}
+
+impl Case {
+    /// The cases of a `cases.yaml`.
+    pub(crate) fn all_of(yaml: &str) -> Vec<Self> {
+        let mut document: serde_yaml::Value = serde_yaml::from_str(yaml).unwrap();
+        document.apply_merge().unwrap();
+        serde_yaml::from_value(document).unwrap()
+    }
+
+    /// The input, with `${tmp}` in its texts replaced.
+    pub(crate) fn input_in(&self, directory: &Path) -> Json {
+        let mut input = self.input.clone();
+        put_directory(&mut input, &directory.display().to_string());
+        Json::from(&input)
+    }
+}
+
+impl Expected {
+    /// Where a run ended otherwise than expected; empty if it ended as it should.
+    pub(crate) fn differences(&self, task: &Task, steps: &[Step]) -> Vec<String> {
+        let mut found = Vec::new();
+        compare(&mut found, "state", &self.state, &Some(task.state));
+        compare(&mut found, "error_code", &self.error_code, &code_of(task.error.as_ref()));
+        for (name, expected) in &self.steps {
+            let Some(step) = steps.iter().find(|step| step.name == *name) else {
+                found.push(format!("{name}: the template has no such step"));
+                continue;
+            };
+            expected.differences(&mut found, step);
+        }
+        found
+    }
+}
+
+impl ExpectedStep {
+    fn differences(&self, found: &mut Vec<String>, step: &Step) {
+        let name = &step.name;
+        compare(found, &format!("{name}.state"), &self.state, &step.state);
+        if let Some(attempts) = self.attempts {
+            compare(found, &format!("{name}.attempts"), &attempts, &step.attempt);
+        }
+        // The last failure stays with a step that succeeded later.
+        let failed = (step.state == StepState::Error).then_some(step.error.as_ref()).flatten();
+        compare(found, &format!("{name}.error_code"), &self.error_code, &code_of(failed));
+        if let Some(expected) = &self.result {
+            let result = step.result.as_ref().map_or(Value::Null, Json::to_value);
+            compare_within(found, &format!("{name}.result"), expected, &result);
+        }
+    }
+}
+
+/// Every key that is expected must be there and be equal; keys that are not expected may be there.
+fn compare_within(found: &mut Vec<String>, place: &str, expected: &Value, got: &Value) {
+    match (expected, got) {
+        (Value::Object(expected), Value::Object(got)) => {
+            for (key, value) in expected {
+                match got.get(key) {
+                    Some(got) => compare_within(found, &format!("{place}.{key}"), value, got),
+                    None => found.push(format!("{place}.{key}: missing")),
+                }
+            }
+        }
+        _ => compare(found, place, expected, got),
+    }
+}
+
+fn compare<T: PartialEq + std::fmt::Debug>(found: &mut Vec<String>, place: &str, expected: &T, got: &T) {
+    if expected != got {
+        found.push(format!("{place}: expected {expected:?}, got {got:?}"));
+    }
+}
+
+fn code_of(error: Option<&StepError>) -> Option<String> {
+    error.map(|error| error.code.clone())
+}
+
+fn put_directory(value: &mut Value, directory: &str) {
+    match value {
+        Value::String(text) => *text = text.replace("${tmp}", directory),
+        Value::Array(items) => items.iter_mut().for_each(|item| put_directory(item, directory)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| put_directory(field, directory)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}

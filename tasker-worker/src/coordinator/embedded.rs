@@ -1,0 +1,68 @@
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use tasker_core::{
+    model::{Lease, Report, Reported, Timestamp},
+    orchestration::{Engine, Session, Sweeper},
+    state::Look,
+    store::WorkerRecord,
+};
+use tokio::sync::Notify;
+
+use super::{Coordinator, Error, Result};
+
+/// The engine in this very process: a call is a transaction, a wake-up is a memory access. It sweeps as long as it lives.
+pub struct EmbeddedCoordinator {
+    engine: Arc<Engine>,
+    session: RwLock<Option<Arc<Session>>>,
+    joined: Notify,
+    _sweeper: Sweeper,
+}
+
+impl EmbeddedCoordinator {
+    /// Must be called within a tokio runtime.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>) -> Self {
+        let sweeper = engine.start_sweeper();
+        Self { engine, session: RwLock::default(), joined: Notify::new(), _sweeper: sweeper }
+    }
+
+    fn session(&self) -> Option<Arc<Session>> {
+        self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[async_trait]
+impl Coordinator for EmbeddedCoordinator {
+    async fn join(&self, worker: &WorkerRecord) -> Result<()> {
+        if let Some(session) = self.session().filter(|session| session.worker() == worker) {
+            return Ok(self.engine.stay(&session).await?);
+        }
+        let session = self.engine.join(worker.clone()).await?;
+        *self.session.write().unwrap_or_else(PoisonError::into_inner) = Some(session);
+        self.joined.notify_one();
+        Ok(())
+    }
+
+    async fn report(&self, reports: &[Report], want: usize, look: Look) -> Result<Reported> {
+        let session = self.session().ok_or_else(not_joined)?;
+        Ok(self.engine.report(&session, reports.to_vec(), want, look).await?)
+    }
+
+    async fn extend(&self, leases: &[Lease]) -> Result<Vec<Option<Timestamp>>> {
+        Ok(self.engine.extend(leases).await?)
+    }
+
+    async fn woken(&self) {
+        loop {
+            if let Some(session) = self.session() {
+                return session.woken().await;
+            }
+            self.joined.notified().await;
+        }
+    }
+}
+
+fn not_joined() -> Error {
+    Error::Refused { code: "not_joined".to_owned(), message: "join before claiming".to_owned() }
+}

@@ -1,0 +1,259 @@
+//! The worker under every language: slots, claims, leases, timeouts, batching and the drain.
+//!
+//! A [`Runtime`] claims steps for the handlers that it was told of and keeps them until takers [`poll`](Runtime::poll) for
+//! them; takers report outcomes, which travel together with the next claim. It never calls a handler: Rust's executor is a
+//! taker like any other ([`crate::Worker`]).
+
+mod attempt;
+mod clock;
+mod config;
+mod drain;
+mod held;
+mod ledger;
+mod outage;
+mod outcomes;
+mod pace;
+mod pump;
+mod renewal;
+mod shared;
+
+use std::{
+    fmt,
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tasker_core::{
+    model::{Json, Lease, Report, WorkerId},
+    store::WorkerRecord,
+};
+use tokio::{
+    sync::Mutex,
+    task::AbortHandle,
+    time::{Instant, timeout_at},
+};
+
+pub use config::{Error, RuntimeConfig};
+pub use drain::Drained;
+pub use held::{Held, Taken};
+pub use ledger::Stats;
+
+use self::{
+    clock::watch_timeouts,
+    ledger::{Found, Phase},
+    pump::Pump,
+    renewal::Renewal,
+    shared::Shared,
+};
+use crate::coordinator::Coordinator;
+
+/// A worker that has joined its coordinator. All methods may be called from any number of threads; those that are not
+/// `async` also from threads that know nothing of tokio.
+///
+/// Dropped without a [`shutdown`](Self::shutdown) it stops dead, like a process that is killed: nothing more is reported, and
+/// what it held runs again elsewhere when the leases end.
+pub struct Runtime {
+    shared: Arc<Shared>,
+    worker: WorkerRecord,
+    tasks: [AbortHandle; 3],
+    drained: Mutex<Option<Drained>>,
+}
+
+impl Runtime {
+    /// Checks the configuration and joins the coordinator. Nothing is claimed before the first poll. Must be called within
+    /// a tokio runtime, which carries the worker from then on.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing has been started.
+    pub async fn start(coordinator: Arc<dyn Coordinator>, config: RuntimeConfig) -> Result<Self, Error> {
+        config.check()?;
+        let worker = config.record();
+        coordinator.join(&worker).await?;
+        let shared = Arc::new(Shared::new(config.slots));
+        let pump = Pump::new(Arc::clone(&shared), Arc::clone(&coordinator), config.poll_interval_max);
+        let renewal = Renewal::new(Arc::clone(&shared), coordinator, worker.clone());
+        let tasks = [
+            tokio::spawn(pump.run()).abort_handle(),
+            tokio::spawn(renewal.run()).abort_handle(),
+            tokio::spawn(watch_timeouts(Arc::clone(&shared))).abort_handle(),
+        ];
+        Ok(Self { shared, worker, tasks, drained: Mutex::default() })
+    }
+
+    #[must_use]
+    pub fn worker_id(&self) -> WorkerId {
+        self.worker.worker_id
+    }
+
+    /// What the coordinator was told of this worker.
+    #[must_use]
+    pub fn worker(&self) -> &WorkerRecord {
+        &self.worker
+    }
+
+    /// What the worker is doing at the moment.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.ledger().stats()
+    }
+
+    /// The next thing to do, waited for at most `timeout`; none if there is nothing. Cancel-safe. After a shutdown it is
+    /// [`Taken::End`] for ever.
+    pub async fn poll(&self, timeout: Duration) -> Option<Taken> {
+        let until = Instant::now().checked_add(timeout);
+        loop {
+            if let Some(taken) = self.take() {
+                return Some(taken);
+            }
+            let arrived = self.shared.arrived.notified();
+            match until {
+                Some(until) => timeout_at(until, arrived).await.ok()?,
+                None => arrived.await,
+            }
+        }
+    }
+
+    /// Like [`poll`](Self::poll), on a thread that may wait. None also when [`interrupt`](Self::interrupt) is called with the
+    /// same flag, before or during the wait.
+    #[must_use]
+    pub fn poll_blocking(&self, timeout: Duration, interrupt: &Interrupt) -> Option<Taken> {
+        let until = std::time::Instant::now().checked_add(timeout);
+        self.open();
+        let mut ledger = self.shared.ledger();
+        loop {
+            if interrupt.is_set() {
+                // The wake-up that brought this thread here may have been meant for something that another can take.
+                drop(ledger);
+                self.shared.arrived_blocking.notify_one();
+                return None;
+            }
+            if let Some(found) = ledger.take() {
+                return Some(Taken::new(found, &self.shared));
+            }
+            let left = until.map(|until| until.saturating_duration_since(std::time::Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return None;
+            }
+            let arrived = &self.shared.arrived_blocking;
+            ledger = match left {
+                Some(left) => arrived
+                    .wait_timeout(ledger, left)
+                    .map(|woken| woken.0)
+                    .unwrap_or_else(|poisoned| poisoned.into_inner().0),
+                None => arrived.wait(ledger).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Up to `max` things to do that are there already; it never waits.
+    #[must_use]
+    pub fn poll_ready(&self, max: usize) -> Vec<Taken> {
+        self.open();
+        let mut ledger = self.shared.ledger();
+        let found = std::iter::from_fn(|| ledger.take());
+        // The end is there as often as it is asked for; once is enough.
+        let mut has_ended = false;
+        let until_end = found.take_while(|found| !std::mem::replace(&mut has_ended, matches!(found, Found::End)));
+        until_end.take(max).map(|found| Taken::new(found, &self.shared)).collect()
+    }
+
+    /// Ends the wait of a thread in [`poll_blocking`](Self::poll_blocking) with this flag.
+    pub fn interrupt(&self, interrupt: &Interrupt) {
+        let ledger = self.shared.ledger();
+        interrupt.0.store(true, Ordering::Relaxed);
+        drop(ledger);
+        self.shared.arrived_blocking.notify_all();
+    }
+
+    /// Has `wake` called whenever there is something to poll where there was nothing, and once now if there is something.
+    /// It is called on the runtime's own threads: it must return at once. Whoever is woken polls until nothing is left.
+    pub fn set_wake(&self, wake: impl Fn() + Send + Sync + 'static) {
+        self.open();
+        self.shared.set_wake(Arc::new(wake));
+    }
+
+    /// Takes the outcome of an attempt that was [handed over](Held::hand_over), and returns at once. An outcome that is no
+    /// longer wanted, or of an attempt that this worker does not hold, is dropped.
+    pub fn report(&self, report: Report) {
+        self.shared.update(|ledger| ledger.answer(report));
+    }
+
+    /// Says that a handler is alive, and perhaps how far it has come: its lease is extended soon. Leases of running handlers
+    /// are extended without it too; it is the way to learn early that an attempt is lost.
+    ///
+    /// False when the outcome is no longer wanted, so that the handler may stop.
+    pub fn heartbeat(&self, lease: Lease, progress: Option<Json>) -> bool {
+        let (is_wanted, is_due) = self.shared.ledger().heartbeat(lease, progress, Instant::now());
+        if is_due {
+            self.shared.renewal.notify_one();
+        }
+        is_wanted
+    }
+
+    /// What the last heartbeat of an attempt said; none without one, or if the attempt is not held.
+    #[must_use]
+    pub fn progress(&self, lease: Lease) -> Option<Json> {
+        self.shared.ledger().progress(lease)
+    }
+
+    /// Stops dead: see [`Runtime`].
+    pub(crate) fn close(&self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+        self.shared.update(|ledger| {
+            ledger.enter(Phase::Ended);
+            ledger.clear();
+        });
+        self.shared.ended.cancel();
+    }
+
+    fn take(&self) -> Option<Taken> {
+        self.open();
+        let (found, has_more) = {
+            let mut ledger = self.shared.ledger();
+            (ledger.take(), ledger.levels().to_poll > 0)
+        };
+        if found.is_some() && has_more {
+            self.shared.arrived.notify_one();
+        }
+        found.map(|found| Taken::new(found, &self.shared))
+    }
+
+    /// The first poll opens the worker for claims.
+    fn open(&self) {
+        let is_closed = self.shared.ledger().phase() == Phase::Started;
+        if is_closed {
+            self.shared.update(|ledger| ledger.enter(Phase::Open));
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("worker", &self.worker).field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+/// A flag with which one thread calls another back from [`Runtime::poll_blocking`]. Once set it stays set.
+#[derive(Debug, Default)]
+pub struct Interrupt(AtomicBool);
+
+impl Interrupt {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,106 @@
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::ledger::{Ledger, Levels, Phase};
+
+/// Called when there is something to poll where there was nothing.
+pub(super) type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// The ledger, and the ways in which those who wait for it are told.
+pub(super) struct Shared {
+    ledger: Mutex<Ledger>,
+    /// Tells pollers that wait on a thread.
+    pub(super) arrived_blocking: Condvar,
+    /// Tells pollers that wait in a task. One of them is told; whoever takes something and leaves more tells the next.
+    pub(super) arrived: Notify,
+    /// Tells the pump: outcomes wait, or a slot is free.
+    pub(super) pump: Notify,
+    /// Tells the clock: something times out sooner than was known.
+    pub(super) clock: Notify,
+    /// Tells the renewal: a lease is due sooner than was known.
+    pub(super) renewal: Notify,
+    /// Tells the shutdown: something has ended.
+    pub(super) settled: Notify,
+    /// Cancelled when nothing can be reported any more.
+    pub(super) ended: CancellationToken,
+    wake: Mutex<Option<Wake>>,
+}
+
+impl Shared {
+    pub(super) fn new(slots: usize) -> Self {
+        Self {
+            ledger: Mutex::new(Ledger::new(slots)),
+            arrived_blocking: Condvar::new(),
+            arrived: Notify::new(),
+            pump: Notify::new(),
+            clock: Notify::new(),
+            renewal: Notify::new(),
+            settled: Notify::new(),
+            ended: CancellationToken::new(),
+            wake: Mutex::default(),
+        }
+    }
+
+    /// The ledger, for a moment: nothing that takes time may happen under this lock.
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the ledger, and then tells pollers, pump and shutdown what concerns them.
+    pub(super) fn update<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {
+        let (answer, before, after) = {
+            let mut ledger = self.ledger();
+            let before = ledger.levels();
+            let answer = change(&mut ledger);
+            (answer, before, ledger.levels())
+        };
+        self.tell_pollers(before, after);
+        if after.outcomes > before.outcomes || after.free > before.free || after.phase != before.phase {
+            self.pump.notify_one();
+        }
+        if after.phase >= Phase::Draining {
+            self.settled.notify_one();
+        }
+        answer
+    }
+
+    fn tell_pollers(&self, before: Levels, after: Levels) {
+        let is_end = after.phase == Phase::Ended && before.phase != Phase::Ended;
+        if is_end {
+            self.arrived_blocking.notify_all();
+        }
+        for _ in before.to_poll..after.to_poll {
+            self.arrived_blocking.notify_one();
+        }
+        if is_end || after.to_poll > before.to_poll {
+            self.arrived.notify_one();
+        }
+        if after.to_poll > 0 && (is_end || before.to_poll == 0) {
+            self.call_wake();
+        }
+    }
+
+    /// Calls `wake` from now on; once at once if there is something already.
+    pub(super) fn set_wake(&self, wake: Wake) {
+        *self.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(wake);
+        let is_something_there = self.ledger().levels().to_poll > 0;
+        if is_something_there {
+            self.call_wake();
+        }
+    }
+
+    fn call_wake(&self) {
+        let wake = self.wake.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(wake) = wake else { return };
+        // It is the caller's code, and this may be the pump's task.
+        if catch_unwind(AssertUnwindSafe(|| wake())).is_err() {
+            error!("the wake callback panicked");
+        }
+    }
+}
