@@ -94,7 +94,14 @@ impl TaskModel {
 
     fn take(&mut self, fact: &Fact, at: Timestamp) -> Checked {
         match fact {
-            Fact::TaskCreated => ensure!(self.seq == 1 && self.updated_at == at, "created as event {}", self.seq),
+            Fact::TaskCreated => {
+                ensure!(self.seq == 1 && self.updated_at == at, "created as event {}", self.seq);
+                // A task comes into being with its roots in their queues.
+                for root in self.steps.iter_mut().filter(|step| step.is_fresh) {
+                    root.is_fresh = false;
+                    root.state = StepState::Enqueued;
+                }
+            }
             Fact::TaskStarted => {
                 ensure!(self.state == TaskState::Pending, "started when {}", self.state);
                 self.state = TaskState::InProgress;

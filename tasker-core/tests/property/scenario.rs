@@ -262,7 +262,7 @@ fn name(at: usize) -> String {
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
     let first = (0..2_usize, vec(request(), 1..4));
     let first = first.prop_map(|(engine, requests)| Action::Submit { engine, requests, fate: Fate::Answered });
-    (vec(template(), 1..4), vec(worker(), 1..5), first, vec(action(), 20..90)).prop_map(
+    (vec(template(), 1..4), vec(worker(), 1..5), first, vec(action(), 0..110)).prop_map(
         |(templates, workers, first, mut actions)| {
             actions.insert(0, first);
             Scenario { templates, workers, actions }

@@ -25,7 +25,7 @@ use crate::{
 
 pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) clock: Arc<JumpingClock>,
     pub(crate) engines: [Arc<Engine>; 2],
     pub(crate) templates: Vec<Template>,
     pub(crate) workers: Vec<Worker>,
@@ -45,16 +45,17 @@ pub(crate) struct Worker {
     pub(crate) session: Arc<Session>,
 }
 
+/// Stands still until it is set, back too.
 #[derive(Debug)]
-pub(crate) struct ManualClock(AtomicI64);
+pub(crate) struct JumpingClock(AtomicI64);
 
-impl Clock for ManualClock {
+impl Clock for JumpingClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.0.load(Ordering::Relaxed))
     }
 }
 
-impl ManualClock {
+impl JumpingClock {
     fn set(&self, now: Timestamp) {
         self.0.store(now.as_micros(), Ordering::Relaxed);
     }
@@ -78,7 +79,7 @@ pub(crate) async fn play(scenario: &Scenario) -> Checked {
 
 impl World {
     async fn new(scenario: &Scenario) -> Checked<Self> {
-        let clock = Arc::new(ManualClock(AtomicI64::new(1_700_000_000_000_000)));
+        let clock = Arc::new(JumpingClock(AtomicI64::new(1_700_000_000_000_000)));
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open("sqlite::memory:", clock.clone()).await?);
         store.migrate().await?;
         let templates: Vec<_> =
