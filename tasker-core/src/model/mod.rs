@@ -14,6 +14,8 @@ mod task;
 mod time;
 
 pub use assignment::{AssignedHandler, Assignment};
+#[cfg(feature = "test-support")]
+pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
 pub use event::{Event, EventBatch, Fact};
 pub use id::{StepId, TaskId, TemplateId, WorkerId};

@@ -1,8 +1,7 @@
-use std::{collections::HashMap, iter};
+use std::collections::HashMap;
 
 use crate::{
-    dag::NewTask,
-    model::{EventBatch, Fact, TaskId, Timestamp},
+    model::TaskId,
     state::{Snapshot, StepSnapshot, TaskSnapshot},
 };
 
@@ -27,14 +26,6 @@ impl Assembly {
     pub(super) fn into_tasks(self) -> Vec<TaskSnapshot> {
         self.0
     }
-}
-
-/// What happened to a new task by its being stored: its first events.
-pub(super) fn first_events(task: &NewTask, now: Timestamp) -> EventBatch {
-    let ready = task.steps.iter().filter(|step| step.unmet == 0);
-    let enqueued = ready.map(|step| Fact::StepEnqueued { step: step.idx });
-    let facts = iter::once(Fact::TaskCreated).chain(enqueued).collect();
-    EventBatch { task_id: task.task_id, first_seq: 1, at: now, facts }
 }
 
 /// Adds what was read later in the same transaction. A task read whole replaces what was known of it; otherwise steps
@@ -65,7 +56,7 @@ mod tests {
     use super::*;
     use crate::{
         dag::TemplateKey,
-        model::{StepId, StepState, TaskCounts, TaskState, TemplateId},
+        model::{StepId, StepState, TaskCounts, TaskState, TemplateId, Timestamp},
     };
 
     fn task(task_id: TaskId, steps: &[u32], is_whole: bool) -> TaskSnapshot {

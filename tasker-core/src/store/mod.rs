@@ -4,6 +4,8 @@
 //! [`crate::state::decide`] through a callback, and writes what that answers.
 
 mod assemble;
+#[cfg(feature = "test-support")]
+pub mod conformance;
 mod error;
 mod filter;
 mod open;

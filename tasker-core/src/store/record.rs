@@ -87,8 +87,34 @@ pub enum Transacted {
 pub struct Due {
     pub steps: Vec<StepId>,
     pub tasks: Vec<TaskId>,
-    /// The earliest time at which something else falls due; none if nothing waits.
+    /// The earliest time at which something else falls due: now, if more is due than was asked for; none if nothing waits.
     pub next_at: Option<Timestamp>,
+}
+
+impl Due {
+    /// What was found, with the time at which each fell due, cut to `limit`; `next_at` is the earliest time to come.
+    /// One more than `limit` tells that there is more.
+    pub(super) fn new(
+        mut steps: Vec<(StepId, Timestamp)>,
+        mut tasks: Vec<(TaskId, Timestamp)>,
+        limit: u32,
+        next_at: Option<Timestamp>,
+    ) -> Self {
+        let left_over = [cut(&mut steps, limit), cut(&mut tasks, limit), next_at];
+        Self {
+            steps: steps.into_iter().map(|(id, _)| id).collect(),
+            tasks: tasks.into_iter().map(|(id, _)| id).collect(),
+            next_at: left_over.into_iter().flatten().min(),
+        }
+    }
+}
+
+/// Answers when the first of what is cut off fell due.
+fn cut<T>(found: &mut Vec<(T, Timestamp)>, limit: u32) -> Option<Timestamp> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = found.get(limit).map(|(_, due_at)| *due_at);
+    found.truncate(limit);
+    next
 }
 
 /// Payloads of one task.

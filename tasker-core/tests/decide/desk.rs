@@ -267,6 +267,7 @@ impl Desk {
             assert_eq!(change.ended_at.is_some(), change.state.is_final(), "{change:?}");
             let task = self.tasks.iter_mut().find(|task| task.task_id == change.id.task_id).unwrap();
             let step = &mut task.steps[change.id.idx as usize];
+            assert!(!step.state.is_final(), "a final step is never written again");
             step.state = change.state;
             step.attempt = change.attempt;
             step.failures = change.failures;

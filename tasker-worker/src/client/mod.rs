@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use tasker_core::{
     model::{Event, Page, Step, Task, TaskId},
     orchestration::{Engine, Registered},
-    store::{StoredTemplate, TaskFilter, TemplateSummary},
+    store::{StoredTemplate, TaskFilter, TemplateSummary, WorkerRecord},
 };
 
 pub use error::Error;
@@ -101,6 +101,14 @@ impl Client {
     /// `database_unavailable`.
     pub async fn history(&self, task_id: TaskId, after_seq: i64) -> Result<Vec<Event>> {
         Ok(self.engine.history(task_id, after_seq).await?)
+    }
+
+    /// The workers that ran the attempts in a history.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn workers_of(&self, history: &[Event]) -> Result<Vec<WorkerRecord>> {
+        Ok(self.engine.workers_of(history).await?)
     }
 
     /// Waits for the end of a task, whichever process brings it about.

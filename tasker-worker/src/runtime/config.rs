@@ -36,7 +36,7 @@ impl RuntimeConfig {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.handlers.is_empty() {
             return Err(Error::NoHandlers);
         }

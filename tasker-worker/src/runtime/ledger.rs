@@ -3,10 +3,14 @@ use std::{
     time::Duration,
 };
 
-use tasker_core::model::{Assignment, Json, Lease, Outcome, Report, limits};
+use tasker_core::model::{Assignment, Json, Lease, Outcome, Report};
 use tokio::time::Instant;
+use tracing::debug;
 
-use super::attempt::{Assigned, Attempt, Fate};
+use super::{
+    attempt::{Assigned, Attempt, Fate},
+    outcomes::Outcomes,
+};
 
 /// Every attempt that the worker holds, what waits for takers, and what waits to be reported: the rules of the runtime,
 /// without locks, tasks or clocks.
@@ -16,9 +20,8 @@ pub(super) struct Ledger {
     attempts: HashMap<Lease, Attempt>,
     waiting: VecDeque<Assigned>,
     cancels: VecDeque<Lease>,
-    outcomes: VecDeque<Report>,
-    /// Outcomes in the report that is under way.
-    in_flight: usize,
+    /// Those that are set aside keep their slots, so that they cannot pile up.
+    pub(super) outcomes: Outcomes,
     /// When the next timeout is looked for, unless told otherwise.
     clock_at: Option<Instant>,
     /// When the next lease is looked for, unless told otherwise.
@@ -79,8 +82,7 @@ impl Ledger {
             attempts: HashMap::with_capacity(slots.min(1_024)),
             waiting: VecDeque::new(),
             cancels: VecDeque::new(),
-            outcomes: VecDeque::new(),
-            in_flight: 0,
+            outcomes: Outcomes::default(),
             clock_at: None,
             renewal_at: None,
         }
@@ -91,24 +93,21 @@ impl Ledger {
     }
 
     /// Moves on to a later phase; never back.
-    pub(super) fn enter(&mut self, phase: Phase) -> bool {
-        let is_later = phase > self.phase;
-        if is_later {
-            self.phase = phase;
-        }
-        is_later
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.phase = self.phase.max(phase);
     }
 
     /// Attempts that may be claimed now.
     pub(super) fn free(&self) -> usize {
-        if self.phase == Phase::Open { self.slots.saturating_sub(self.attempts.len()) } else { 0 }
+        let taken = self.attempts.len() + self.outcomes.aside();
+        if self.phase == Phase::Open { self.slots.saturating_sub(taken) } else { 0 }
     }
 
     pub(super) fn levels(&self) -> Levels {
         let is_ended = self.phase == Phase::Ended;
         Levels {
             to_poll: self.waiting.len() + self.cancels.len() + usize::from(is_ended),
-            outcomes: self.outcomes.len(),
+            outcomes: self.outcomes.waiting(),
             free: self.free(),
             phase: self.phase,
         }
@@ -119,7 +118,7 @@ impl Ledger {
         let mut is_sooner = false;
         for assignment in assignments {
             if self.phase != Phase::Open {
-                self.outcomes.push_back(Report { lease: assignment.lease, outcome: Outcome::Released });
+                self.outcomes.push(Report { lease: assignment.lease, outcome: Outcome::Released });
                 continue;
             }
             let attempt = Attempt::new(&assignment, asked_at);
@@ -176,12 +175,12 @@ impl Ledger {
     /// An attempt has ended: its slot is free, and its outcome waits to be reported if it is still wanted.
     pub(super) fn answer(&mut self, report: Report) {
         let Some(attempt) = self.attempts.remove(&report.lease) else {
-            tracing::debug!(lease = ?report.lease, "an outcome of an attempt that is not held was left out");
+            debug!(lease = ?report.lease, "an outcome of an attempt that is not held was left out");
             return;
         };
         match attempt.fate {
-            Fate::Wanted => self.outcomes.push_back(report),
-            Fate::Stopping => self.outcomes.push_back(match report.outcome {
+            Fate::Wanted => self.outcomes.push(report),
+            Fate::Stopping => self.outcomes.push(match report.outcome {
                 Outcome::Succeeded { .. } | Outcome::Released => report,
                 Outcome::Failed { .. } | Outcome::Abandoned => Report { outcome: Outcome::Abandoned, ..report },
             }),
@@ -193,38 +192,13 @@ impl Ledger {
         self.attempts.get(&lease).map_or(Fate::Unwanted, |attempt| attempt.fate)
     }
 
-    /// The outcomes of the next report, oldest first; they come back if it fails.
-    pub(super) fn next_report(&mut self, max: usize) -> Vec<Report> {
-        let count = self.outcomes.len().min(max).min(limits::REPORT);
-        self.in_flight = count;
-        self.outcomes.drain(..count).collect()
-    }
-
-    pub(super) fn has_outcomes(&self) -> bool {
-        !self.outcomes.is_empty()
-    }
-
-    pub(super) fn confirm_report(&mut self) {
-        self.in_flight = 0;
-    }
-
-    /// Keeps the outcomes of a report that failed: first in the row again, or last where `is_last` so that others pass.
-    pub(super) fn keep_report(&mut self, reports: Vec<Report>, is_last: bool) {
-        self.in_flight = 0;
-        if is_last {
-            self.outcomes.extend(reports);
-        } else {
-            reports.into_iter().rev().for_each(|report| self.outcomes.push_front(report));
-        }
-    }
-
-    /// Whether nothing is held and nothing waits to be reported.
-    pub(super) fn is_flushed(&self) -> bool {
-        self.outcomes.is_empty() && self.in_flight == 0
-    }
-
+    /// Whether no attempt is held whose outcome is wanted.
     pub(super) fn is_idle(&self) -> bool {
-        self.attempts.is_empty()
+        self.attempts.values().all(|attempt| attempt.fate == Fate::Unwanted)
+    }
+
+    pub(super) fn is_flushed(&self) -> bool {
+        self.outcomes.is_flushed()
     }
 
     /// Fails every attempt that has run out of time; answers when the next one does.
@@ -233,9 +207,10 @@ impl Ledger {
         let is_overdue = |attempt: &Attempt| attempt.timeout_at().is_some_and(|timeout_at| timeout_at <= now);
         let overdue: Vec<_> = running.filter(|(_, attempt)| is_overdue(attempt)).map(|(lease, _)| *lease).collect();
         for lease in overdue {
-            let error = self.attempts.get(&lease).map(Attempt::timeout_error);
-            self.outcomes.extend(error.map(|error| Report { lease, outcome: Outcome::Failed { error } }));
-            self.cancel(lease, Fate::Unwanted);
+            if let Some(error) = self.attempts.get(&lease).map(Attempt::timeout_error) {
+                self.outcomes.push(Report { lease, outcome: Outcome::Failed { error } });
+                self.cancel(lease, Fate::Unwanted);
+            }
         }
         let running = self.attempts.values().filter(|attempt| attempt.fate == Fate::Wanted);
         self.clock_at = running.filter_map(Attempt::timeout_at).min();
@@ -324,11 +299,11 @@ impl Ledger {
     pub(super) fn clear(&mut self) {
         self.attempts.drain().for_each(|(_, attempt)| attempt.cancellation.cancel());
         self.waiting.clear();
-        self.outcomes.clear();
+        self.outcomes = Outcomes::default();
     }
 
     pub(super) fn stats(&self) -> Stats {
-        let mut stats = Stats { slots: self.slots, outcomes: self.outcomes.len() + self.in_flight, ..Stats::default() };
+        let mut stats = Stats { slots: self.slots, outcomes: self.outcomes.count(), ..Stats::default() };
         for attempt in self.attempts.values() {
             match (attempt.begun_at, attempt.fate) {
                 (None, _) => stats.waiting += 1,

@@ -11,6 +11,7 @@ mod drain;
 mod held;
 mod ledger;
 mod outage;
+mod outcomes;
 mod pace;
 mod pump;
 mod renewal;

@@ -80,3 +80,68 @@ impl Pace {
         self.poll_at = now + self.interval.mul_f64(0.75 + fastrand::f64() / 2.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: Duration = Duration::from_secs(1);
+
+    fn pace() -> (Pace, Instant) {
+        let now = Instant::now();
+        (Pace::new(MAX, now), now)
+    }
+
+    #[test]
+    fn a_look_that_brought_too_little_makes_the_next_reports_look_nowhere() {
+        let (mut pace, now) = pace();
+        assert_eq!(pace.look(now, 0), Look::Nowhere);
+        assert_eq!(pace.look(now, 4), Look::IfShort);
+        pace.looked(now, Look::IfShort, 4, 3, true);
+        assert_eq!(pace.look(now, 4), Look::Nowhere);
+        pace.wake();
+        assert_eq!(pace.look(now, 4), Look::IfShort);
+    }
+
+    #[test]
+    fn what_fills_every_slot_hints_at_more() {
+        let (mut pace, now) = pace();
+        pace.looked(now, Look::IfShort, 4, 0, false);
+        pace.looked(now, Look::Nowhere, 1, 0, false);
+        assert_eq!(pace.look(now, 4), Look::Nowhere);
+        pace.looked(now, Look::Nowhere, 1, 1, false);
+        assert_eq!(pace.look(now, 4), Look::IfShort);
+    }
+
+    #[test]
+    fn the_queues_are_looked_into_although_chains_fill_every_slot() {
+        let (mut pace, start) = pace();
+        let mut always = Vec::new();
+        for millis in 0..200 {
+            let now = start + Duration::from_millis(millis);
+            let look = pace.look(now, 4);
+            if look == Look::Always {
+                always.push(millis);
+            }
+            pace.looked(now, look, 4, 4, false);
+        }
+        assert_eq!(always, [50, 100, 150]);
+    }
+
+    #[test]
+    fn polls_grow_rarer_up_to_the_longest_interval_and_work_from_a_queue_resets_them() {
+        let (mut pace, mut now) = pace();
+        let mut pauses = Vec::new();
+        for _ in 0..20 {
+            pace.looked(now, Look::IfShort, 4, 0, false);
+            pauses.push(pace.poll_at() - now);
+            assert_eq!(pace.look(pace.poll_at() - Duration::from_micros(1), 4), Look::Nowhere);
+            now = pace.poll_at();
+            assert_eq!(pace.look(now, 4), Look::IfShort);
+        }
+        assert!(pauses[0] < MAX / 50 && pauses.iter().all(|pause| *pause <= MAX.mul_f64(1.25)));
+        assert!(pauses[10..].iter().all(|pause| *pause >= MAX.mul_f64(0.75)));
+        pace.looked(now, Look::IfShort, 4, 1, true);
+        assert!(pace.poll_at() - now < MAX / 50);
+    }
+}

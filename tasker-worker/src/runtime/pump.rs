@@ -2,14 +2,14 @@ use std::{collections::HashSet, future::pending, pin::Pin, sync::Arc, time::Dura
 
 use futures::FutureExt;
 use tasker_core::{
-    model::{Report, Reported, TaskId, Verdict, limits},
+    model::{Lease, Report, Reported, TaskId, Verdict, limits},
     state::Look,
 };
 use tokio::{
     task::yield_now,
     time::{Instant, sleep, sleep_until},
 };
-use tracing::info;
+use tracing::{error, info};
 
 use super::{outage::Outage, pace::Pace, shared::Shared};
 use crate::coordinator::{Coordinator, Error};
@@ -26,6 +26,12 @@ pub(super) struct Pump {
     /// Outcomes in one report at most; less while one of them is being searched that the coordinator refuses.
     batch_max: usize,
 }
+
+/// Refusals in a row that are taken for the search for one outcome; after that every report is refused, and the pump waits
+/// between two of them.
+const SEARCH_MAX: u32 = 12;
+/// When an outcome that was refused by itself is tried again.
+const REFUSED_AGAIN: Duration = Duration::from_secs(5);
 
 struct Flush {
     reports: Vec<Report>,
@@ -70,12 +76,15 @@ impl Pump {
 
     fn next(&self) -> Next {
         let mut ledger = self.shared.ledger();
+        let now = Instant::now();
         let want = ledger.free().min(limits::REPORT);
-        let look = self.pace.look(Instant::now(), want);
-        if ledger.has_outcomes() || look != Look::Nowhere {
-            return Next::Flush(Flush { reports: ledger.next_report(self.batch_max), want, look });
+        let look = self.pace.look(now, want);
+        let report_at = ledger.outcomes.due_at(now);
+        if look != Look::Nowhere || report_at.is_some_and(|report_at| report_at <= now) {
+            return Next::Flush(Flush { reports: ledger.outcomes.next(self.batch_max, now), want, look });
         }
-        Next::Wait((want > 0).then(|| self.pace.poll_at()))
+        let poll_at = (want > 0).then(|| self.pace.poll_at());
+        Next::Wait(poll_at.into_iter().chain(report_at).min())
     }
 
     async fn flush(&mut self, Flush { reports, want, look }: Flush) {
@@ -89,7 +98,7 @@ impl Pump {
                 self.pace.looked(Instant::now(), look, want, brought, is_from_queue);
                 tell_refusals(&reports, &reported.verdicts);
                 let is_sooner = self.shared.update(|ledger| {
-                    ledger.confirm_report();
+                    ledger.outcomes.confirm();
                     ledger.arrive(reported.assignments, asked_at)
                 });
                 if is_sooner {
@@ -100,17 +109,34 @@ impl Pump {
         }
     }
 
-    /// Keeps the outcomes of a report that failed, and waits. If it was refused for good, one of them may be the reason:
-    /// smaller and smaller reports let the others pass.
+    /// Keeps the outcomes of a report that failed, and waits before the next.
     async fn keep(&mut self, reports: Vec<Report>, error: &Error) {
-        let is_refused = !error.is_transient();
-        let count = reports.len();
-        self.shared.update(|ledger| ledger.keep_report(reports, is_refused && count == 1));
         let delay = self.outage.failed(error, Instant::now());
-        if is_refused && count > 1 {
-            self.batch_max = count.div_ceil(2);
+        let is_refused = !error.is_transient() && !reports.is_empty();
+        if is_refused {
+            self.single_out(reports, error);
         } else {
+            self.shared.update(|ledger| ledger.outcomes.keep(reports));
+        }
+        if !is_refused || self.outage.tries() > SEARCH_MAX {
             sleep(delay).await;
+        }
+    }
+
+    /// One of the outcomes may be why the report was refused: smaller and smaller reports find it, and it is set aside so
+    /// that the others pass.
+    fn single_out(&mut self, mut reports: Vec<Report>, error: &Error) {
+        self.batch_max = reports.len().div_ceil(2);
+        match (reports.pop(), reports.is_empty()) {
+            (Some(report), true) => {
+                let Lease { task_id, step_idx: step, attempt } = report.lease;
+                error!(%task_id, step, attempt, %error, "an outcome is refused; its step runs again if it stays so");
+                self.shared.update(|ledger| ledger.outcomes.set_aside(report, Instant::now() + REFUSED_AGAIN));
+            }
+            (last, _) => {
+                reports.extend(last);
+                self.shared.update(|ledger| ledger.outcomes.keep(reports));
+            }
         }
     }
 }

@@ -159,7 +159,7 @@ impl WorkerBuilder {
     /// # Errors
     /// [`Error`]; no step has been taken.
     pub async fn start(self) -> Result<Worker, Error> {
-        self.handlers.check()?;
+        let config = self.config()?;
         let engine = match self.source {
             Source::Engine(engine) => engine,
             Source::Url(url) => {
@@ -169,14 +169,20 @@ impl WorkerBuilder {
             }
         };
         register(&Client::embedded(Arc::clone(&engine)), &self.templates).await?;
-        let mut config = RuntimeConfig::new("rust", self.handlers.names().map(|name| name.as_ref()));
-        config.queues = self.namespaces;
-        config.slots = self.slots;
-        config.poll_interval_max = self.poll_interval_max.unwrap_or(config.poll_interval_max);
         let coordinator = Arc::new(EmbeddedCoordinator::new(Arc::clone(&engine)));
         let runtime = Arc::new(Runtime::start(coordinator, config).await?);
         let executor = tokio::spawn(execute(Arc::clone(&runtime), Arc::new(self.handlers)));
         Ok(Worker::new(runtime, engine, executor.abort_handle()))
+    }
+
+    fn config(&self) -> Result<RuntimeConfig, Error> {
+        self.handlers.check()?;
+        let mut config = RuntimeConfig::new("rust", self.handlers.names().map(|name| name.as_ref()));
+        config.queues.clone_from(&self.namespaces);
+        config.slots = self.slots;
+        config.poll_interval_max = self.poll_interval_max.unwrap_or(config.poll_interval_max);
+        config.check()?;
+        Ok(config)
     }
 }
 

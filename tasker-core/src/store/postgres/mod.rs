@@ -2,6 +2,7 @@
 
 mod insert;
 mod migrate;
+mod payload;
 mod row;
 mod sql;
 mod time;
@@ -69,6 +70,13 @@ impl PostgresStore {
         );
         Ok(Self { hot, query: pool(8).connect_lazy_with(options), address })
     }
+
+    /// Every statement that this store may execute.
+    #[cfg(feature = "test-support")]
+    #[must_use]
+    pub fn statements() -> &'static [&'static super::Statement] {
+        sql::ALL
+    }
 }
 
 #[async_trait]
@@ -89,7 +97,7 @@ impl Store for PostgresStore {
         let NewTemplate { id, template, definition, routes } = template;
         let (queues, handlers): (Vec<&str>, Vec<&str>) =
             routes.iter().map(|route| (route.queue.as_ref(), route.handler.as_ref())).unzip();
-        let mut transaction = self.hot.begin().await?;
+        let mut transaction = transaction::begin(&self.hot).await?;
         sqlx::query(sql::PUT_ROUTES.sql()).bind(queues).bind(handlers).execute(&mut *transaction).await?;
         let put = sqlx::query(sql::PUT_TEMPLATE.sql())
             .bind(id.0)
@@ -142,7 +150,7 @@ impl Store for PostgresStore {
     }
 
     async fn transact(&self, scope: &[Scope], claim: Option<&Claim>, decide: &Decide<'_>) -> Result<Transacted> {
-        transact(Open::begin(&self.hot).await?, scope, claim, decide).await
+        transact(Open(transaction::begin(&self.hot).await?), scope, claim, decide).await
     }
 
     async fn extend_leases(&self, leases: &[Lease], lease_ms: u64) -> Result<Vec<Option<Timestamp>>> {
@@ -164,44 +172,21 @@ impl Store for PostgresStore {
     }
 
     async fn due(&self, limit: u32) -> Result<Due> {
-        let steps = sqlx::query(sql::DUE_STEPS.sql()).bind(i64::from(limit)).fetch_all(&self.hot).await?;
+        // One more than is answered tells whether something is left.
+        let limit_plus = i64::from(limit) + 1;
+        let steps = sqlx::query(sql::DUE_STEPS.sql()).bind(limit_plus).fetch_all(&self.hot).await?;
         let steps = steps.iter().map(|row| {
-            let idx: i32 = row.try_get("idx")?;
-            Ok::<_, Error>(StepId::new(TaskId(row.try_get("task_id")?), row::unsigned(idx)))
+            let id = StepId::new(TaskId(row.try_get("task_id")?), row::unsigned(row.try_get("idx")?));
+            Ok::<_, Error>((id, row.try_get("due_at")?))
         });
-        let steps = steps.collect::<Result<_>>()?;
-        let tasks = sqlx::query_scalar(sql::DUE_TASKS.sql()).bind(i64::from(limit)).fetch_all(&self.hot).await?;
+        let tasks = sqlx::query(sql::DUE_TASKS.sql()).bind(limit_plus).fetch_all(&self.hot).await?;
+        let tasks = tasks.iter().map(|row| Ok::<_, Error>((TaskId(row.try_get("id")?), row.try_get("deadline_at")?)));
         let next_at = sqlx::query_scalar(sql::NEXT_DUE.sql()).fetch_one(&self.hot).await?;
-        Ok(Due { steps, tasks: tasks.into_iter().map(TaskId).collect(), next_at })
+        Ok(Due::new(steps.collect::<Result<_>>()?, tasks.collect::<Result<_>>()?, limit, next_at))
     }
 
     async fn payloads(&self, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
-        let mut payloads: Vec<_> = requests.iter().map(|_| Payload::default()).collect();
-        let place: HashMap<Uuid, usize> =
-            requests.iter().enumerate().map(|(at, request)| (request.task_id.0, at)).collect();
-        let inputs: Vec<_> =
-            requests.iter().filter(|request| request.with_context).map(|wanted| wanted.task_id.0).collect();
-        if !inputs.is_empty() {
-            for row in sqlx::query(sql::LOAD_PAYLOADS_TASKS.sql()).bind(inputs).fetch_all(&self.hot).await? {
-                if let Some(at) = place.get(&row.try_get("id")?) {
-                    payloads[*at].context = row::json(&row, "context")?;
-                    payloads[*at].correlation_id = row.try_get("correlation_id")?;
-                }
-            }
-        }
-        let steps = requests
-            .iter()
-            .flat_map(|wanted| wanted.steps.iter().map(|idx| (wanted.task_id.0, transaction::signed(*idx))));
-        let (tasks, idxs): (Vec<_>, Vec<_>) = steps.unzip();
-        if !tasks.is_empty() {
-            for row in sqlx::query(sql::LOAD_PAYLOADS_RESULTS.sql()).bind(tasks).bind(idxs).fetch_all(&self.hot).await?
-            {
-                if let (Some(at), Some(result)) = (place.get(&row.try_get("task_id")?), row::json(&row, "result")?) {
-                    payloads[*at].results.push((row::unsigned(row.try_get("idx")?), result));
-                }
-            }
-        }
-        Ok(payloads)
+        payload::load(&self.hot, requests).await
     }
 
     async fn put_worker(&self, worker: &WorkerRecord) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::{
     dag::TemplateKey,
     model::{EventBatch, Json, Step, StepId, Task, TaskCounts, TaskId, TemplateId, Timestamp, WorkerId},
     state::{Snapshot, StepSnapshot, TaskSnapshot},
-    store::{Error, Result, TemplateSummary, assemble::Assembly},
+    store::{Error, Result, TemplateSummary},
 };
 
 /// What `load_scope` and `load_candidates` read.
@@ -20,23 +20,28 @@ pub(super) struct Loaded {
     pub(super) is_stale: bool,
 }
 
-/// Rows are ordered by task and step; a task without steps in it has one row with no `idx`.
+/// Rows are ordered by task and step; a task's own row has no `idx` and comes before those of its steps.
 pub(super) fn loaded(rows: &[PgRow]) -> Result<Loaded> {
-    let mut assembly = Assembly::default();
-    let mut is_stale = false;
-    for row in rows {
-        let task_id = TaskId(row.try_get("id")?);
-        let steps = assembly.task(task_id, || {
-            is_stale |= row.try_get::<bool, _>("is_stale")?;
-            task_snapshot(row, task_id)
-        })?;
-        if let Some(idx) = row.try_get::<Option<i32>, _>("idx")? {
-            steps.push(step_snapshot(row, StepId::new(task_id, unsigned(idx)))?);
-        }
-    }
     // Without a task there is nothing whose time could matter.
     let now = rows.first().map_or(Ok(Timestamp::from_micros(0)), |row| row.try_get("now"))?;
-    Ok(Loaded { snapshot: Snapshot { now, tasks: assembly.into_tasks(), candidates_loaded: false }, is_stale })
+    let mut tasks: Vec<TaskSnapshot> = Vec::new();
+    let mut is_stale = false;
+    for row in rows {
+        let task_id = TaskId(row.try_get("task_id")?);
+        match row.try_get::<Option<i32>, _>("idx")? {
+            None => {
+                is_stale |= row.try_get::<bool, _>("is_stale")?;
+                tasks.push(task_snapshot(row, task_id)?);
+            }
+            Some(idx) => {
+                let step = step_snapshot(row, StepId::new(task_id, unsigned(idx)))?;
+                if let Some(task) = tasks.last_mut().filter(|task| task.task_id == task_id) {
+                    task.steps.push(step);
+                }
+            }
+        }
+    }
+    Ok(Loaded { snapshot: Snapshot { now, tasks, candidates_loaded: false }, is_stale })
 }
 
 fn task_snapshot(row: &PgRow, task_id: TaskId) -> Result<TaskSnapshot> {
@@ -46,12 +51,12 @@ fn task_snapshot(row: &PgRow, task_id: TaskId) -> Result<TaskSnapshot> {
             id: TemplateId(row.try_get("template_id")?),
             environment: row.try_get::<Option<&str>, _>("environment")?.map(Arc::from),
         },
-        state: word(row, "task_state")?,
+        state: word(row, "state")?,
         priority: row.try_get("priority")?,
-        counts: counts(row, "tasks_failed")?,
+        counts: counts(row)?,
         seq: row.try_get("seq")?,
         deadline_at: row.try_get("deadline_at")?,
-        error: structured(row, "task_error")?,
+        error: structured(row, "error")?,
         steps: Vec::new(),
         is_whole: false,
     })
@@ -93,7 +98,7 @@ pub(super) fn task(row: &PgRow) -> Result<Task> {
         correlation_id: row.try_get("correlation_id")?,
         parent_correlation_id: row.try_get("parent_correlation_id")?,
         idempotency_key: row.try_get("idempotency_key")?,
-        counts: counts(row, "failed")?,
+        counts: counts(row)?,
         seq: row.try_get("seq")?,
         error: structured(row, "error")?,
         created_at: row.try_get("created_at")?,
@@ -172,12 +177,12 @@ fn count(row: &PgRow, column: &str) -> Result<u32> {
     Ok(unsigned(row.try_get(column)?))
 }
 
-fn counts(row: &PgRow, failed: &str) -> Result<TaskCounts> {
+fn counts(row: &PgRow) -> Result<TaskCounts> {
     Ok(TaskCounts {
         total: count(row, "total")?,
         done: count(row, "done")?,
         active: count(row, "active")?,
-        failed: count(row, failed)?,
+        failed: count(row, "failed")?,
     })
 }
 

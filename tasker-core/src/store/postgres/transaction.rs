@@ -10,13 +10,17 @@ use crate::{
     store::{Error, Result, transaction::Transaction},
 };
 
-pub(super) struct Open(sqlx::Transaction<'static, Postgres>);
+/// Opens a transaction, in a task of its own: sqlx forgets a `begin` that is dropped before it is answered, and the
+/// connection would go back to the pool with a transaction open, into which whoever is next would write in vain.
+pub(super) async fn begin(pool: &PgPool) -> Result<sqlx::Transaction<'static, Postgres>> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin().await });
+    Ok(begun.await.map_err(|error| Error::Unavailable(error.to_string()))??)
+}
+
+pub(super) struct Open(pub(super) sqlx::Transaction<'static, Postgres>);
 
 impl Open {
-    pub(super) async fn begin(pool: &PgPool) -> Result<Self> {
-        Ok(Self(pool.begin().await?))
-    }
-
     /// Locks and reads tasks: the steps asked for with their dependents, and every step of those in `whole`.
     async fn load(&mut self, scope: &[Scope], whole: &[TaskId]) -> Result<Snapshot> {
         let whole: Vec<_> = whole.iter().map(|task_id| task_id.0).collect();

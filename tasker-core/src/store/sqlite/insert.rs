@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     dag::{NewTask, PlannedStep},
-    model::{TaskId, Timestamp},
-    store::{Error, Inserted, Result, assemble::first_events},
+    model::{EventBatch, Fact, TaskId, Timestamp},
+    store::{Error, Inserted, Result},
 };
 
 pub(super) async fn insert_tasks(store: &SqliteStore, tasks: &[NewTask]) -> Result<Vec<Inserted>> {
@@ -95,9 +95,8 @@ async fn put(transaction: &mut SqliteTransaction<'_>, tasks: &[&NewTask], now: T
         if plan == plans.len() {
             plans.push(&task.steps);
         }
-        let batch = first_events(task, now);
-        rows.push(TaskRow::new(task, plan, batch.facts.len())?);
-        events.push(batch);
+        rows.push(TaskRow::new(task, plan)?);
+        events.push(EventBatch { task_id: task.task_id, first_seq: 1, at: now, facts: vec![Fact::TaskCreated] });
     }
     let plans = plans.iter().map(|plan| plan.iter().map(StepRow::new).collect::<Result<Vec<_>>>());
     let (rows, plans) = (encode::text(&rows)?, encode::text(&plans.collect::<Result<Vec<_>>>()?)?);
@@ -112,7 +111,6 @@ struct TaskRow<'a> {
     id: Hex,
     plan: usize,
     template_id: Hex,
-    seq: usize,
     deadline_us: Option<i64>,
     total: usize,
     priority: i16,
@@ -131,13 +129,12 @@ struct TaskRow<'a> {
 }
 
 impl<'a> TaskRow<'a> {
-    fn new(task: &'a NewTask, plan: usize, seq: usize) -> Result<Self> {
+    fn new(task: &'a NewTask, plan: usize) -> Result<Self> {
         let NewTask { task_id, template, namespace, name, version, submission, deadline_ms, steps } = task;
         Ok(Self {
             id: Hex(task_id.0),
             plan,
             template_id: Hex(template.id.0),
-            seq,
             deadline_us: deadline_ms.map(|ms| i64::try_from(ms.saturating_mul(1_000)).unwrap_or(i64::MAX / 2)),
             total: steps.len(),
             priority: submission.priority,

@@ -53,21 +53,7 @@ pub(super) async fn due(store: &SqliteStore, limit: u32) -> Result<Due> {
         let mut columns = Columns::new(row, "a task");
         Ok((TaskId(columns.uuid()?), columns.time()?))
     });
-    let (mut steps, mut tasks) = (steps.collect::<Result<Vec<_>>>()?, tasks.collect::<Result<Vec<_>>>()?);
     let next = store.connections.fetch(sqlx::query(sql::NEXT_DUE.sql()).bind(now)).await?;
     let next = next.first().map(|row| Columns::new(row, "a due time").time_or_none()).transpose()?.flatten();
-    let left_over = [split_off(&mut steps, limit), split_off(&mut tasks, limit), next];
-    Ok(Due {
-        steps: steps.into_iter().map(|(id, _)| id).collect(),
-        tasks: tasks.into_iter().map(|(id, _)| id).collect(),
-        next_at: left_over.into_iter().flatten().min(),
-    })
-}
-
-/// Cuts the list to `limit`; answers when the first of what is cut off was due.
-fn split_off<T>(found: &mut Vec<(T, Timestamp)>, limit: u32) -> Option<Timestamp> {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let next = found.get(limit).map(|(_, due_at)| *due_at);
-    found.truncate(limit);
-    next
+    Ok(Due::new(steps.collect::<Result<_>>()?, tasks.collect::<Result<_>>()?, limit, next))
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{EventBatch, Page, Step, StepId, Task, TaskCounts, TaskId, TaskState, TemplateId, WorkerId},
-    store::{Error, Payload, PayloadRequest, Result, TaskFilter},
+    store::{Error, Payload, PayloadRequest, Result, TaskCursor, TaskFilter},
 };
 
 pub(super) async fn task(store: &SqliteStore, id: TaskId) -> Result<Option<Task>> {
@@ -31,12 +31,8 @@ pub(super) async fn tasks(store: &SqliteStore, filter: &TaskFilter, limit: u32) 
         .bind(after.map(|cursor| cursor.0.0))
         // One more than the page holds tells whether there is a next one.
         .bind(i64::from(limit) + 1);
-    let mut items = store.connections.fetch(query).await?.iter().map(read_task).collect::<Result<Vec<_>>>()?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_next = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| has_next).map(|last| last.task_id.to_string());
-    Ok(Page { items, next })
+    let tasks = store.connections.fetch(query).await?.iter().map(read_task).collect::<Result<Vec<_>>>()?;
+    Ok(TaskCursor::page(tasks, limit))
 }
 
 pub(super) async fn steps(store: &SqliteStore, task_id: TaskId) -> Result<Vec<Step>> {

@@ -1,5 +1,6 @@
 -- The enqueued steps that come first on some routes ($1, $2), at most $3, with their tasks locked. Tasks that another
 -- transaction has locked are passed over, so that claims never wait; those that changed since they were seen are too.
+-- A task has a row of its own (no idx) before its steps, as in load_scope.
 with found as materialized (
     select f.*
     from unnest($1::text[], $2::text[]) as r (queue, handler)
@@ -20,13 +21,22 @@ locked as materialized (
     where id = any(array(select distinct task_id from found))
     order by id
     for no key update skip locked
+),
+fresh as materialized (
+    select distinct on (t.id) t.* from locked t join found f on f.task_id = t.id and f.seq = t.seq
 )
 select
-    t.id, s.idx, false as is_stale, t.template_id, t.environment, t.state as task_state, t.priority, t.seq,
-    t.deadline_at, t.total, t.done, t.active, t.failed as tasks_failed, t.error as task_error,
-    s.name, s.queue, s.handler, s.state, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id,
-    s.started_at, clock_timestamp() as now
+    t.id as task_id, null::integer as idx, t.state, clock_timestamp() as now, false as is_stale,
+    t.template_id, t.environment, t.priority, t.seq, t.deadline_at, t.total, t.done, t.active, t.failed, t.error,
+    null::text as name, null::text as queue, null::text as handler, null::integer as attempt, null::integer as failures,
+    null::integer as losses, null::integer as unmet, null::integer[] as dependents, null::timestamptz as due_at,
+    null::uuid as worker_id, null::timestamptz as started_at
+from fresh t
+union all
+select
+    s.task_id, s.idx, s.state, null, null, null, null, null, null, null, null, null, null, null, null,
+    s.name, s.queue, s.handler, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id, s.started_at
 from found f
-join locked t on t.id = f.task_id and t.seq = f.seq
-join tasker.steps s on s.task_id = f.task_id and s.idx = f.idx
-order by t.id, s.idx
+join tasker.steps s using (task_id, idx)
+where f.task_id = any(array(select id from fresh))
+order by task_id, idx nulls first

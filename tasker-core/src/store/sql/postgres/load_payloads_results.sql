@@ -1,6 +1,6 @@
--- Results of steps.
-select s.task_id, s.idx, s.result::text as result
-from unnest($1::uuid[], $2::integer[]) as k (task_id, idx)
+-- Results of steps, by the request that asks for them.
+select k.request, s.idx, s.result::text as result
+from unnest($1::integer[], $2::uuid[], $3::integer[]) as k (request, task_id, idx)
 join tasker.steps s using (task_id, idx)
 where s.result is not null
-order by s.task_id, s.idx
+order by k.request, s.idx

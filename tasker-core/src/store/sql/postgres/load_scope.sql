@@ -1,5 +1,6 @@
 -- Locks tasks ($1) in the order of their ids, and reads them with the steps asked for ($2, $3), the dependents of these,
--- and every step of some of the tasks ($4).
+-- and every step of some of the tasks ($4). A task has a row of its own (no idx) before its steps: as a join, every step
+-- would repeat its task, and the planner would compare each step with each task.
 -- One statement has one snapshot, taken before the locks are waited for: where another transaction changed a task
 -- meanwhile, its row is the new one and its steps are the old ones. `is_stale` tells, since every change moves `seq`; the
 -- caller then asks again, now with the locks in hand.
@@ -9,9 +10,6 @@ with locked as materialized (
     where id = any($1)
     order by id
     for no key update
-),
-seen as materialized (
-    select id, seq from tasker.tasks where id = any($1)
 ),
 wanted as materialized (
     select * from unnest($2::uuid[], $3::integer[]) as w (task_id, idx)
@@ -23,18 +21,25 @@ keys as materialized (
     from wanted w
     join tasker.steps s using (task_id, idx)
     cross join lateral unnest(s.dependents) as d (idx)
-),
-near as (
-    select s.* from keys join tasker.steps s using (task_id, idx)
-    union all
-    select s.* from tasker.steps s where s.task_id = any($4)
 )
 select
-    t.id, s.idx, t.seq <> n.seq as is_stale, t.template_id, t.environment, t.state as task_state, t.priority, t.seq,
-    t.deadline_at, t.total, t.done, t.active, t.failed as tasks_failed, t.error as task_error,
-    s.name, s.queue, s.handler, s.state, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id,
-    s.started_at, clock_timestamp() as now
+    t.id as task_id, null::integer as idx, t.state, clock_timestamp() as now,
+    t.seq <> (select seen.seq from tasker.tasks seen where seen.id = t.id) as is_stale,
+    t.template_id, t.environment, t.priority, t.seq, t.deadline_at, t.total, t.done, t.active, t.failed, t.error,
+    null::text as name, null::text as queue, null::text as handler, null::integer as attempt, null::integer as failures,
+    null::integer as losses, null::integer as unmet, null::integer[] as dependents, null::timestamptz as due_at,
+    null::uuid as worker_id, null::timestamptz as started_at
 from locked t
-join seen n using (id)
-left join near s on s.task_id = t.id
-order by t.id, s.idx
+union all
+select
+    s.task_id, s.idx, s.state, null, null, null, null, null, null, null, null, null, null, null, null,
+    s.name, s.queue, s.handler, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id, s.started_at
+from keys
+join tasker.steps s using (task_id, idx)
+union all
+select
+    s.task_id, s.idx, s.state, null, null, null, null, null, null, null, null, null, null, null, null,
+    s.name, s.queue, s.handler, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id, s.started_at
+from tasker.steps s
+where s.task_id = any($4)
+order by task_id, idx nulls first

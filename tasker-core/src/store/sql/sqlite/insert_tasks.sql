@@ -5,7 +5,7 @@ insert into tasks (
     correlation_id, parent_correlation_id, idempotency_key, initiator, source_system, reason, tags, context
 )
 select
-    unhex(value ->> 'id'), unhex(value ->> 'template_id'), value ->> 'seq', ?2, ?2 + value ->> 'deadline_us',
+    unhex(value ->> 'id'), unhex(value ->> 'template_id'), 1, ?2, ?2 + value ->> 'deadline_us',
     value ->> 'total', value ->> 'priority', ?2, value ->> 'namespace', value ->> 'name', value ->> 'version',
     value ->> 'environment', value ->> 'correlation_id', value ->> 'parent_correlation_id',
     value ->> 'idempotency_key', value ->> 'initiator', value ->> 'source_system', value ->> 'reason',

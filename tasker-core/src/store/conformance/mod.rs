@@ -1,0 +1,88 @@
+//! What every [`Store`] must do: one suite, run on each implementation.
+//!
+//! No check waits: what is to fall due is given a lease, a delay or a deadline of zero, so that the suite runs on clocks
+//! that it cannot turn.
+
+#![expect(clippy::unwrap_used, reason = "a check that fails panics")]
+
+mod bench;
+mod claim;
+mod concurrent;
+mod list;
+mod report;
+mod submit;
+mod sweep;
+mod template;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use futures::{StreamExt, future::BoxFuture, stream};
+
+use super::{Statement, Store};
+
+/// Checks that run side by side.
+const AT_ONCE: usize = 4;
+
+struct Check {
+    name: &'static str,
+    run: fn(Arc<dyn Store>) -> BoxFuture<'static, ()>,
+}
+
+/// Lists the checks; a function that is not listed is unused, which does not compile without a warning.
+macro_rules! checks {
+    ($($theme:ident: $($name:ident),+;)+) => {
+        const CHECKS: &[Check] = &[$($(Check {
+            name: concat!(stringify!($theme), "::", stringify!($name)),
+            run: |store| Box::pin($theme::$name(store)),
+        },)+)+];
+    };
+}
+
+checks! {
+    template: migrating_twice_changes_nothing, versions_never_change, routes_are_known;
+    submit: what_is_submitted_is_stored, a_key_belongs_to_one_task, a_key_counts_within_one_call,
+        json_stays_as_it_was_written;
+    claim: urgent_first_then_old, only_served_routes, at_most_what_is_wanted, stopped_tasks_are_left_alone,
+        candidates_join_what_became_ready;
+    report: a_chain_claims_in_the_transaction_that_reports, a_diamond_joins, a_retry_falls_due,
+        a_failure_cancels_what_depends_on_it, a_branch_may_end_after_its_join_was_cancelled, stale_attempts_are_refused,
+        a_thousand_reports_at_once, results_stay_as_they_were_written, payloads_by_request;
+    sweep: a_lost_lease_goes_back, lost_too_often_is_an_error, a_deadline_ends_the_task, cancelling_stops_running_steps,
+        leases_extend_while_held, what_is_due_comes_in_portions;
+    concurrent: many_reporters_join_once, a_step_is_handed_out_once, a_key_is_taken_once, nothing_is_written_without_templates,
+        a_refused_decision_writes_nothing, a_dropped_call_leaves_the_store_usable;
+    list: filters_and_pages, events_from_a_position, unknown_ids_are_nothing, workers_as_they_said_last;
+}
+
+/// Runs every check, each on a store that `open` makes for it: empty and not migrated.
+///
+/// # Panics
+/// When a check fails; the message names it.
+pub async fn run<F>(open: impl Fn(&'static str) -> F)
+where
+    F: Future<Output = Arc<dyn Store>>,
+{
+    let open = &open;
+    let runs = CHECKS.iter().map(|check| async move {
+        let store = open(check.name).await;
+        let outcome = tokio::spawn((check.run)(Arc::clone(&store))).await;
+        store.close().await;
+        outcome.is_err().then_some(check.name)
+    });
+    let failed: Vec<_> = stream::iter(runs).buffer_unordered(AT_ONCE).filter_map(async |name| name).collect().await;
+    assert!(failed.is_empty(), "checks that failed: {failed:#?}");
+}
+
+/// Asserts that `statements` are the files of a folder of `store/sql`, and that the suite has executed each.
+///
+/// # Panics
+/// When a file is not declared, or was not executed.
+pub fn assert_all_used(folder: &str, statements: &[&Statement]) {
+    let folder = format!("{}/src/store/sql/{folder}", env!("CARGO_MANIFEST_DIR"));
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let files: BTreeSet<_> = files.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let declared: BTreeSet<_> = statements.iter().map(|statement| statement.name.to_owned()).collect();
+    assert_eq!(files, declared, "the files of {folder} and the statements that are declared");
+    let unused: Vec<_> = statements.iter().filter(|it| !it.was_used()).map(|it| it.name).collect();
+    assert!(unused.is_empty(), "statements that no check executes: {unused:?}");
+}

@@ -1,0 +1,98 @@
+use std::sync::Arc;
+
+use super::bench::{Bench, QUEUE, new_task, odd_texts, template, with_key};
+use crate::{
+    dag::Submission,
+    model::{Fact, Json, StepState, TaskCounts, TaskState},
+    store::{Inserted, Store},
+};
+
+pub(super) async fn what_is_submitted_is_stored(store: Arc<dyn Store>) {
+    let (bench, definition) = Bench::with(store, "a b:a c:a d:b,c e").await;
+    let mut new = new_task(&definition);
+    let some = |text: &str| Some(text.to_owned());
+    new.template.environment = Some("production".into());
+    new.deadline_ms = Some(60_000);
+    new.submission = Submission {
+        context: Json::parse(r#"{"total":12.50}"#.to_owned()).unwrap(),
+        priority: -3,
+        initiator: some("ann"),
+        source_system: some("web"),
+        reason: some("ordered"),
+        tags: vec!["new".to_owned(), "with \"quotes\", {braces}".to_owned()],
+        correlation_id: some("c-1"),
+        parent_correlation_id: some("c-0"),
+        idempotency_key: some("o-1"),
+    };
+    assert_eq!(bench.store.insert_tasks(&[new.clone()]).await.unwrap(), [Inserted::Created(new.task_id)]);
+
+    let task = bench.task(new.task_id).await;
+    assert_eq!((task.namespace.as_str(), task.name.as_str(), task.version.as_str()), (QUEUE, "order", "1.0.0"));
+    assert_eq!((task.template_id, task.environment.as_deref()), (definition.key.id, Some("production")));
+    assert_eq!((task.state, task.priority), (TaskState::Pending, -3));
+    assert_eq!(task.context.as_str(), r#"{"total":12.50}"#);
+    assert_eq!(task.tags, new.submission.tags);
+    assert_eq!((task.initiator, task.source_system, task.reason), (some("ann"), some("web"), some("ordered")));
+    assert_eq!((task.correlation_id, task.parent_correlation_id), (some("c-1"), some("c-0")));
+    assert_eq!(task.idempotency_key, some("o-1"));
+    assert_eq!(task.counts, TaskCounts { total: 5, ..TaskCounts::default() });
+    assert_eq!(task.deadline_at.unwrap().since(task.created_at).as_millis(), 60_000);
+    assert_eq!((task.updated_at, task.completed_at, task.error), (task.created_at, None, None));
+
+    let steps = bench.steps(new.task_id).await;
+    let rows: Vec<_> = steps.iter().map(|it| (it.name.as_str(), it.state, it.unmet, it.dependents.clone())).collect();
+    assert_eq!(
+        rows,
+        [
+            ("a", StepState::Enqueued, 0, vec![1, 2]),
+            ("b", StepState::Pending, 1, vec![3]),
+            ("c", StepState::Pending, 1, vec![3]),
+            ("d", StepState::Pending, 2, vec![]),
+            ("e", StepState::Enqueued, 0, vec![]),
+        ]
+    );
+    assert!(steps.iter().all(|it| it.queue == QUEUE && it.handler == "handle" && it.attempt == 0));
+    let facts: Vec<_> = bench.events(new.task_id).await.into_iter().map(|event| event.fact).collect();
+    assert_eq!(facts, [Fact::TaskCreated]);
+    bench.audit(new.task_id).await;
+}
+
+pub(super) async fn a_key_belongs_to_one_task(store: Arc<dyn Store>) {
+    let (mut bench, order) = Bench::with(store, "a").await;
+    let refund = bench.register(&template("refund", "a")).await;
+    let first = bench.insert(with_key(&order, "k")).await;
+    let tasks = [with_key(&order, "k"), with_key(&refund, "k"), with_key(&order, "l"), new_task(&order)];
+    let answers = bench.store.insert_tasks(&tasks).await.unwrap();
+    let created = |at: usize| Inserted::Created(tasks[at].task_id);
+    assert_eq!(answers, [Inserted::Existing(first), created(1), created(2), created(3)]);
+    assert!(bench.store.task(tasks[0].task_id).await.unwrap().is_none());
+    assert!(bench.steps(tasks[0].task_id).await.is_empty());
+    let again = bench.store.insert_tasks(&tasks[..1]).await.unwrap();
+    assert_eq!(again, [Inserted::Existing(first)]);
+    assert_eq!(bench.store.insert_tasks(&[]).await.unwrap(), []);
+}
+
+pub(super) async fn a_key_counts_within_one_call(store: Arc<dyn Store>) {
+    let (bench, definition) = Bench::with(store, "a").await;
+    let tasks = [with_key(&definition, "k"), with_key(&definition, "k"), with_key(&definition, "l")];
+    let answers = bench.store.insert_tasks(&tasks).await.unwrap();
+    let [first, _, third] = tasks.map(|task| task.task_id);
+    assert_eq!(answers, [Inserted::Created(first), Inserted::Existing(first), Inserted::Created(third)]);
+    assert_eq!(bench.claim(&["handle"], 10).await.len(), 2);
+}
+
+pub(super) async fn json_stays_as_it_was_written(store: Arc<dyn Store>) {
+    let (bench, definition) = Bench::with(store, "a").await;
+    let texts = odd_texts();
+    let task = |text: &String| {
+        let mut task = new_task(&definition);
+        task.submission.context = Json::parse(text.clone()).unwrap();
+        task
+    };
+    let tasks: Vec<_> = texts.iter().map(task).collect();
+    bench.store.insert_tasks(&tasks).await.unwrap();
+    for (task, text) in tasks.iter().zip(&texts) {
+        let stored = bench.task(task.task_id).await.context;
+        assert!(stored.as_str() == text, "{:.80} became {:.80}", text, stored.as_str());
+    }
+}

@@ -1,0 +1,58 @@
+//! The engine as a whole, under whatever may happen: random graphs and failures, workers and processes that die at any
+//! point, late and doubled reports, and a clock that jumps. After every action the invariants of ARCHITECTURE.md hold, and
+//! in the end every task has ended as it should.
+//!
+//! `TASKER_SEED=N` replays one case, `TASKER_CASES=N` sets how many are tried.
+
+mod assigned;
+mod blueprint;
+mod observer;
+mod predict;
+mod replay;
+mod scenario;
+mod verbs;
+mod violation;
+mod world;
+
+use std::env;
+
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+
+use crate::violation::Violation;
+
+/// Takes about half a minute on two busy cores.
+const CASES: u64 = 120;
+
+#[test]
+fn the_invariants_hold_after_every_action_and_every_task_ends() {
+    if let Some(seed) = number("TASKER_SEED") {
+        return try_case(seed);
+    }
+    let first = u64::from(fastrand::u32(..)) << 16;
+    (first..first + number("TASKER_CASES").unwrap_or(CASES)).for_each(try_case);
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|error| panic!("{variable} is `{text}`: {error}")))
+}
+
+fn try_case(seed: u64) {
+    let config = Config { cases: 1, failure_persistence: None, max_shrink_iters: 1_000, ..Config::default() };
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let outcome = runner.run(&scenario::scenario(), |scenario| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let played = runtime.block_on(world::play(&scenario));
+        played.map_err(|Violation(text)| TestCaseError::fail(text))
+    });
+    match outcome {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, scenario)) => panic!(
+            "{reason}\n\nthe smallest scenario found:\n{scenario}\nreplay it with\n    \
+             TASKER_SEED={seed} cargo test -p tasker-core --test property"
+        ),
+        Err(TestError::Abort(reason)) => panic!("{reason}"),
+    }
+}

@@ -1,0 +1,9 @@
+//! The runtime on a coordinator that does as the test says, and writes down what it was asked.
+#![expect(clippy::unwrap_used, reason = "what a test cannot set up fails it")]
+
+mod batching;
+mod endings;
+mod fake;
+mod leases;
+mod outages;
+mod polling;
