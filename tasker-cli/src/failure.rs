@@ -129,16 +129,12 @@ impl From<store::Error> for Box<Failure> {
 
 impl From<worker::Error> for Box<Failure> {
     fn from(error: worker::Error) -> Self {
-        match error {
-            worker::Error::Store(error) => error.into(),
-            worker::Error::Runtime(error) => {
-                Failure::new(error.code(), "the worker does not start", "see the cause").with_cause(error)
-            }
-            worker::Error::Template(error) => {
-                Failure::new(error.code(), error.to_string(), "mend the template at the places that are named")
-            }
-            other => Failure::new("worker_unusable", "the worker does not start", "see the cause").with_cause(other),
-        }
+        let remedy = if error.is_transient() {
+            "check that the database answers, then try again"
+        } else {
+            "mend what the cause names, then start it again"
+        };
+        Failure::new(error.code(), "the worker does not start", remedy).with_cause(error)
     }
 }
 
