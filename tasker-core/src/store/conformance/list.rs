@@ -104,3 +104,16 @@ pub(super) async fn workers_as_they_said_last(store: Arc<dyn Store>) {
     assert_eq!(bench.store.workers(&[first.worker_id, WorkerId::new()]).await.unwrap(), [moved]);
     assert_eq!(bench.store.workers(&[]).await.unwrap(), []);
 }
+
+pub(super) async fn usage_counts_what_is_written(store: Arc<dyn Store>) {
+    let (bench, definition) = Bench::with(store, "a").await;
+    let before = bench.store.usage().await.unwrap();
+    bench.submit(&definition).await;
+    let after = bench.store.usage().await.unwrap();
+    // A store that does not count says so each time. Other checks run on the same server: at least this was written.
+    assert_eq!(before.is_some(), after.is_some());
+    if let Some((before, after)) = before.zip(after) {
+        assert!(after.commits > before.commits, "{before:?} {after:?}");
+        assert!(after.wal_bytes > before.wal_bytes, "{before:?} {after:?}");
+    }
+}
