@@ -12,7 +12,7 @@ use std::{collections::HashMap, str::FromStr, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    PgPool, Row,
+    ConnectOptions, Connection, PgPool, Row,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use uuid::Uuid;
@@ -68,7 +68,9 @@ impl PostgresStore {
             .application_name("tasker")
             .options([("statement_timeout", format!("{}ms", PATIENCE.as_millis()))]);
         let pool = |max| PgPoolOptions::new().max_connections(max).acquire_timeout(PATIENCE).test_before_acquire(false);
-        let hot = pool(16).connect_with(options.clone().options(HOT)).await?;
+        // The pool would try until its patience ends, and then tell of that instead of the reason.
+        options.connect().await?.close().await?;
+        let hot = pool(16).connect_lazy_with(options.clone().options(HOT));
         let address = format!(
             "postgres://{}:{}/{}",
             options.get_host(),
