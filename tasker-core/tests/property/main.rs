@@ -6,6 +6,7 @@
 
 mod assigned;
 mod blueprint;
+mod concurrent;
 mod observer;
 mod predict;
 mod replay;

@@ -1,6 +1,7 @@
 //! Each verb of the engine as it is tried: what it must do is predicted, then it is called, then all is read and compared.
 
 use std::{
+    collections::BTreeMap,
     future::{Future, poll_fn},
     pin::pin,
     sync::LazyLock,
@@ -9,7 +10,7 @@ use std::{
 };
 
 use tasker_core::{
-    model::{ErrorKind, Fact, Json, Lease, Outcome, StepError, StepState, TaskState, limits},
+    model::{ErrorKind, Fact, Json, Lease, Outcome, StepError, StepId, StepState, TaskState, Timestamp, limits},
     orchestration::{Error, Report, SubmitTask, Submitted},
     state::Look,
 };
@@ -208,9 +209,14 @@ impl World {
             step.is_some_and(|step| step.state == StepState::InProgress && step.attempt == lease.attempt)
         };
         let expected: Vec<_> = leases.iter().map(|lease| is_held(self, *lease).then_some(until)).collect();
+        let before = self.due_times();
         let met = fate.meet(engine.extend(&leases)).await?;
         let news = self.observe().await?;
         ensure!(news.is_empty(), "extending leases made events: {news:?}");
+        for (id, due_at) in self.due_times() {
+            let is_asked = leases.iter().any(|lease| lease.step_id() == id && is_held(self, *lease));
+            ensure!(is_asked || before.get(&id) == Some(&due_at), "the lease of {id} was extended by nobody");
+        }
         let (Met::Answered(answer) | Met::Lost(answer)) = met else { return Ok(()) };
         ensure!(answer == expected, "leases were extended to {answer:?}, not {expected:?}");
         for lease in leases.iter().filter(|lease| is_held(self, **lease)) {
@@ -218,6 +224,11 @@ impl World {
             ensure!(due_at == Some(until), "{lease:?} is due at {due_at:?} after it was extended to {until}");
         }
         Ok(())
+    }
+
+    fn due_times(&self) -> BTreeMap<StepId, Option<Timestamp>> {
+        let steps = self.observer.tasks.values().flat_map(|observed| &observed.steps);
+        steps.map(|step| (step.id, step.due_at)).collect()
     }
 
     pub(crate) async fn sweep(&mut self, engine: usize, fate: Fate) -> Checked {
