@@ -1,6 +1,8 @@
 //! The same invariants on real clocks and threads: eight workers on two engines race for the steps of two hundred tasks,
 //! give some of them up without a word, and report others too late or twice, while tasks are cancelled and run out of time.
 
+#![expect(clippy::unwrap_used, reason = "what is refused or missing fails the test")]
+
 use std::{
     str::FromStr,
     sync::{Arc, Mutex},
@@ -25,9 +27,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     assigned::check_content,
-    ensure,
+    ensure, generate,
     observer::Observer,
-    scenario::{self, HANDLERS},
+    scenario::HANDLERS,
     violation::{Checked, Violation},
 };
 
@@ -99,7 +101,7 @@ async fn run(stores: [Arc<dyn Store>; 2]) {
 
 /// Templates as the scenarios have them, with short delays, and deadlines that some tasks will not keep.
 fn templates() -> Vec<Template> {
-    let drawn = vec(scenario::template(), 12).new_tree(&mut TestRunner::default()).unwrap().current();
+    let drawn = vec(generate::template(), 12).new_tree(&mut TestRunner::default()).unwrap().current();
     let hurried = drawn.iter().enumerate().map(|(number, plan)| {
         let mut template = plan.template(number);
         for step in &mut template.steps {

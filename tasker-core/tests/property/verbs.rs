@@ -148,8 +148,6 @@ impl World {
 
     pub(crate) async fn submit(&mut self, engine: usize, requests: &[Request], fate: Fate) -> Checked {
         let submissions: Vec<_> = requests.iter().map(|request| self.submission(request)).collect();
-        let numbers: Vec<_> = submissions.iter().map(|submission| number_of(&submission.context)).collect();
-        let keys: Vec<_> = submissions.iter().map(|submission| submission.idempotency_key.clone()).collect();
         let verbs = self.engines[engine].clone();
         let met = if let [submission] = submissions.as_slice() {
             fate.meet(async { Ok(vec![verbs.submit(submission.clone()).await?]) }).await?
@@ -157,15 +155,7 @@ impl World {
             fate.meet(async { verbs.submit_many(submissions.clone()).await?.into_iter().collect() }).await?
         };
         if matches!(met, Met::Died) {
-            // A submission that is on its way arrives before one that comes after it.
-            let mut anchor = SubmitTask::new(
-                &self.templates[0].namespace,
-                &self.templates[0].name,
-                Json::from(&serde_json::json!({ "number": 0 })),
-            );
-            anchor.idempotency_key = Some("anchor".to_owned());
-            self.contexts.insert(0, anchor.context.clone());
-            verbs.submit(anchor).await?;
+            self.wait_for_submissions(engine).await?;
         }
         let before = self.observer.tasks.len();
         let news = self.observe().await?;
@@ -174,16 +164,36 @@ impl World {
             ensure!(self.contexts.get(&number) == Some(&observed.task.context), "an input is not what was submitted");
         }
         let (Met::Answered(answers) | Met::Lost(answers)) = met else { return Ok(()) };
-        ensure!(answers.len() == numbers.len(), "{} answers to {} requests", answers.len(), numbers.len());
-        for ((Submitted { task_id, is_new }, number), key) in answers.iter().zip(&numbers).zip(&keys) {
-            let task = self.observer.tasks.get(task_id).map(|observed| &observed.task);
-            let task = task.ok_or_else(|| Violation(format!("the task {task_id} is not stored")))?;
-            ensure!(task.idempotency_key == *key, "key {key:?} answers with the task of {:?}", task.idempotency_key);
-            let is_mine = number_of(&task.context) == *number;
-            ensure!(*is_new == is_mine, "task {task_id}: new is {is_new}, its own input {is_mine}");
-            ensure!(!is_new || news.contains_key(task_id), "task {task_id} is new and was there before");
-            ensure!(*is_new || key.is_some(), "a task without a key was taken for another");
+        ensure!(answers.len() == submissions.len(), "{} answers to {} requests", answers.len(), submissions.len());
+        for (answer, submission) in answers.iter().zip(&submissions) {
+            let was_stored = news.contains_key(&answer.task_id);
+            self.check_submitted(answer, submission, was_stored)?;
         }
+        Ok(())
+    }
+
+    /// A submission that is on its way in an engine arrives before one that comes after it.
+    async fn wait_for_submissions(&mut self, engine: usize) -> Checked {
+        let anchor = Json::from(&serde_json::json!({ "number": 0 }));
+        self.contexts.insert(0, anchor.clone());
+        let template = &self.templates[0];
+        let mut anchor = SubmitTask::new(&template.namespace, &template.name, anchor);
+        anchor.idempotency_key = Some("anchor".to_owned());
+        self.engines[engine].submit(anchor).await?;
+        Ok(())
+    }
+
+    fn check_submitted(&self, answer: &Submitted, submission: &SubmitTask, was_stored: bool) -> Checked {
+        let Submitted { task_id, is_new } = *answer;
+        let task = self.observer.tasks.get(&task_id).map(|observed| &observed.task);
+        let task = task.ok_or_else(|| Violation(format!("the task {task_id} is not stored")))?;
+        let (key, found) = (&submission.idempotency_key, &task.idempotency_key);
+        ensure!(key == found, "the key {key:?} answers with the task of {found:?}");
+        let is_mine = number_of(&task.context) == number_of(&submission.context);
+        ensure!(is_new == is_mine, "task {task_id}: new is {is_new}, its own input {is_mine}");
+        ensure!(!is_new || was_stored, "task {task_id} is new and was there before");
+        ensure!(is_new || key.is_some(), "a task without a key was taken for another");
+        ensure!(!is_new || task.priority == submission.priority, "the priority is {}", task.priority);
         Ok(())
     }
 
