@@ -131,7 +131,7 @@ async fn run_task(engine: &Engine, template: &Template, number: usize) {
     let (first, second) = (first.unwrap(), second.unwrap());
     assert_eq!(first.task_id, second.task_id);
     assert!(first.is_new != second.is_new);
-    if number % 16 == 0 {
+    if number.is_multiple_of(16) {
         // It may have ended before.
         drop(engine.cancel(first.task_id, None, None).await);
     }

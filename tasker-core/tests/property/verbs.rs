@@ -205,7 +205,7 @@ impl World {
         let mut submission = SubmitTask::new(namespace, name, Json::from(&context));
         submission.priority = request.priority;
         submission.idempotency_key = request.key.map(|key| format!("key {key}"));
-        submission.correlation_id = (number % 2 == 0).then(|| format!("correlation {number}"));
+        submission.correlation_id = number.is_multiple_of(2).then(|| format!("correlation {number}"));
         self.contexts.insert(number, submission.context.clone());
         submission
     }
