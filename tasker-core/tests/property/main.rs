@@ -23,7 +23,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 use crate::violation::Violation;
 
 /// Takes about half a minute on two busy cores.
-const CASES: u64 = 120;
+const CASES: u64 = 180;
 
 #[test]
 fn the_invariants_hold_after_every_action_and_every_task_ends() {
