@@ -43,7 +43,8 @@ async fn postgres() {
     };
     let cluster = &cluster;
     conformance::run(async |check| {
-        let url = create_database(cluster, &format!("{}-{}", std::process::id(), check.replace("::", "-"))).await;
+        let name = format!("{}-{}", std::process::id(), check.replace("::", "-"));
+        let url = create_database(cluster, &name).await.unwrap();
         Arc::new(PostgresStore::connect(&url).await.unwrap()) as Arc<dyn Store>
     })
     .await;
@@ -51,13 +52,13 @@ async fn postgres() {
 }
 
 /// A new database in the cluster; the cluster is thrown away afterwards.
-async fn create_database(cluster: &str, name: &str) -> String {
+async fn create_database(cluster: &str, name: &str) -> Result<String, sqlx::Error> {
     // The longest name that PostgreSQL does not cut.
     let name = &name[..name.len().min(63)];
-    let options = PgConnectOptions::from_str(cluster).unwrap();
-    let mut connection = options.connect().await.unwrap();
+    let options = PgConnectOptions::from_str(cluster)?;
+    let mut connection = options.connect().await?;
     let statement = format!("create database \"{name}\" template template0");
-    connection.execute(AssertSqlSafe(statement)).await.unwrap();
-    connection.close().await.unwrap();
-    options.database(name).to_url_lossy().to_string()
+    connection.execute(AssertSqlSafe(statement)).await?;
+    connection.close().await?;
+    Ok(options.database(name).to_url_lossy().to_string())
 }

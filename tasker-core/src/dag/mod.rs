@@ -8,4 +8,4 @@ mod render;
 pub use definition::{Definition, DefinitionError, SchemaFault, TemplateKey};
 pub use graph::{Graph, GraphError};
 pub use plan::{NewTask, PlannedStep, Submission, plan};
-pub use render::{mermaid, text};
+pub use render::{layers, mermaid, text};

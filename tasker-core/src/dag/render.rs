@@ -54,8 +54,9 @@ pub fn text(template: &Template) -> String {
     text
 }
 
-/// The steps by the length of the longest way to them.
-fn layers(graph: &Graph) -> Vec<Vec<u32>> {
+/// The steps by the length of the longest way to them: each layer can run when those before it are done.
+#[must_use]
+pub fn layers(graph: &Graph) -> Vec<Vec<u32>> {
     let mut depth = vec![0; graph.len()];
     let mut layers: Vec<Vec<u32>> = Vec::new();
     for step in graph.order() {

@@ -25,7 +25,7 @@ pub use open::open;
 pub use postgres::PostgresStore;
 pub use record::{
     Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, StoredTemplate, TemplateSummary,
-    Transacted, WorkerRecord,
+    Transacted, Usage, WorkerRecord,
 };
 pub use sqlite::SqliteStore;
 pub use statement::Statement;
@@ -103,6 +103,11 @@ pub trait Store: Send + Sync + 'static {
     /// The event log of a task from the first event numbered above `after_seq`: at most `limit` batches, in order.
     /// A batch that begins at or below `after_seq` is left out.
     async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>>;
+
+    /// What the database has done so far, for measurements; none where it does not count.
+    async fn usage(&self) -> Result<Option<Usage>> {
+        Ok(None)
+    }
 
     /// Where the data is, for people: the database's address without its password.
     fn describe(&self) -> String;

@@ -136,6 +136,17 @@ pub struct Payload {
     pub results: Vec<(u32, Json)>,
 }
 
+/// Counters of a database; only the difference of two readings says something. Whatever else uses the server counts too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// Transactions that wrote something: each costs the database a write to its log.
+    pub commits: i64,
+    /// All transactions, also those that only read. A connection may count its last ones when it is closed.
+    pub transactions: i64,
+    /// Bytes of the write-ahead log.
+    pub wal_bytes: i64,
+}
+
 /// A worker process, as it describes itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerRecord {

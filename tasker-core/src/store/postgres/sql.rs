@@ -28,4 +28,5 @@ statements! { "postgres":
     PUT_ROUTES = "put_routes",
     PUT_TEMPLATE = "put_template",
     PUT_WORKER = "put_worker",
+    USAGE = "usage",
 }

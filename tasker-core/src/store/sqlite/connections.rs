@@ -43,8 +43,9 @@ impl Connections {
     }
 
     pub(super) async fn writer(&self) -> Result<Writer<'_>> {
-        let writer = Writer(self.writer.lock().await);
-        if writer.0.is_some() { Ok(writer) } else { Err(closed()) }
+        let connection = self.writer.lock().await;
+        let reconnect = (!self.readers.is_empty()).then_some(&self.options);
+        if connection.is_some() { Ok(Writer { connection, reconnect }) } else { Err(closed()) }
     }
 
     /// Every row that a query which only reads answers with.
@@ -78,12 +79,24 @@ impl Connections {
 }
 
 /// The right to write, until it is dropped. It is never given out without a connection.
-pub(super) struct Writer<'a>(MutexGuard<'a, Option<SqliteConnection>>);
+pub(super) struct Writer<'a> {
+    connection: MutexGuard<'a, Option<SqliteConnection>>,
+    /// None for a database in memory, which would be lost.
+    reconnect: Option<&'a SqliteConnectOptions>,
+}
 
 impl Writer<'_> {
     /// Opens a transaction that already has the lock to write, so that it cannot fail for want of it later.
     pub(super) async fn begin(&mut self) -> Result<sqlx::Transaction<'_, Sqlite>> {
-        let connection = self.0.as_mut().ok_or_else(closed)?;
+        let connection = self.connection.as_mut().ok_or_else(closed)?;
+        if connection.is_in_transaction() {
+            // A call was dropped and its rollback is still on its way, which an answer to a ping follows. Otherwise
+            // SQLite rolled back by itself (the disk was full), and the driver waits for the end of that for ever.
+            let is_stuck = connection.ping().await.is_err() || connection.is_in_transaction();
+            if let (true, Some(options)) = (is_stuck, self.reconnect) {
+                *connection = options.connect().await?;
+            }
+        }
         Ok(connection.begin_with("begin immediate").await?)
     }
 }
@@ -137,5 +150,33 @@ impl FromStr for Address {
             .row_buffer_size(ROWS_AHEAD)
             .disable_statement_logging();
         Ok(Self { options, is_memory })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_by_itself_does_not_block_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let connections = Connections::open(&format!("sqlite:{}/a.db", folder.path().display())).await.unwrap();
+        let mut writer = connections.writer().await.unwrap();
+        let mut transaction = writer.begin().await.unwrap();
+        sqlx::query("rollback").execute(&mut *transaction).await.unwrap();
+        drop(transaction);
+        writer.begin().await.unwrap().commit().await.unwrap();
+    }
+
+    #[test]
+    fn urls_that_name_no_database_are_refused() {
+        for url in ["sqlite:", "sqlite:///", "postgres://a/b", "sqlite:a.db?synchronous=off", "sqlite:a.db?mode=ro"] {
+            assert!(matches!(url.parse::<Address>(), Err(Error::Url(_))), "{url}");
+        }
+        for (url, is_memory) in
+            [("sqlite::memory:", true), ("sqlite:a.db?synchronous=normal", false), ("sqlite:///a", false)]
+        {
+            assert_eq!(url.parse::<Address>().unwrap().is_memory, is_memory, "{url}");
+        }
     }
 }

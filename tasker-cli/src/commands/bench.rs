@@ -1,0 +1,122 @@
+use clap::Args;
+use serde_json::json;
+
+use crate::{
+    bench::{Cost, Measured, Plan, Quantiles, Workload, measure},
+    failure::{Exit, Failure, Result},
+    output::Output,
+    settings::Settings,
+    style::Tone,
+};
+
+/// Measure the engine on a store
+///
+/// Engine, worker and load are in this process; the handlers do nothing. Without --store it is a SQLite file in a folder
+/// that is removed afterwards; in a database that --store names, the tasks stay (namespace tasker_bench).
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// The shape of the tasks
+    #[arg(long, value_enum, default_value = "diamond")]
+    workload: Workload,
+    /// Tasks for the throughput; by default about 20,000 steps
+    #[arg(long, value_name = "N", value_parser = count)]
+    tasks: Option<usize>,
+    /// Tasks for the latency, run one at a time; by default 200, and fewer of those with many steps
+    #[arg(long, value_name = "N", value_parser = count)]
+    latency_tasks: Option<usize>,
+    /// Workers
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    workers: u8,
+    /// Attempts at the same time, of each worker
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    slots: u16,
+    /// Finish this many steps first, to measure with a history
+    #[arg(long, value_name = "STEPS", default_value_t = 0)]
+    finished: usize,
+}
+
+impl Bench {
+    pub(crate) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
+        let folder = tempfile::tempdir().map_err(|error| {
+            Failure::new("no_folder", "no temporary folder can be made", "set TMPDIR to a folder that is writable")
+                .with_cause(error)
+        })?;
+        // Only the command line: what a DATABASE_URL means is not to be filled with load by accident.
+        let in_folder = format!("sqlite:{}", folder.path().join("bench.db").display());
+        let url = settings.store_flag.clone().unwrap_or(in_folder);
+        if url.contains(":memory:") {
+            let remedy = "name a file, or leave --store out";
+            return Err(Failure::usage(
+                "a database in memory ends with its connection, and every phase has its own",
+                remedy,
+            ));
+        }
+        let steps = self.workload.steps();
+        let plan = Plan {
+            tasks: self.tasks.unwrap_or((20_000 / steps).max(5)),
+            latency_tasks: self.latency_tasks.unwrap_or((4_000 / steps).clamp(5, 200)),
+            url,
+            workload: self.workload,
+            workers: self.workers.into(),
+            slots: self.slots.into(),
+            finished: self.finished,
+        };
+        if cfg!(debug_assertions) {
+            output.note("a build without optimisation: these figures say little (use cargo build --release)");
+        }
+        let mut measured = measure(plan, &|text| output.note(text)).await?;
+        if settings.store_flag.is_none() {
+            measured.store = "sqlite, temporary file".to_owned();
+        }
+        output.either(&json!(measured), || table(&measured, output));
+        Ok(Exit::Complete)
+    }
+}
+
+fn table(measured: &Measured, output: &Output) -> String {
+    let Measured { plan, latency, throughput, .. } = measured;
+    let heading = format!(
+        "{}: {} tasks of {} step{}, {} worker{} with {} slots",
+        plan.workload.name(),
+        plan.tasks,
+        measured.steps_per_task,
+        crate::failure::plural(measured.steps_per_task),
+        plan.workers,
+        crate::failure::plural(plan.workers),
+        plan.slots
+    );
+    let mut rows = vec![
+        ("throughput", format!("{:.0} tasks/s", throughput.tasks_per_s)),
+        ("", format!("{:.0} steps/s", throughput.steps_per_s)),
+        ("", format!("{:.2} s", throughput.seconds)),
+    ];
+    rows.extend(throughput.cost.iter().flat_map(costs));
+    rows.push(("submit", quantiles(latency.submit_ms)));
+    rows.push(("end to end", quantiles(latency.end_to_end_ms)));
+    rows.extend(latency.cost.iter().flat_map(costs));
+    #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
+    rows.extend(measured.peak_memory_bytes.map(|bytes| ("peak memory", format!("{:.1} MB", bytes as f64 / 1e6))));
+    let lines =
+        rows.into_iter().map(|(name, value)| format!("  {}  {value}", output.paint(&format!("{name:11}"), Tone::Dim)));
+    let store = output.paint(&measured.store, Tone::Dim);
+    format!("{}\n{store}\n{}", output.paint(&heading, Tone::Bold), lines.collect::<Vec<_>>().join("\n"))
+}
+
+fn costs(cost: &Cost) -> [(&'static str, String); 3] {
+    [
+        ("", format!("{:.3} commits/step", cost.commits_per_step)),
+        ("", format!("{:.3} transactions/step, reading ones included", cost.transactions_per_step)),
+        ("", format!("{:.0} bytes of WAL/step", cost.wal_bytes_per_step)),
+    ]
+}
+
+fn quantiles(of: Quantiles) -> String {
+    format!("p50 {:.2} ms   p95 {:.2} ms   p99 {:.2} ms", of.p50, of.p95, of.p99)
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if (1..=10_000_000).contains(&count) => Ok(count),
+        _ => Err("write a number from 1 to 10000000".to_owned()),
+    }
+}

@@ -1,0 +1,177 @@
+//! `tasker dev`: a worker on a store, templates that follow their files, and a line for everything that happens.
+
+mod feed;
+mod folder;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use clap::Args;
+use serde_json::json;
+use tasker_core::{
+    orchestration::{Engine, Options},
+    template,
+};
+use tasker_worker::Worker;
+use tokio::time::sleep;
+
+use self::{feed::Feed, folder::Folder};
+use super::{
+    pace::example_handlers,
+    template::{Source, register},
+};
+use crate::{
+    database,
+    failure::{Exit, Failure, Result, plural},
+    output::Output,
+    settings::Settings,
+    span,
+    stop::Stop,
+    style::Tone,
+};
+
+/// Run a worker with the example handlers, and register templates as they change
+///
+/// The database is migrated first; without --store it is the file tasker.db in the current folder. Ctrl-C lets running
+/// steps end; a second one stops at once.
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    /// The folder (or file) of templates to register and to watch [env: TASKER_TEMPLATE_PATH] [default: the examples' own]
+    #[arg(long, value_name = "PATH")]
+    templates: Option<PathBuf>,
+    /// Attempts at the same time
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    slots: u16,
+    /// How long a worker that went silent keeps a step
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lease)]
+    lease: Duration,
+    /// How long every step rests first, to be watched
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = span::parse)]
+    pace: Duration,
+    /// How long running steps have to end after Ctrl-C
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span::parse)]
+    grace: Duration,
+}
+
+const LOOK_FOR_WORK: Duration = Duration::from_millis(200);
+
+impl Dev {
+    pub(crate) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
+        let mut stop = Stop::listen()?;
+        let path = self.templates.as_ref().or(settings.template_path.as_ref());
+        let mut folder = path.map(|path| Folder::open(path)).transpose()?;
+        let options = Options { lease: self.lease, ..database::options(settings) };
+        let engine = database::migrated_engine(settings.store_url(), options).await?;
+        let sources = folder.as_mut().map_or_else(|| Ok(example_sources()), Folder::changed)?;
+        let mut feed = Feed::new(&engine, settings.namespace.clone(), *output).await?;
+        let worker = self.start(&engine, settings).await?;
+        tell_start(&engine, &worker, path, output);
+        register_all(&engine, &sources, &worker, output).await;
+        loop {
+            tokio::select! {
+                () = stop.requested() => break,
+                () = changed(folder.as_mut()) => {
+                    match folder.as_mut().map_or_else(|| Ok(Vec::new()), Folder::changed) {
+                        Ok(sources) => register_all(&engine, &sources, &worker, output).await,
+                        Err(failure) => output.failure(&failure),
+                    }
+                }
+                () = sleep(feed.pause()) => feed.look().await,
+            }
+        }
+        self.drain(&worker, &mut feed, &mut stop, output).await?;
+        engine.store().close().await;
+        Ok(Exit::Complete)
+    }
+
+    async fn start(&self, engine: &Arc<Engine>, settings: &Settings) -> Result<Worker> {
+        let worker = Worker::builder(Arc::clone(engine)).handlers(example_handlers(self.pace)).slots(self.slots.into());
+        // Tasks come from other processes, whose wake-ups do not reach this one.
+        let worker = worker.poll_interval_max(LOOK_FOR_WORK);
+        let worker = settings.namespace.iter().fold(worker, |worker, name| worker.namespace(name));
+        Ok(worker.start().await?)
+    }
+
+    async fn drain(&self, worker: &Worker, feed: &mut Feed, stop: &mut Stop, output: &Output) -> Result<()> {
+        output.break_line();
+        let running = worker.stats().running;
+        output.note(&format!("waiting for {running} running step{}; Ctrl-C again stops at once", plural(running)));
+        output.json_line(&json!({"type": "worker.draining", "running": running}));
+        let drained = tokio::select! {
+            drained = worker.shutdown(self.grace) => drained,
+            () = stop.requested() => {
+                output.break_line();
+                let message = format!("stopped with {running} running step{}", plural(running));
+                let remedy = "they run again when their leases end, on any worker";
+                return Err(Failure::new("interrupted", message, remedy).with_exit(Exit::Interrupted));
+            }
+        };
+        feed.look().await;
+        output.json_line(
+            &json!({"type": "worker.stopped", "abandoned": drained.abandoned, "undelivered": drained.undelivered}),
+        );
+        if drained.abandoned > 0 {
+            output.note(&format!("{} did not end in time and will run again", drained.abandoned));
+        }
+        Ok(())
+    }
+}
+
+/// Resolves when a template file has changed; never without a folder.
+async fn changed(folder: Option<&mut Folder>) {
+    match folder {
+        Some(folder) => folder.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn register_all(engine: &Engine, sources: &[Source], worker: &Worker, output: &Output) {
+    for source in sources {
+        match register(engine, source).await {
+            Ok(registration) => {
+                output.line(&registration.text(output));
+                output.json_line(&json!({"type": "template.registered", "template": registration}));
+                tell_missing_handlers(source, worker, output);
+            }
+            Err(failure) => output.failure(&failure),
+        }
+    }
+}
+
+/// Names the steps that would wait for ever, were this the only worker.
+fn tell_missing_handlers(source: &Source, worker: &Worker, output: &Output) {
+    let Ok(template) = template::parse(&source.text, &source.name) else { return };
+    let handlers = &worker.runtime().worker().handlers;
+    let is_missing = |callable: &str| !handlers.iter().any(|handler| handler == callable);
+    for step in template.steps.iter().filter(|step| is_missing(&step.handler.callable)) {
+        let callable = &step.handler.callable;
+        output
+            .note(&format!("{}: step `{}` waits for a worker with the handler `{callable}`", template.name, step.name));
+    }
+}
+
+fn tell_start(engine: &Engine, worker: &Worker, path: Option<&PathBuf>, output: &Output) {
+    let record = worker.runtime().worker();
+    let store = engine.store().describe();
+    output.json_line(&json!({"type": "worker.started", "worker": record}));
+    output.line(&format!(
+        "{} {} handlers, {} slots  {}",
+        output.paint("worker", Tone::Bold),
+        record.handlers.len(),
+        record.slots,
+        output.paint(&store, Tone::Dim)
+    ));
+    match path {
+        Some(path) => output.line(&format!("watching {}; Ctrl-C stops", path.display())),
+        None => output.line("the examples' templates, since --templates names no folder; Ctrl-C stops"),
+    }
+}
+
+fn example_sources() -> Vec<Source> {
+    tasker_examples::templates().map(|(name, text)| Source { name: name.to_owned(), text: text.to_owned() }).collect()
+}
+
+fn lease(text: &str) -> Result<Duration, String> {
+    let lease = span::parse(text)?;
+    let range = Duration::from_millis(500)..=Duration::from_secs(3_600);
+    if range.contains(&lease) { Ok(lease) } else { Err("write a time between 500ms and 1h".to_owned()) }
+}

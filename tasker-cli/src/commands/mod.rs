@@ -1,0 +1,64 @@
+//! One file for each command. Each reads its arguments, asks the engine, and answers through [`Output`].
+
+pub(crate) mod bench;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod dev;
+pub(crate) mod migrate;
+mod pace;
+mod reference;
+pub(crate) mod schema;
+pub(crate) mod task;
+pub(crate) mod template;
+
+use tokio::runtime::Builder;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    args::{Command, Invocation},
+    failure::{Exit, Failure, Result},
+    output::Output,
+    settings::Settings,
+};
+
+/// Carries out a command line.
+pub(crate) fn run(invocation: Invocation, output: &Output) -> Result<Exit> {
+    let settings = Settings::load(&invocation.global)?;
+    log_to_stderr(&settings.log)?;
+    let runtime = Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        Failure::new(
+            "no_threads",
+            "no threads can be started",
+            "free memory or raise the limit of processes, then try again",
+        )
+        .with_cause(error)
+    })?;
+    let ended = runtime.block_on(dispatch(invocation.command, &settings, output));
+    // Threads that are stuck in a handler, or in a database that does not answer, do not keep the process.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn dispatch(command: Command, settings: &Settings, output: &Output) -> Result<Exit> {
+    match command {
+        Command::Demo(demo) => demo.run(settings, output).await,
+        Command::Dev(dev) => dev.run(settings, output).await,
+        Command::Template(template) => template.run(settings, output).await,
+        Command::Task(task) => task.run(settings, output).await,
+        Command::Migrate(migrate) => migrate.run(settings, output).await,
+        Command::Bench(bench) => bench.run(settings, output).await,
+        Command::Schema(schema) => Ok(schema.run(output)),
+        Command::Completions(completions) => Ok(completions.run()),
+    }
+}
+
+fn log_to_stderr(filter: &str) -> Result<()> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        let remedy = "write error, warn, info, debug, trace, or a filter such as tasker_core=debug";
+        Failure::usage(format!("`{filter}` is no filter for the log"), remedy).with_cause(error)
+    })?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let has_color = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
+    subscriber.with_ansi(has_color).init();
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! `tasker task`: runs of templates.
+
+mod cancel;
+mod document;
+mod get;
+mod input;
+mod list;
+mod submit;
+mod watch;
+
+use clap::Subcommand;
+use tasker_core::model::TaskId;
+
+pub(crate) use document::TaskDocument;
+
+use crate::{
+    failure::{Exit, Failure, Result},
+    output::Output,
+    settings::Settings,
+};
+
+/// Submit tasks, look at them, follow them, stop them
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    Submit(Box<submit::Submit>),
+    Get(get::Get),
+    List(list::List),
+    Watch(watch::Watch),
+    Cancel(cancel::Cancel),
+}
+
+impl Task {
+    pub(crate) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
+        match self {
+            Self::Submit(submit) => submit.run(settings, output).await,
+            Self::Get(get) => get.run(settings, output).await,
+            Self::List(list) => list.run(settings, output).await,
+            Self::Watch(watch) => watch.run(settings, output).await,
+            Self::Cancel(cancel) => cancel.run(settings, output).await,
+        }
+    }
+}
+
+fn task_id(text: &str) -> Result<TaskId, String> {
+    text.parse().map_err(|_| "a task's id is a UUID, as `tasker task list` shows it".to_owned())
+}
+
+/// What a task's end means to a command that waited for it.
+fn ended(task: &tasker_core::model::Task) -> Result<Exit> {
+    Failure::of_end(task).map_or(Ok(Exit::Complete), Err)
+}

@@ -1,0 +1,93 @@
+//! The store and the engine that a command works on.
+
+use std::sync::Arc;
+
+use tasker_core::{
+    orchestration::{Engine, Options},
+    store::{self, Store},
+};
+
+use crate::{
+    failure::{Failure, Result},
+    settings::Settings,
+};
+
+/// An engine on the settings' store, whose schema must be up to date.
+pub(crate) async fn engine(settings: &Settings) -> Result<Arc<Engine>> {
+    let url = settings.store_url();
+    if is_missing_file(url) {
+        let message = format!("there is no database at {}", without_password(url));
+        let remedy = "`tasker dev` makes one and runs a worker; `tasker migrate` only makes it; --store names another";
+        return Err(Failure::new("database_missing", message, remedy));
+    }
+    let store = open(url).await?;
+    let missing = store.migrations().await?.iter().filter(|migration| !migration.is_applied).count();
+    if missing > 0 {
+        let message = format!("{} lacks {missing} of the migrations of this version", store.describe());
+        return Err(Failure::new("schema_mismatch", message, "run `tasker migrate` with the same --store"));
+    }
+    Ok(Engine::new(store, options(settings)))
+}
+
+/// An engine on a store whose schema is brought up to date first.
+pub(crate) async fn migrated_engine(url: &str, options: Options) -> Result<Arc<Engine>> {
+    let store = open(url).await?;
+    for migration in store.migrate().await? {
+        tracing::info!(version = migration.version, name = migration.name, "applied a migration");
+    }
+    Ok(Engine::new(store, options))
+}
+
+pub(crate) async fn open(url: &str) -> Result<Arc<dyn Store>> {
+    store::open(url).await.map_err(|error| {
+        let failure: Box<Failure> = error.into();
+        Box::new(Failure { message: format!("{}: {}", without_password(url), failure.message), ..*failure })
+    })
+}
+
+pub(crate) fn options(settings: &Settings) -> Options {
+    Options { environment: settings.environment.clone(), ..Options::default() }
+}
+
+/// The URL as it may be printed.
+pub(crate) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        // Without a `://` it is a path, or a text that may be anything.
+        return if url.starts_with("sqlite:") { url.to_owned() } else { "the store".to_owned() };
+    };
+    let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
+    match rest.rsplit_once('@') {
+        Some((user, host)) => {
+            let user = user.split_once(':').map_or(user, |(user, _)| user);
+            format!("{scheme}://{user}@{host}")
+        }
+        None => format!("{scheme}://{rest}"),
+    }
+}
+
+/// Whether the URL names a SQLite file that is not there: to look at it would make one.
+pub(crate) fn is_missing_file(url: &str) -> bool {
+    let path = url.strip_prefix("sqlite:").map(|path| path.split_once('?').map_or(path, |(path, _)| path));
+    let path = path.map(|path| path.strip_prefix("//").unwrap_or(path)).filter(|path| *path != ":memory:");
+    path.is_some_and(|path| !path.is_empty() && !std::path::Path::new(path).exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn passwords_are_not_printed() {
+        let shown = [
+            "postgres://tasker:se:cr@et@db:5432/tasker?password=secret",
+            "postgres://db/tasker",
+            "sqlite:tasker.db",
+            "secret",
+        ];
+        let shown = shown.map(without_password);
+        assert_eq!(
+            shown,
+            ["postgres://tasker@db:5432/tasker", "postgres://db/tasker", "sqlite:tasker.db", "the store"]
+        );
+    }
+}

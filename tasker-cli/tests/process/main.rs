@@ -1,0 +1,6 @@
+//! The real command as scripts see it: exit codes, JSON, and what happens when it is killed.
+
+mod answers;
+mod command;
+mod crash;
+mod tasks;
