@@ -104,3 +104,15 @@ pub(super) async fn workers_as_they_said_last(store: Arc<dyn Store>) {
     assert_eq!(bench.store.workers(&[first.worker_id, WorkerId::new()]).await.unwrap(), [moved]);
     assert_eq!(bench.store.workers(&[]).await.unwrap(), []);
 }
+
+pub(super) async fn what_is_counted_goes_up(store: Arc<dyn Store>) {
+    let (bench, definition) = Bench::with(store, "a").await;
+    let before = bench.store.usage().await.unwrap();
+    bench.submit(&definition).await;
+    let after = bench.store.usage().await.unwrap();
+    assert_eq!(before.is_some(), after.is_some());
+    if let (Some(before), Some(after)) = (before, after) {
+        assert!(after.commits > before.commits, "{after:?} after {before:?}");
+        assert!(after.wal_bytes > before.wal_bytes, "{after:?} after {before:?}");
+    }
+}
