@@ -1,32 +1,6 @@
 use std::collections::HashMap;
 
-use crate::{
-    model::TaskId,
-    state::{Snapshot, StepSnapshot, TaskSnapshot},
-};
-
-/// Puts rows of tasks joined with their steps together; rows of one task come next to each other, ascending by index.
-#[derive(Default)]
-pub(super) struct Assembly(Vec<TaskSnapshot>);
-
-impl Assembly {
-    /// The task that the next rows belong to; `read` reads its columns, once for each task.
-    pub(super) fn task<E>(
-        &mut self,
-        task_id: TaskId,
-        read: impl FnOnce() -> Result<TaskSnapshot, E>,
-    ) -> Result<&mut Vec<StepSnapshot>, E> {
-        if self.0.last().is_none_or(|task| task.task_id != task_id) {
-            self.0.push(read()?);
-        }
-        let at = self.0.len() - 1;
-        Ok(&mut self.0[at].steps)
-    }
-
-    pub(super) fn into_tasks(self) -> Vec<TaskSnapshot> {
-        self.0
-    }
-}
+use crate::state::{Snapshot, StepSnapshot};
 
 /// Adds what was read later in the same transaction. A task read whole replaces what was known of it; otherwise steps
 /// that were not known are added, so that no task and no step is in the snapshot twice.
@@ -56,7 +30,8 @@ mod tests {
     use super::*;
     use crate::{
         dag::TemplateKey,
-        model::{StepId, StepState, TaskCounts, TaskState, TemplateId, Timestamp},
+        model::{StepId, StepState, TaskCounts, TaskId, TaskState, TemplateId, Timestamp},
+        state::TaskSnapshot,
     };
 
     fn task(task_id: TaskId, steps: &[u32], is_whole: bool) -> TaskSnapshot {

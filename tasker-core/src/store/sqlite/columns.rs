@@ -22,11 +22,6 @@ impl<'r> Columns<'r> {
         Self { row, next: 0, what }
     }
 
-    pub(super) fn skip(mut self, columns: usize) -> Self {
-        self.next += columns;
-        self
-    }
-
     /// The next column as SQLite has it: integers, texts, or none for null.
     pub(super) fn read<T: Decode<'r, Sqlite> + Type<Sqlite>>(&mut self) -> Result<T> {
         self.next += 1;

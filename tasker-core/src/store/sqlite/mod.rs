@@ -8,6 +8,7 @@ mod connections;
 mod encode;
 mod insert;
 mod lease;
+mod load;
 mod read;
 mod sql;
 mod template;

@@ -26,7 +26,6 @@ statements! { "sqlite":
     LOAD_PAYLOADS_RESULTS = "load_payloads_results",
     LOAD_PAYLOADS_TASKS = "load_payloads_tasks",
     LOAD_SCOPE = "load_scope",
-    LOAD_WHOLE = "load_whole",
     NEXT_DUE = "next_due",
     PUT_ROUTES = "put_routes",
     PUT_TEMPLATE = "put_template",

@@ -1,21 +1,17 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use serde::Serialize;
-use sqlx::{
-    Sqlite,
-    query::Query,
-    sqlite::{SqliteArguments, SqliteRow},
-};
+use sqlx::Sqlite;
 
 use super::{
-    columns::Columns,
     encode::{self, Hex, Micros},
-    sql,
+    load, sql,
 };
 use crate::{
-    dag::TemplateKey,
-    model::{EventBatch, StepId, TaskCounts, TaskId, TemplateId, Timestamp, WorkerId},
-    state::{Changes, Claim, Scope, Snapshot, StepChange, StepSnapshot, TaskChange, TaskSnapshot},
-    store::{Result, assemble::Assembly, transaction::Transaction},
+    model::{EventBatch, TaskCounts, TaskId, Timestamp},
+    state::{Changes, Claim, Scope, Snapshot, StepChange, TaskChange},
+    store::{Result, transaction::Transaction},
 };
 
 pub(super) struct SqliteTransaction<'c> {
@@ -26,22 +22,19 @@ pub(super) struct SqliteTransaction<'c> {
 #[async_trait]
 impl Transaction for SqliteTransaction<'_> {
     async fn load_scope(&mut self, scope: &[Scope]) -> Result<Snapshot> {
-        let asked = encode::rows(scope.iter().map(|Scope { task_id, steps, whole }| {
-            serde_json::json!({ "task_id": task_id.0.simple().to_string(), "steps": steps, "whole": whole })
-        }))?;
         let whole: Vec<_> = scope.iter().filter(|scope| scope.whole).map(|scope| scope.task_id).collect();
-        self.load(sqlx::query(sql::LOAD_SCOPE.sql()).bind(asked), |task_id| whole.contains(&task_id)).await
+        self.load(scope, &whole).await
     }
 
     async fn load_whole(&mut self, tasks: &[TaskId]) -> Result<Snapshot> {
-        let asked = encode::rows(tasks.iter().map(|task_id| Hex(task_id.0)))?;
-        self.load(sqlx::query(sql::LOAD_WHOLE.sql()).bind(asked), |_| true).await
+        self.load(&[], tasks).await
     }
 
     async fn load_candidates(&mut self, claim: &Claim, limit: usize) -> Result<Snapshot> {
-        let routes = super::template::route_rows(claim.routes.as_ref())?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.load(sqlx::query(sql::LOAD_CANDIDATES.sql()).bind(routes).bind(limit), |_| false).await
+        let query = sqlx::query(sql::LOAD_CANDIDATES.sql())
+            .bind(super::template::route_rows(claim.routes.as_ref())?)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        load::snapshot(&query.fetch_one(&mut *self.inner).await?, self.now, &[])
     }
 
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
@@ -78,70 +71,16 @@ impl SqliteTransaction<'_> {
         Ok(())
     }
 
-    async fn load(
-        &mut self,
-        query: Query<'_, Sqlite, SqliteArguments>,
-        is_whole: impl Fn(TaskId) -> bool,
-    ) -> Result<Snapshot> {
-        let rows = query.fetch_all(&mut *self.inner).await?;
-        let mut assembly = Assembly::default();
-        for row in &rows {
-            let mut columns = Columns::new(row, "a task or step");
-            let task_id = TaskId(columns.uuid()?);
-            let idx: i64 = columns.read()?;
-            let steps = assembly.task(task_id, || task(row, task_id, is_whole(task_id)))?;
-            if let Ok(idx) = u32::try_from(idx) {
-                steps.push(step(row, StepId::new(task_id, idx))?);
-            }
-        }
-        Ok(Snapshot { now: self.now, tasks: assembly.into_tasks(), candidates_loaded: false })
+    async fn load(&mut self, scope: &[Scope], whole: &[TaskId]) -> Result<Snapshot> {
+        let hex = |task_id: &TaskId| Hex(task_id.0);
+        let tasks = scope.iter().map(|scope| &scope.task_id).chain(whole).collect::<BTreeSet<_>>();
+        let steps = scope.iter().flat_map(|scope| scope.steps.iter().map(|idx| (hex(&scope.task_id), *idx)));
+        let query = sqlx::query(sql::LOAD_SCOPE.sql())
+            .bind(encode::rows(tasks.into_iter().map(hex))?)
+            .bind(encode::rows(steps)?)
+            .bind(encode::rows(whole.iter().map(hex))?);
+        load::snapshot(&query.fetch_one(&mut *self.inner).await?, self.now, whole)
     }
-}
-
-const KEY_COLUMNS: usize = 2;
-const TASK_COLUMNS: usize = 11;
-
-fn task(row: &SqliteRow, task_id: TaskId, is_whole: bool) -> Result<TaskSnapshot> {
-    let mut columns = Columns::new(row, "a task").skip(KEY_COLUMNS);
-    Ok(TaskSnapshot {
-        task_id,
-        template: TemplateKey {
-            id: TemplateId(columns.uuid()?),
-            environment: columns.read::<Option<&str>>()?.map(Into::into),
-        },
-        state: columns.word()?,
-        priority: columns.read()?,
-        counts: TaskCounts {
-            total: columns.count()?,
-            done: columns.count()?,
-            active: columns.count()?,
-            failed: columns.count()?,
-        },
-        seq: columns.read()?,
-        deadline_at: columns.time_or_none()?,
-        error: columns.decoded_or_none()?,
-        steps: Vec::new(),
-        is_whole,
-    })
-}
-
-fn step(row: &SqliteRow, id: StepId) -> Result<StepSnapshot> {
-    let mut columns = Columns::new(row, "a step").skip(KEY_COLUMNS + TASK_COLUMNS);
-    Ok(StepSnapshot {
-        id,
-        name: columns.shared()?,
-        queue: columns.shared()?,
-        handler: columns.shared()?,
-        state: columns.word()?,
-        attempt: columns.count()?,
-        failures: columns.count()?,
-        losses: columns.count()?,
-        unmet: columns.count()?,
-        dependents: columns.decoded_or_none::<Vec<u32>>()?.unwrap_or_default().into(),
-        due_at: columns.time_or_none()?,
-        worker_id: columns.read::<Option<_>>()?.map(WorkerId),
-        started_at: columns.time_or_none()?,
-    })
 }
 
 #[derive(Serialize)]

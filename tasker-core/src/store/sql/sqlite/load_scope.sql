@@ -1,30 +1,33 @@
--- Differs from postgres: nothing is locked, because there is one writer; and a task comes as a row of its own (index -1)
--- before its steps, because every column of every row costs a copy.
-with asked (task_id, is_whole, steps) as materialized (
-    select unhex(value ->> 'task_id'), value ->> 'whole', value -> 'steps' from jsonb_each(?1)
-),
-asked_step (task_id, idx) as materialized (
-    select asked.task_id, step.value from asked cross join json_each(asked.steps) as step where not is_whole
+-- Tasks (?1), steps of them by index with the dependents of these (?2), and every step of some of them (?3).
+-- Differs from postgres: nothing is locked, because there is one writer; and the answer is one row of two json texts,
+-- because each row and each of its columns is copied on the way from SQLite's thread, which takes longer than reading it.
+with asked (task_id, idx) as (
+    select unhex(value ->> 0), value ->> 1 from jsonb_each(?2)
 ),
 wanted (task_id, idx) as (
-    select task_id, -1 from asked
-    union all
-    select task_id, idx from asked_step
+    select task_id, idx from asked
     union
-    select asked_step.task_id, dependent.value
-    from asked_step
-    cross join steps on steps.task_id = asked_step.task_id and steps.idx = asked_step.idx
+    select asked.task_id, dependent.value
+    from asked
+    cross join steps on steps.task_id = asked.task_id and steps.idx = asked.idx
     cross join json_each(steps.dependents) as dependent
-    union all
-    select asked.task_id, steps.idx from asked cross join steps on steps.task_id = asked.task_id where is_whole
+    union
+    select steps.task_id, steps.idx from json_each(?3) as whole cross join steps on steps.task_id = unhex(whole.value)
 )
 select
-    wanted.task_id, wanted.idx, tasks.template_id, tasks.environment, tasks.state, tasks.priority, tasks.total, tasks.done,
-    tasks.active, tasks.failed, tasks.seq, tasks.deadline_at, tasks.error,
-    steps.name, steps.queue, steps.handler, steps.state, steps.attempt, steps.failures, steps.losses, steps.unmet,
-    steps.dependents, steps.due_at, steps.worker_id, steps.started_at
-from wanted
-left join tasks on wanted.idx < 0 and tasks.id = wanted.task_id
-left join steps on steps.task_id = wanted.task_id and steps.idx = wanted.idx
-where tasks.id is not null or steps.task_id is not null
-order by wanted.task_id, wanted.idx
+    (
+        select json_group_array(json_array(
+            hex(tasks.id), hex(tasks.template_id), tasks.environment, tasks.state, tasks.priority, tasks.total, tasks.done,
+            tasks.active, tasks.failed, tasks.seq, tasks.deadline_at, tasks.error
+        ))
+        from json_each(?1) as asked
+        cross join tasks on tasks.id = unhex(asked.value)
+    ) as tasks,
+    (
+        select json_group_array(json_array(
+            hex(steps.task_id), steps.idx, steps.name, steps.queue, steps.handler, steps.state, steps.attempt, steps.failures,
+            steps.losses, steps.unmet, steps.dependents, steps.due_at, nullif(hex(steps.worker_id), ''), steps.started_at
+        ))
+        from wanted
+        cross join steps on steps.task_id = wanted.task_id and steps.idx = wanted.idx
+    ) as steps
