@@ -113,6 +113,7 @@ pub(super) async fn what_is_counted_goes_up(store: Arc<dyn Store>) {
     assert_eq!(before.is_some(), after.is_some());
     if let (Some(before), Some(after)) = (before, after) {
         assert!(after.commits > before.commits, "{after:?} after {before:?}");
-        assert!(after.wal_bytes > before.wal_bytes, "{after:?} after {before:?}");
+        // A server that does not wait for its disk writes the log later.
+        assert!(after.wal_bytes >= before.wal_bytes, "{after:?} after {before:?}");
     }
 }
