@@ -78,7 +78,7 @@ fn a_wrong_command_line_ends_with_2_and_a_wrong_world_with_1() {
 #[test]
 fn a_password_is_not_printed() {
     let folder = tempdir().expect("a folder");
-    let url = "postgres://tasker:hunter2@127.0.0.1:1/none";
+    let url = "postgres://tasker:hunter2@127.0.0.1:99999/none";
     for format in ["human", "json"] {
         let ran = tasker(folder.path(), &["task", "list", "--store", url, "-o", format]);
         assert_eq!(ran.code, 1);

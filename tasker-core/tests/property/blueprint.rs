@@ -29,7 +29,8 @@ impl Blueprint {
             }
             found
         });
-        Self { ancestors: ancestors.collect(), template: template.clone(), dependencies }
+        let ancestors = ancestors.collect();
+        Self { template, dependencies, ancestors }
     }
 
     pub(crate) fn name(&self, step: usize) -> &str {

@@ -6,6 +6,8 @@
 
 mod assigned;
 mod blueprint;
+mod concurrent;
+mod generate;
 mod observer;
 mod predict;
 mod replay;
@@ -21,7 +23,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 use crate::violation::Violation;
 
 /// Takes about half a minute on two busy cores.
-const CASES: u64 = 120;
+const CASES: u64 = 180;
 
 #[test]
 fn the_invariants_hold_after_every_action_and_every_task_ends() {
@@ -42,7 +44,7 @@ fn try_case(seed: u64) {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let outcome = runner.run(&scenario::scenario(), |scenario| {
+    let outcome = runner.run(&generate::scenario(), |scenario| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let played = runtime.block_on(world::play(&scenario));
         played.map_err(|Violation(text)| TestCaseError::fail(text))

@@ -1,6 +1,7 @@
 //! Each verb of the engine as it is tried: what it must do is predicted, then it is called, then all is read and compared.
 
 use std::{
+    collections::BTreeMap,
     future::{Future, poll_fn},
     pin::pin,
     sync::LazyLock,
@@ -9,7 +10,7 @@ use std::{
 };
 
 use tasker_core::{
-    model::{ErrorKind, Fact, Json, Lease, Outcome, StepError, StepState, TaskState, limits},
+    model::{ErrorKind, Fact, Json, Lease, Outcome, StepError, StepId, StepState, TaskState, Timestamp, limits},
     orchestration::{Error, Report, SubmitTask, Submitted},
     state::Look,
 };
@@ -147,8 +148,6 @@ impl World {
 
     pub(crate) async fn submit(&mut self, engine: usize, requests: &[Request], fate: Fate) -> Checked {
         let submissions: Vec<_> = requests.iter().map(|request| self.submission(request)).collect();
-        let numbers: Vec<_> = submissions.iter().map(|submission| number_of(&submission.context)).collect();
-        let keys: Vec<_> = submissions.iter().map(|submission| submission.idempotency_key.clone()).collect();
         let verbs = self.engines[engine].clone();
         let met = if let [submission] = submissions.as_slice() {
             fate.meet(async { Ok(vec![verbs.submit(submission.clone()).await?]) }).await?
@@ -156,15 +155,7 @@ impl World {
             fate.meet(async { verbs.submit_many(submissions.clone()).await?.into_iter().collect() }).await?
         };
         if matches!(met, Met::Died) {
-            // A submission that is on its way arrives before one that comes after it.
-            let mut anchor = SubmitTask::new(
-                &self.templates[0].namespace,
-                &self.templates[0].name,
-                Json::from(&serde_json::json!({ "number": 0 })),
-            );
-            anchor.idempotency_key = Some("anchor".to_owned());
-            self.contexts.insert(0, anchor.context.clone());
-            verbs.submit(anchor).await?;
+            self.wait_for_submissions(engine).await?;
         }
         let before = self.observer.tasks.len();
         let news = self.observe().await?;
@@ -173,16 +164,36 @@ impl World {
             ensure!(self.contexts.get(&number) == Some(&observed.task.context), "an input is not what was submitted");
         }
         let (Met::Answered(answers) | Met::Lost(answers)) = met else { return Ok(()) };
-        ensure!(answers.len() == numbers.len(), "{} answers to {} requests", answers.len(), numbers.len());
-        for ((Submitted { task_id, is_new }, number), key) in answers.iter().zip(&numbers).zip(&keys) {
-            let task = self.observer.tasks.get(task_id).map(|observed| &observed.task);
-            let task = task.ok_or_else(|| Violation(format!("the task {task_id} is not stored")))?;
-            ensure!(task.idempotency_key == *key, "key {key:?} answers with the task of {:?}", task.idempotency_key);
-            let is_mine = number_of(&task.context) == *number;
-            ensure!(*is_new == is_mine, "task {task_id}: new is {is_new}, its own input {is_mine}");
-            ensure!(!is_new || news.contains_key(task_id), "task {task_id} is new and was there before");
-            ensure!(*is_new || key.is_some(), "a task without a key was taken for another");
+        ensure!(answers.len() == submissions.len(), "{} answers to {} requests", answers.len(), submissions.len());
+        for (answer, submission) in answers.iter().zip(&submissions) {
+            let was_stored = news.contains_key(&answer.task_id);
+            self.check_submitted(answer, submission, was_stored)?;
         }
+        Ok(())
+    }
+
+    /// A submission that is on its way in an engine arrives before one that comes after it.
+    async fn wait_for_submissions(&mut self, engine: usize) -> Checked {
+        let anchor = Json::from(&serde_json::json!({ "number": 0 }));
+        self.contexts.insert(0, anchor.clone());
+        let template = &self.templates[0];
+        let mut anchor = SubmitTask::new(&template.namespace, &template.name, anchor);
+        anchor.idempotency_key = Some("anchor".to_owned());
+        self.engines[engine].submit(anchor).await?;
+        Ok(())
+    }
+
+    fn check_submitted(&self, answer: &Submitted, submission: &SubmitTask, was_stored: bool) -> Checked {
+        let Submitted { task_id, is_new } = *answer;
+        let task = self.observer.tasks.get(&task_id).map(|observed| &observed.task);
+        let task = task.ok_or_else(|| Violation(format!("the task {task_id} is not stored")))?;
+        let (key, found) = (&submission.idempotency_key, &task.idempotency_key);
+        ensure!(key == found, "the key {key:?} answers with the task of {found:?}");
+        let is_mine = number_of(&task.context) == number_of(&submission.context);
+        ensure!(is_new == is_mine, "task {task_id}: new is {is_new}, its own input {is_mine}");
+        ensure!(!is_new || was_stored, "task {task_id} is new and was there before");
+        ensure!(is_new || key.is_some(), "a task without a key was taken for another");
+        ensure!(!is_new || task.priority == submission.priority, "the priority is {}", task.priority);
         Ok(())
     }
 
@@ -194,7 +205,7 @@ impl World {
         let mut submission = SubmitTask::new(namespace, name, Json::from(&context));
         submission.priority = request.priority;
         submission.idempotency_key = request.key.map(|key| format!("key {key}"));
-        submission.correlation_id = (number % 2 == 0).then(|| format!("correlation {number}"));
+        submission.correlation_id = number.is_multiple_of(2).then(|| format!("correlation {number}"));
         self.contexts.insert(number, submission.context.clone());
         submission
     }
@@ -208,9 +219,14 @@ impl World {
             step.is_some_and(|step| step.state == StepState::InProgress && step.attempt == lease.attempt)
         };
         let expected: Vec<_> = leases.iter().map(|lease| is_held(self, *lease).then_some(until)).collect();
+        let before = self.due_times();
         let met = fate.meet(engine.extend(&leases)).await?;
         let news = self.observe().await?;
         ensure!(news.is_empty(), "extending leases made events: {news:?}");
+        for (id, due_at) in self.due_times() {
+            let is_asked = leases.iter().any(|lease| lease.step_id() == id && is_held(self, *lease));
+            ensure!(is_asked || before.get(&id) == Some(&due_at), "the lease of {id} was extended by nobody");
+        }
         let (Met::Answered(answer) | Met::Lost(answer)) = met else { return Ok(()) };
         ensure!(answer == expected, "leases were extended to {answer:?}, not {expected:?}");
         for lease in leases.iter().filter(|lease| is_held(self, **lease)) {
@@ -218,6 +234,11 @@ impl World {
             ensure!(due_at == Some(until), "{lease:?} is due at {due_at:?} after it was extended to {until}");
         }
         Ok(())
+    }
+
+    fn due_times(&self) -> BTreeMap<StepId, Option<Timestamp>> {
+        let steps = self.observer.tasks.values().flat_map(|observed| &observed.steps);
+        steps.map(|step| (step.id, step.due_at)).collect()
     }
 
     pub(crate) async fn sweep(&mut self, engine: usize, fate: Fate) -> Checked {

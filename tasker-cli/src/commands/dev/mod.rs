@@ -94,7 +94,10 @@ impl Dev {
     async fn drain(&self, worker: &Worker, feed: &mut Feed, stop: &mut Stop, output: &Output) -> Result<()> {
         output.break_line();
         let running = worker.stats().running;
-        output.note(&format!("waiting for {running} running step{}; Ctrl-C again stops at once", plural(running)));
+        if running > 0 {
+            let text = format!("waiting for {running} running step{}; Ctrl-C again stops at once", plural(running));
+            output.note(&text);
+        }
         output.json_line(&json!({"type": "worker.draining", "running": running}));
         let drained = tokio::select! {
             drained = worker.shutdown(self.grace) => drained,

@@ -51,7 +51,8 @@ checks! {
         leases_extend_while_held, what_is_due_comes_in_portions;
     concurrent: many_reporters_join_once, a_step_is_handed_out_once, a_key_is_taken_once, nothing_is_written_without_templates,
         a_refused_decision_writes_nothing, a_dropped_call_leaves_the_store_usable;
-    list: filters_and_pages, events_from_a_position, unknown_ids_are_nothing, workers_as_they_said_last, what_is_counted_goes_up;
+    list: filters_and_pages, events_from_a_position, unknown_ids_are_nothing, workers_as_they_said_last,
+        usage_counts_what_is_written;
 }
 
 /// Runs every check, each on a store that `open` makes for it: empty and not migrated.

@@ -1,4 +1,4 @@
-use sqlx::PgPool;
+use sqlx::{Connection, Executor, PgPool};
 
 use super::sql;
 use crate::store::{Error, Migration, Result, schema::Schema};
@@ -13,7 +13,11 @@ pub(super) async fn run(pool: &PgPool) -> Result<Vec<Migration>> {
     let before = status(pool).await?;
     let mut migrator = SCHEMA.migrator();
     migrator.create_schema("tasker");
-    migrator.run(pool).await?;
+    // A connection of its own, since the pool's give up slow statements.
+    let mut connection = pool.acquire().await?.detach();
+    connection.execute("set statement_timeout = 0").await?;
+    migrator.run_direct(None, &mut connection, false).await?;
+    connection.close().await?;
     let missing = before.into_iter().filter(|migration| !migration.is_applied);
     Ok(missing.map(|migration| Migration { is_applied: true, ..migration }).collect())
 }

@@ -12,7 +12,7 @@ use std::{collections::HashMap, str::FromStr, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    PgPool, Row,
+    ConnectOptions, Connection, PgPool, Row,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use uuid::Uuid;
@@ -50,6 +50,13 @@ const HOT: [(&str, &str); 5] = [
     ("jit", "off"),
 ];
 
+/// A server that vanishes without a word ends no statement and no connection: every call ends here at the latest.
+async fn within<T>(call: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    let most = PATIENCE * 3 / 2;
+    let answer = tokio::time::timeout(most, call).await;
+    answer.unwrap_or_else(|_| Err(Error::Unavailable(format!("no answer within {} s", most.as_secs()))))
+}
+
 impl PostgresStore {
     /// Connects to the database of a `postgres://` URL.
     ///
@@ -61,7 +68,9 @@ impl PostgresStore {
             .application_name("tasker")
             .options([("statement_timeout", format!("{}ms", PATIENCE.as_millis()))]);
         let pool = |max| PgPoolOptions::new().max_connections(max).acquire_timeout(PATIENCE).test_before_acquire(false);
-        let hot = pool(16).connect_with(options.clone().options(HOT)).await?;
+        // The pool would try until its patience ends, and then tell of that instead of the reason.
+        options.connect().await?.close().await?;
+        let hot = pool(16).connect_lazy_with(options.clone().options(HOT));
         let address = format!(
             "postgres://{}:{}/{}",
             options.get_host(),
@@ -82,161 +91,202 @@ impl PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn migrate(&self) -> Result<Vec<Migration>> {
+        // As long as it takes: a migration may rewrite a large table.
         migrate::run(&self.query).await
     }
 
     async fn migrations(&self) -> Result<Vec<Migration>> {
-        migrate::status(&self.query).await
+        within(async { migrate::status(&self.query).await }).await
     }
 
     async fn now(&self) -> Result<Timestamp> {
-        Ok(sqlx::query_scalar(sql::NOW.sql()).fetch_one(&self.hot).await?)
+        within(async { Ok(sqlx::query_scalar(sql::NOW.sql()).fetch_one(&self.hot).await?) }).await
     }
 
     async fn put_template(&self, template: &NewTemplate) -> Result<PutTemplate> {
-        let NewTemplate { id, template, definition, routes } = template;
-        let (queues, handlers): (Vec<&str>, Vec<&str>) =
-            routes.iter().map(|route| (route.queue.as_ref(), route.handler.as_ref())).unzip();
-        let mut transaction = transaction::begin(&self.hot).await?;
-        sqlx::query(sql::PUT_ROUTES.sql()).bind(queues).bind(handlers).execute(&mut *transaction).await?;
-        let put = sqlx::query(sql::PUT_TEMPLATE.sql())
-            .bind(id.0)
-            .bind(&template.namespace)
-            .bind(&template.name)
-            .bind(&template.version)
-            .bind(&template.description)
-            .bind(definition.as_str())
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        if put.rows_affected() > 0 {
-            return Ok(PutTemplate::Created(*id));
-        }
-        let row = sqlx::query(sql::FIND_VERSION.sql())
-            .bind(&template.namespace)
-            .bind(&template.name)
-            .bind(&template.version)
-            .bind(definition.as_str())
-            .fetch_one(&self.hot)
-            .await?;
-        let stored = TemplateId(row.try_get("id")?);
-        Ok(if row.try_get("is_same")? { PutTemplate::Unchanged(stored) } else { PutTemplate::Conflict(stored) })
+        within(async {
+            let NewTemplate { id, template, definition, routes } = template;
+            let (queues, handlers): (Vec<&str>, Vec<&str>) =
+                routes.iter().map(|route| (route.queue.as_ref(), route.handler.as_ref())).unzip();
+            let mut transaction = transaction::begin(&self.hot).await?;
+            sqlx::query(sql::PUT_ROUTES.sql()).bind(queues).bind(handlers).execute(&mut *transaction).await?;
+            let put = sqlx::query(sql::PUT_TEMPLATE.sql())
+                .bind(id.0)
+                .bind(&template.namespace)
+                .bind(&template.name)
+                .bind(&template.version)
+                .bind(&template.description)
+                .bind(definition.as_str())
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            if put.rows_affected() > 0 {
+                return Ok(PutTemplate::Created(*id));
+            }
+            let row = sqlx::query(sql::FIND_VERSION.sql())
+                .bind(&template.namespace)
+                .bind(&template.name)
+                .bind(&template.version)
+                .bind(definition.as_str())
+                .fetch_one(&self.hot)
+                .await?;
+            let stored = TemplateId(row.try_get("id")?);
+            Ok(if row.try_get("is_same")? { PutTemplate::Unchanged(stored) } else { PutTemplate::Conflict(stored) })
+        })
+        .await
     }
 
     async fn template(&self, id: TemplateId) -> Result<Option<StoredTemplate>> {
-        let row = sqlx::query(sql::FIND_TEMPLATE.sql()).bind(id.0).fetch_optional(&self.hot).await?;
-        let Some(row) = row else { return Ok(None) };
-        let template = row::structured(&row, "definition")?
-            .ok_or_else(|| Error::Corrupt(format!("template {id} has no definition")))?;
-        Ok(Some(StoredTemplate { id, template, created_at: row.try_get("created_at")? }))
+        within(async {
+            let row = sqlx::query(sql::FIND_TEMPLATE.sql()).bind(id.0).fetch_optional(&self.hot).await?;
+            let Some(row) = row else { return Ok(None) };
+            let template = row::structured(&row, "definition")?
+                .ok_or_else(|| Error::Corrupt(format!("template {id} has no definition")))?;
+            Ok(Some(StoredTemplate { id, template, created_at: row.try_get("created_at")? }))
+        })
+        .await
     }
 
     async fn templates(&self, namespace: Option<&str>, name: Option<&str>) -> Result<Vec<TemplateSummary>> {
-        let rows = sqlx::query(sql::LIST_TEMPLATES.sql()).bind(namespace).bind(name).fetch_all(&self.query).await?;
-        rows.iter().map(row::template_summary).collect()
+        within(async {
+            let rows = sqlx::query(sql::LIST_TEMPLATES.sql()).bind(namespace).bind(name).fetch_all(&self.query).await?;
+            rows.iter().map(row::template_summary).collect()
+        })
+        .await
     }
 
     async fn routes(&self) -> Result<Vec<Route>> {
-        let rows = sqlx::query(sql::LIST_ROUTES.sql()).fetch_all(&self.hot).await?;
-        let routes = rows.iter().map(|row| {
-            let text = |column| Ok::<_, Error>(row.try_get::<&str, _>(column)?.into());
-            Ok(Route { queue: text("queue")?, handler: text("handler")? })
-        });
-        routes.collect()
+        within(async {
+            let rows = sqlx::query(sql::LIST_ROUTES.sql()).fetch_all(&self.hot).await?;
+            let routes = rows.iter().map(|row| {
+                let text = |column| Ok::<_, Error>(row.try_get::<&str, _>(column)?.into());
+                Ok(Route { queue: text("queue")?, handler: text("handler")? })
+            });
+            routes.collect()
+        })
+        .await
     }
 
     async fn insert_tasks(&self, tasks: &[NewTask]) -> Result<Vec<Inserted>> {
-        insert::insert_tasks(&self.hot, tasks).await
+        within(async { insert::insert_tasks(&self.hot, tasks).await }).await
     }
 
     async fn transact(&self, scope: &[Scope], claim: Option<&Claim>, decide: &Decide<'_>) -> Result<Transacted> {
-        transact(Open(transaction::begin(&self.hot).await?), scope, claim, decide).await
+        within(async { transact(Open(transaction::begin(&self.hot).await?), scope, claim, decide).await }).await
     }
 
     async fn extend_leases(&self, leases: &[Lease], lease_ms: u64) -> Result<Vec<Option<Timestamp>>> {
-        let signed = transaction::signed;
-        let rows = sqlx::query(sql::EXTEND_LEASES.sql())
-            .bind(leases.iter().map(|lease| lease.task_id.0).collect::<Vec<_>>())
-            .bind(leases.iter().map(|lease| signed(lease.step_idx)).collect::<Vec<_>>())
-            .bind(leases.iter().map(|lease| signed(lease.attempt)).collect::<Vec<_>>())
-            .bind(i64::try_from(lease_ms).unwrap_or(i64::MAX))
-            .fetch_all(&self.hot)
-            .await?;
-        let mut extended: HashMap<(Uuid, i32, i32), Timestamp> = HashMap::with_capacity(rows.len());
-        for row in &rows {
-            let key = (row.try_get("task_id")?, row.try_get("idx")?, row.try_get("attempt")?);
-            extended.insert(key, row.try_get("due_at")?);
-        }
-        let of = |lease: &Lease| (lease.task_id.0, signed(lease.step_idx), signed(lease.attempt));
-        Ok(leases.iter().map(|lease| extended.get(&of(lease)).copied()).collect())
+        within(async {
+            let signed = transaction::signed;
+            let rows = sqlx::query(sql::EXTEND_LEASES.sql())
+                .bind(leases.iter().map(|lease| lease.task_id.0).collect::<Vec<_>>())
+                .bind(leases.iter().map(|lease| signed(lease.step_idx)).collect::<Vec<_>>())
+                .bind(leases.iter().map(|lease| signed(lease.attempt)).collect::<Vec<_>>())
+                .bind(i64::try_from(lease_ms).unwrap_or(i64::MAX))
+                .fetch_all(&self.hot)
+                .await?;
+            let mut extended: HashMap<(Uuid, i32, i32), Timestamp> = HashMap::with_capacity(rows.len());
+            for row in &rows {
+                let key = (row.try_get("task_id")?, row.try_get("idx")?, row.try_get("attempt")?);
+                extended.insert(key, row.try_get("due_at")?);
+            }
+            let of = |lease: &Lease| (lease.task_id.0, signed(lease.step_idx), signed(lease.attempt));
+            Ok(leases.iter().map(|lease| extended.get(&of(lease)).copied()).collect())
+        })
+        .await
     }
 
     async fn due(&self, limit: u32) -> Result<Due> {
-        // One more than is answered tells whether something is left.
-        let limit_plus = i64::from(limit) + 1;
-        let steps = sqlx::query(sql::DUE_STEPS.sql()).bind(limit_plus).fetch_all(&self.hot).await?;
-        let steps = steps.iter().map(|row| {
-            let id = StepId::new(TaskId(row.try_get("task_id")?), row::unsigned(row.try_get("idx")?));
-            Ok::<_, Error>((id, row.try_get("due_at")?))
-        });
-        let tasks = sqlx::query(sql::DUE_TASKS.sql()).bind(limit_plus).fetch_all(&self.hot).await?;
-        let tasks = tasks.iter().map(|row| Ok::<_, Error>((TaskId(row.try_get("id")?), row.try_get("deadline_at")?)));
-        let next_at = sqlx::query_scalar(sql::NEXT_DUE.sql()).fetch_one(&self.hot).await?;
-        Ok(Due::new(steps.collect::<Result<_>>()?, tasks.collect::<Result<_>>()?, limit, next_at))
+        within(async {
+            // One more than is answered tells whether something is left.
+            let limit_plus = i64::from(limit) + 1;
+            let steps = sqlx::query(sql::DUE_STEPS.sql()).bind(limit_plus).fetch_all(&self.hot).await?;
+            let steps = steps.iter().map(|row| {
+                let id = StepId::new(TaskId(row.try_get("task_id")?), row::unsigned(row.try_get("idx")?));
+                Ok::<_, Error>((id, row.try_get("due_at")?))
+            });
+            let tasks = sqlx::query(sql::DUE_TASKS.sql()).bind(limit_plus).fetch_all(&self.hot).await?;
+            let tasks =
+                tasks.iter().map(|row| Ok::<_, Error>((TaskId(row.try_get("id")?), row.try_get("deadline_at")?)));
+            let next_at = sqlx::query_scalar(sql::NEXT_DUE.sql()).fetch_one(&self.hot).await?;
+            Ok(Due::new(steps.collect::<Result<_>>()?, tasks.collect::<Result<_>>()?, limit, next_at))
+        })
+        .await
     }
 
     async fn payloads(&self, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
-        payload::load(&self.hot, requests).await
+        within(async { payload::load(&self.hot, requests).await }).await
     }
 
     async fn put_worker(&self, worker: &WorkerRecord) -> Result<()> {
-        let description = serde_json::to_string(worker).map_err(|error| Error::Refused(error.to_string()))?;
-        sqlx::query(sql::PUT_WORKER.sql()).bind(worker.worker_id.0).bind(description).execute(&self.hot).await?;
-        Ok(())
+        within(async {
+            let description = serde_json::to_string(worker).map_err(|error| Error::Refused(error.to_string()))?;
+            sqlx::query(sql::PUT_WORKER.sql()).bind(worker.worker_id.0).bind(description).execute(&self.hot).await?;
+            Ok(())
+        })
+        .await
     }
 
     async fn workers(&self, ids: &[WorkerId]) -> Result<Vec<WorkerRecord>> {
-        let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
-        let rows = sqlx::query(sql::LIST_WORKERS.sql()).bind(ids).fetch_all(&self.query).await?;
-        let workers = rows.iter().map(|row| row::structured(row, "description"));
-        workers.filter_map(Result::transpose).collect()
+        within(async {
+            let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+            let rows = sqlx::query(sql::LIST_WORKERS.sql()).bind(ids).fetch_all(&self.query).await?;
+            let workers = rows.iter().map(|row| row::structured(row, "description"));
+            workers.filter_map(Result::transpose).collect()
+        })
+        .await
     }
 
     async fn task(&self, id: TaskId) -> Result<Option<Task>> {
-        let row = sqlx::query(sql::GET_TASK.sql()).bind(id.0).fetch_optional(&self.hot).await?;
-        row.as_ref().map(row::task).transpose()
+        within(async {
+            let row = sqlx::query(sql::GET_TASK.sql()).bind(id.0).fetch_optional(&self.hot).await?;
+            row.as_ref().map(row::task).transpose()
+        })
+        .await
     }
 
     async fn tasks(&self, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
-        let states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
-        let rows = sqlx::query(sql::LIST_TASKS.sql())
-            .bind(&filter.namespace)
-            .bind(&filter.name)
-            .bind(&filter.version)
-            .bind(states)
-            .bind(filter.after.map(|TaskCursor(id)| id.0))
-            .bind(i64::from(limit) + 1)
-            .fetch_all(&self.query)
-            .await?;
-        let tasks = rows.iter().map(row::task).collect::<Result<Vec<_>>>()?;
-        Ok(TaskCursor::page(tasks, limit))
+        within(async {
+            let states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
+            let rows = sqlx::query(sql::LIST_TASKS.sql())
+                .bind(&filter.namespace)
+                .bind(&filter.name)
+                .bind(&filter.version)
+                .bind(states)
+                .bind(filter.after.map(|TaskCursor(id)| id.0))
+                .bind(i64::from(limit) + 1)
+                .fetch_all(&self.query)
+                .await?;
+            let tasks = rows.iter().map(row::task).collect::<Result<Vec<_>>>()?;
+            Ok(TaskCursor::page(tasks, limit))
+        })
+        .await
     }
 
     async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>> {
-        let rows = sqlx::query(sql::LIST_STEPS.sql()).bind(task_id.0).fetch_all(&self.query).await?;
-        rows.iter().map(row::step).collect()
+        within(async {
+            let rows = sqlx::query(sql::LIST_STEPS.sql()).bind(task_id.0).fetch_all(&self.query).await?;
+            rows.iter().map(row::step).collect()
+        })
+        .await
     }
 
     async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>> {
-        let query = sqlx::query(sql::LIST_EVENTS.sql()).bind(task_id.0).bind(after_seq).bind(i64::from(limit));
-        let rows = query.fetch_all(&self.query).await?;
-        rows.iter().map(|row| row::events(row, task_id)).collect()
+        within(async {
+            let query = sqlx::query(sql::LIST_EVENTS.sql()).bind(task_id.0).bind(after_seq).bind(i64::from(limit));
+            let rows = query.fetch_all(&self.query).await?;
+            rows.iter().map(|row| row::events(row, task_id)).collect()
+        })
+        .await
     }
 
     async fn usage(&self) -> Result<Option<Usage>> {
-        let row = sqlx::query(sql::USAGE.sql()).fetch_one(&self.query).await?;
-        let (commits, transactions) = (row.try_get("commits")?, row.try_get("transactions")?);
-        Ok(Some(Usage { commits, transactions, wal_bytes: row.try_get("wal_bytes")? }))
+        within(async {
+            let row = sqlx::query(sql::USAGE.sql()).fetch_one(&self.query).await?;
+            let (commits, transactions) = (row.try_get("commits")?, row.try_get("transactions")?);
+            Ok(Some(Usage { commits, transactions, wal_bytes: row.try_get("wal_bytes")? }))
+        })
+        .await
     }
 
     fn describe(&self) -> String {
