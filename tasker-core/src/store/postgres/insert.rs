@@ -3,10 +3,10 @@ use std::{
     sync::Arc,
 };
 
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 use uuid::Uuid;
 
-use super::{sql, transaction::signed};
+use super::{hot::Hot, sql, transaction::signed};
 use crate::{
     dag::{NewTask, PlannedStep},
     model::TaskId,
@@ -17,12 +17,12 @@ use crate::{
 type Key = (String, String, String);
 
 /// Stores tasks in one statement; see `insert_tasks.sql`.
-pub(super) async fn insert_tasks(pool: &PgPool, tasks: &[NewTask]) -> Result<Vec<Inserted>> {
+pub(super) async fn insert_tasks(hot: &Arc<Hot>, tasks: &[NewTask]) -> Result<Vec<Inserted>> {
     let (plans, plan_of) = plans(tasks);
     let steps: Vec<_> =
         (0i32..).zip(&plans).flat_map(|(plan, steps)| steps.iter().map(move |step| (plan, step))).collect();
     let of = |column: fn(&NewTask) -> Option<&str>| tasks.iter().map(column).collect::<Vec<_>>();
-    let rows = sqlx::query(sql::INSERT_TASKS.sql())
+    let query = sqlx::query(sql::INSERT_TASKS.sql())
         .bind(tasks.iter().map(|task| task.task_id.0).collect::<Vec<_>>())
         .bind(tasks.iter().map(|task| task.template.id.0).collect::<Vec<_>>())
         .bind(of(|task| Some(&task.namespace)))
@@ -46,14 +46,13 @@ pub(super) async fn insert_tasks(pool: &PgPool, tasks: &[NewTask]) -> Result<Vec
         .bind(steps.iter().map(|(_, step)| step.name.as_ref()).collect::<Vec<&str>>())
         .bind(steps.iter().map(|(_, step)| step.queue.as_ref()).collect::<Vec<&str>>())
         .bind(steps.iter().map(|(_, step)| step.handler.as_ref()).collect::<Vec<&str>>())
-        .bind(steps.iter().map(|(_, step)| dependents_literal(step)).collect::<Vec<_>>())
-        .fetch_all(pool)
-        .await?;
+        .bind(steps.iter().map(|(_, step)| dependents_literal(step)).collect::<Vec<_>>());
+    let rows = hot.fetch(query).await?;
     if rows.len() == tasks.len() {
         return Ok(tasks.iter().map(|task| Inserted::Created(task.task_id)).collect());
     }
     let created = rows.iter().map(|row| row.try_get(0)).collect::<Result<HashSet<Uuid>, _>>()?;
-    let existing = existing(pool, tasks, &created).await?;
+    let existing = existing(hot, tasks, &created).await?;
     tasks
         .iter()
         .map(|task| match created.contains(&task.task_id.0) {
@@ -65,12 +64,12 @@ pub(super) async fn insert_tasks(pool: &PgPool, tasks: &[NewTask]) -> Result<Vec
         .collect()
 }
 
-async fn existing(pool: &PgPool, tasks: &[NewTask], created: &HashSet<Uuid>) -> Result<HashMap<Key, TaskId>> {
+async fn existing(hot: &Arc<Hot>, tasks: &[NewTask], created: &HashSet<Uuid>) -> Result<HashMap<Key, TaskId>> {
     let keys: HashSet<_> = tasks.iter().filter(|task| !created.contains(&task.task_id.0)).filter_map(key).collect();
     let of = |column: fn(&Key) -> &str| keys.iter().map(column).collect::<Vec<_>>();
     let query =
         sqlx::query(sql::EXISTING_TASKS.sql()).bind(of(|key| &key.0)).bind(of(|key| &key.1)).bind(of(|key| &key.2));
-    let rows = query.fetch_all(pool).await?;
+    let rows = hot.fetch(query).await?;
     let existing = rows.iter().map(|row| {
         let key = (row.try_get("namespace")?, row.try_get("name")?, row.try_get("idempotency_key")?);
         Ok((key, TaskId(row.try_get("id")?)))

@@ -1,5 +1,6 @@
 //! Tasker on PostgreSQL 14 and up.
 
+mod hot;
 mod insert;
 mod migrate;
 mod payload;
@@ -8,16 +9,17 @@ mod sql;
 mod time;
 mod transaction;
 
-use std::{collections::HashMap, str::FromStr, time::Duration};
+use std::{collections::HashMap, str::FromStr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    ConnectOptions, Connection, PgPool, Row,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    ConnectOptions, Connection, Decode, PgPool, Postgres, Row, Type,
+    postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
+    query::Query,
 };
 use uuid::Uuid;
 
-use self::transaction::Open;
+use self::{hot::Hot, transaction::Open};
 use super::{
     Decide, Due, Error, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, Result, Store,
     StoredTemplate, TaskCursor, TaskFilter, TemplateSummary, Transacted, Usage, WorkerRecord, transaction::transact,
@@ -31,7 +33,7 @@ use crate::{
 /// A Tasker database on PostgreSQL. Everything lives in the schema `tasker`.
 pub struct PostgresStore {
     /// For the hot statements, whose plans are fixed.
-    hot: PgPool,
+    hot: Arc<Hot>,
     /// For listings, whose plans depend on what is asked for.
     query: PgPool,
     address: String,
@@ -39,6 +41,9 @@ pub struct PostgresStore {
 
 /// How long a connection is waited for, and how long a statement may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Connections for the hot statements, in one process.
+const CONNECTIONS_MAX: usize = 16;
 
 /// The hot statements reach every row through an index. Without this, plans made while the tables were nearly empty read
 /// them whole, and are kept when they have grown.
@@ -67,17 +72,30 @@ impl PostgresStore {
             .map_err(|error| Error::Url(error.to_string()))?
             .application_name("tasker")
             .options([("statement_timeout", format!("{}ms", PATIENCE.as_millis()))]);
-        let pool = |max| PgPoolOptions::new().max_connections(max).acquire_timeout(PATIENCE).test_before_acquire(false);
+        let query = PgPoolOptions::new().max_connections(8).acquire_timeout(PATIENCE).test_before_acquire(false);
         // The pool would try until its patience ends, and then tell of that instead of the reason.
         options.connect().await?.close().await?;
-        let hot = pool(16).connect_lazy_with(options.clone().options(HOT));
+        let hot = Hot::new(options.clone().options(HOT), CONNECTIONS_MAX);
         let address = format!(
             "postgres://{}:{}/{}",
             options.get_host(),
             options.get_port(),
             options.get_database().unwrap_or(options.get_username())
         );
-        Ok(Self { hot, query: pool(8).connect_lazy_with(options), address })
+        Ok(Self { hot, query: query.connect_lazy_with(options), address })
+    }
+
+    /// The one row that a hot statement answers with.
+    async fn one(&self, query: Query<'_, Postgres, PgArguments>) -> Result<PgRow> {
+        self.hot.fetch(query).await?.pop().ok_or_else(|| Error::Corrupt("a row vanished while it was read".to_owned()))
+    }
+
+    /// The one value that a hot statement answers with.
+    async fn scalar<T>(&self, query: Query<'_, Postgres, PgArguments>) -> Result<T>
+    where
+        T: for<'r> Decode<'r, Postgres> + Type<Postgres>,
+    {
+        Ok(self.one(query).await?.try_get(0)?)
     }
 
     /// Every statement that this store may execute.
@@ -100,7 +118,7 @@ impl Store for PostgresStore {
     }
 
     async fn now(&self) -> Result<Timestamp> {
-        within(async { Ok(sqlx::query_scalar(sql::NOW.sql()).fetch_one(&self.hot).await?) }).await
+        within(async { self.scalar(sqlx::query(sql::NOW.sql())).await }).await
     }
 
     async fn put_template(&self, template: &NewTemplate) -> Result<PutTemplate> {
@@ -108,28 +126,24 @@ impl Store for PostgresStore {
             let NewTemplate { id, template, definition, routes } = template;
             let (queues, handlers): (Vec<&str>, Vec<&str>) =
                 routes.iter().map(|route| (route.queue.as_ref(), route.handler.as_ref())).unzip();
-            let mut transaction = transaction::begin(&self.hot).await?;
-            sqlx::query(sql::PUT_ROUTES.sql()).bind(queues).bind(handlers).execute(&mut *transaction).await?;
+            // Routes first: one too many costs a look into an empty queue, one too few would hide the template's steps.
+            self.hot.fetch(sqlx::query(sql::PUT_ROUTES.sql()).bind(queues).bind(handlers)).await?;
             let put = sqlx::query(sql::PUT_TEMPLATE.sql())
                 .bind(id.0)
                 .bind(&template.namespace)
                 .bind(&template.name)
                 .bind(&template.version)
                 .bind(&template.description)
-                .bind(definition.as_str())
-                .execute(&mut *transaction)
-                .await?;
-            transaction.commit().await?;
-            if put.rows_affected() > 0 {
+                .bind(definition.as_str());
+            if !self.hot.fetch(put).await?.is_empty() {
                 return Ok(PutTemplate::Created(*id));
             }
-            let row = sqlx::query(sql::FIND_VERSION.sql())
+            let query = sqlx::query(sql::FIND_VERSION.sql())
                 .bind(&template.namespace)
                 .bind(&template.name)
                 .bind(&template.version)
-                .bind(definition.as_str())
-                .fetch_one(&self.hot)
-                .await?;
+                .bind(definition.as_str());
+            let row = self.one(query).await?;
             let stored = TemplateId(row.try_get("id")?);
             Ok(if row.try_get("is_same")? { PutTemplate::Unchanged(stored) } else { PutTemplate::Conflict(stored) })
         })
@@ -138,9 +152,9 @@ impl Store for PostgresStore {
 
     async fn template(&self, id: TemplateId) -> Result<Option<StoredTemplate>> {
         within(async {
-            let row = sqlx::query(sql::FIND_TEMPLATE.sql()).bind(id.0).fetch_optional(&self.hot).await?;
-            let Some(row) = row else { return Ok(None) };
-            let template = row::structured(&row, "definition")?
+            let rows = self.hot.fetch(sqlx::query(sql::FIND_TEMPLATE.sql()).bind(id.0)).await?;
+            let Some(row) = rows.first() else { return Ok(None) };
+            let template = row::structured(row, "definition")?
                 .ok_or_else(|| Error::Corrupt(format!("template {id} has no definition")))?;
             Ok(Some(StoredTemplate { id, template, created_at: row.try_get("created_at")? }))
         })
@@ -157,7 +171,7 @@ impl Store for PostgresStore {
 
     async fn routes(&self) -> Result<Vec<Route>> {
         within(async {
-            let rows = sqlx::query(sql::LIST_ROUTES.sql()).fetch_all(&self.hot).await?;
+            let rows = self.hot.fetch(sqlx::query(sql::LIST_ROUTES.sql())).await?;
             let routes = rows.iter().map(|row| {
                 let text = |column| Ok::<_, Error>(row.try_get::<&str, _>(column)?.into());
                 Ok(Route { queue: text("queue")?, handler: text("handler")? })
@@ -172,19 +186,18 @@ impl Store for PostgresStore {
     }
 
     async fn transact(&self, scope: &[Scope], claim: Option<&Claim>, decide: &Decide<'_>) -> Result<Transacted> {
-        within(async { transact(Open(transaction::begin(&self.hot).await?), scope, claim, decide).await }).await
+        within(async { transact(Open::begin(&self.hot).await?, scope, claim, decide).await }).await
     }
 
     async fn extend_leases(&self, leases: &[Lease], lease_ms: u64) -> Result<Vec<Option<Timestamp>>> {
         within(async {
             let signed = transaction::signed;
-            let rows = sqlx::query(sql::EXTEND_LEASES.sql())
+            let query = sqlx::query(sql::EXTEND_LEASES.sql())
                 .bind(leases.iter().map(|lease| lease.task_id.0).collect::<Vec<_>>())
                 .bind(leases.iter().map(|lease| signed(lease.step_idx)).collect::<Vec<_>>())
                 .bind(leases.iter().map(|lease| signed(lease.attempt)).collect::<Vec<_>>())
-                .bind(i64::try_from(lease_ms).unwrap_or(i64::MAX))
-                .fetch_all(&self.hot)
-                .await?;
+                .bind(i64::try_from(lease_ms).unwrap_or(i64::MAX));
+            let rows = self.hot.fetch(query).await?;
             let mut extended: HashMap<(Uuid, i32, i32), Timestamp> = HashMap::with_capacity(rows.len());
             for row in &rows {
                 let key = (row.try_get("task_id")?, row.try_get("idx")?, row.try_get("attempt")?);
@@ -200,15 +213,15 @@ impl Store for PostgresStore {
         within(async {
             // One more than is answered tells whether something is left.
             let limit_plus = i64::from(limit) + 1;
-            let steps = sqlx::query(sql::DUE_STEPS.sql()).bind(limit_plus).fetch_all(&self.hot).await?;
+            let steps = self.hot.fetch(sqlx::query(sql::DUE_STEPS.sql()).bind(limit_plus)).await?;
             let steps = steps.iter().map(|row| {
                 let id = StepId::new(TaskId(row.try_get("task_id")?), row::unsigned(row.try_get("idx")?));
                 Ok::<_, Error>((id, row.try_get("due_at")?))
             });
-            let tasks = sqlx::query(sql::DUE_TASKS.sql()).bind(limit_plus).fetch_all(&self.hot).await?;
+            let tasks = self.hot.fetch(sqlx::query(sql::DUE_TASKS.sql()).bind(limit_plus)).await?;
             let tasks =
                 tasks.iter().map(|row| Ok::<_, Error>((TaskId(row.try_get("id")?), row.try_get("deadline_at")?)));
-            let next_at = sqlx::query_scalar(sql::NEXT_DUE.sql()).fetch_one(&self.hot).await?;
+            let next_at = self.scalar(sqlx::query(sql::NEXT_DUE.sql())).await?;
             Ok(Due::new(steps.collect::<Result<_>>()?, tasks.collect::<Result<_>>()?, limit, next_at))
         })
         .await
@@ -221,7 +234,7 @@ impl Store for PostgresStore {
     async fn put_worker(&self, worker: &WorkerRecord) -> Result<()> {
         within(async {
             let description = serde_json::to_string(worker).map_err(|error| Error::Refused(error.to_string()))?;
-            sqlx::query(sql::PUT_WORKER.sql()).bind(worker.worker_id.0).bind(description).execute(&self.hot).await?;
+            self.hot.fetch(sqlx::query(sql::PUT_WORKER.sql()).bind(worker.worker_id.0).bind(description)).await?;
             Ok(())
         })
         .await
@@ -239,8 +252,8 @@ impl Store for PostgresStore {
 
     async fn task(&self, id: TaskId) -> Result<Option<Task>> {
         within(async {
-            let row = sqlx::query(sql::GET_TASK.sql()).bind(id.0).fetch_optional(&self.hot).await?;
-            row.as_ref().map(row::task).transpose()
+            let rows = self.hot.fetch(sqlx::query(sql::GET_TASK.sql()).bind(id.0)).await?;
+            rows.first().map(row::task).transpose()
         })
         .await
     }

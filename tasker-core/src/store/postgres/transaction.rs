@@ -1,26 +1,35 @@
 //! One open transaction on PostgreSQL: lock and read, look for candidates, write.
 
-use async_trait::async_trait;
-use sqlx::{PgPool, Postgres};
+use std::sync::Arc;
 
-use super::{row::loaded, sql};
+use async_trait::async_trait;
+
+use super::{
+    hot::{Hot, Taken},
+    row::loaded,
+    sql,
+};
 use crate::{
     model::{Json, StepError, TaskId},
     state::{Changes, Claim, Scope, Snapshot},
     store::{Error, Result, transaction::Transaction},
 };
 
-/// Opens a transaction, in a task of its own: sqlx forgets a `begin` that is dropped before it is answered, and the
-/// connection would go back to the pool with a transaction open, into which whoever is next would write in vain.
-pub(super) async fn begin(pool: &PgPool) -> Result<sqlx::Transaction<'static, Postgres>> {
-    let pool = pool.clone();
-    let begun = tokio::spawn(async move { pool.begin().await });
-    Ok(begun.await.map_err(|error| Error::Unavailable(error.to_string()))??)
-}
-
-pub(super) struct Open(pub(super) sqlx::Transaction<'static, Postgres>);
+pub(super) struct Open(Taken);
 
 impl Open {
+    pub(super) async fn begin(hot: &Arc<Hot>) -> Result<Self> {
+        let mut taken = hot.take().await?;
+        taken.say("begin").await?;
+        Ok(Self(taken))
+    }
+
+    async fn end(mut self, statement: &'static str) -> Result<()> {
+        self.0.say(statement).await?;
+        self.0.give_back();
+        Ok(())
+    }
+
     /// Locks and reads tasks: the steps asked for with their dependents, and every step of those in `whole`.
     async fn load(&mut self, scope: &[Scope], whole: &[TaskId]) -> Result<Snapshot> {
         let whole: Vec<_> = whole.iter().map(|task_id| task_id.0).collect();
@@ -99,11 +108,11 @@ impl Transaction for Open {
     }
 
     async fn commit(self) -> Result<()> {
-        Ok(self.0.commit().await?)
+        self.end("commit").await
     }
 
     async fn rollback(self) -> Result<()> {
-        Ok(self.0.rollback().await?)
+        self.end("rollback").await
     }
 }
 
