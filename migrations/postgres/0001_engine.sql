@@ -4,6 +4,17 @@
 
 create schema if not exists tasker;
 
+-- States and counts are domains: a session reads the conditions of a domain once, but those of a table with every statement
+-- that writes to it, which for lists as long as these took as long as writing the rows.
+create domain tasker.task_state as text check (value in (
+    'pending', 'in_progress', 'paused', 'blocked_by_failures', 'complete', 'error', 'cancelled', 'resolved_manually'
+));
+create domain tasker.step_state as text check (value in (
+    'pending', 'enqueued', 'in_progress', 'waiting_for_retry', 'waiting',
+    'complete', 'error', 'cancelled', 'skipped', 'resolved_manually'
+));
+create domain tasker.count as integer check (value >= 0);
+
 -- Registered template versions; rows never change.
 create table tasker.templates (
     id uuid primary key,
@@ -34,14 +45,11 @@ create table tasker.tasks (
     updated_at timestamptz not null default now(),
     completed_at timestamptz,
     deadline_at timestamptz,
-    total integer not null check (total > 0),
-    done integer not null default 0 check (done between 0 and total),
-    active integer not null default 0 check (active between 0 and total),
-    failed integer not null default 0 check (failed between 0 and done),
-    state text not null default 'pending' check (state in (
-        'pending', 'in_progress', 'paused', 'blocked_by_failures',
-        'complete', 'error', 'cancelled', 'resolved_manually'
-    )),
+    total tasker.count not null,
+    done tasker.count not null default 0,
+    active tasker.count not null default 0,
+    failed tasker.count not null default 0,
+    state tasker.task_state not null default 'pending',
     -- Fixed at submission.
     priority smallint not null default 0,
     created_at timestamptz not null default now(),
@@ -58,11 +66,14 @@ create table tasker.tasks (
     tags text[] not null default '{}',
     context json not null,
     error json,
-    -- A final task has an end, and no deadline any more; any other has none. Only a task without open steps is complete.
-    check ((completed_at is not null) = (state in ('complete', 'error', 'cancelled', 'resolved_manually'))),
-    check (completed_at is null or deadline_at is null),
-    check (state <> 'complete' or (done = total and failed = 0 and active = 0)),
-    check (state <> 'error' or error is not null)
+    -- A final task has an end, and no deadline any more; only one without open steps is complete.
+    check (active <= total and done <= total and failed <= done and case state
+        when 'complete' then done = total and failed = 0 and active = 0 and completed_at is not null and deadline_at is null
+        when 'error' then error is not null and completed_at is not null and deadline_at is null
+        when 'cancelled' then completed_at is not null and deadline_at is null
+        when 'resolved_manually' then completed_at is not null and deadline_at is null
+        else completed_at is null
+    end)
 ) with (fillfactor = 50);
 
 create unique index tasks_idempotency on tasker.tasks (namespace, name, idempotency_key)
@@ -71,19 +82,16 @@ create index tasks_deadline on tasker.tasks (deadline_at) where deadline_at is n
 
 create table tasker.steps (
     task_id uuid not null,
-    idx integer not null check (idx >= 0),
-    attempt integer not null default 0 check (attempt >= 0),
-    failures integer not null default 0 check (failures >= 0),
-    losses integer not null default 0 check (losses >= 0),
-    unmet integer not null check (unmet >= 0),
+    idx tasker.count not null,
+    attempt tasker.count not null default 0,
+    failures tasker.count not null default 0,
+    losses tasker.count not null default 0,
+    unmet tasker.count not null,
     due_at timestamptz,
     started_at timestamptz,
     ended_at timestamptz,
     worker_id uuid,
-    state text not null check (state in (
-        'pending', 'enqueued', 'in_progress', 'waiting_for_retry', 'waiting',
-        'complete', 'error', 'cancelled', 'skipped', 'resolved_manually'
-    )),
+    state tasker.step_state not null,
     priority smallint not null,
     name text not null,
     queue text not null,
@@ -93,13 +101,16 @@ create table tasker.steps (
     error json,
     primary key (task_id, idx),
     -- Nothing can be stuck: what is not final has an unmet dependency, stands in a queue, or has a time at which it is due.
-    check ((state = 'pending') <= (unmet > 0)),
-    check (state not in ('in_progress', 'waiting_for_retry') or due_at is not null),
-    check (due_at is null or state in ('in_progress', 'waiting_for_retry', 'waiting')),
-    check ((ended_at is not null) = (state in ('complete', 'error', 'cancelled', 'skipped', 'resolved_manually'))),
-    check (state <> 'in_progress' or (worker_id is not null and attempt > 0)),
-    check (state <> 'complete' or result is not null),
-    check (state <> 'error' or error is not null)
+    check (case state
+        when 'pending' then unmet > 0 and due_at is null and ended_at is null
+        when 'enqueued' then due_at is null and ended_at is null
+        when 'in_progress' then worker_id is not null and attempt > 0 and due_at is not null and ended_at is null
+        when 'waiting_for_retry' then due_at is not null and ended_at is null
+        when 'waiting' then ended_at is null
+        when 'complete' then result is not null and due_at is null and ended_at is not null
+        when 'error' then error is not null and due_at is null and ended_at is not null
+        else due_at is null and ended_at is not null
+    end)
 ) with (fillfactor = 50);
 
 -- What a claim reads, in its order. Only claimable rows are in it, so that finished ones cost nothing.

@@ -48,7 +48,7 @@ fn both_schemas_accept_exactly_the_states_of_the_model() {
     let step: Vec<_> = StepState::ALL.iter().map(|state| state.as_str()).collect();
     for database in ["postgres", "sqlite"] {
         let sql = fs::read_to_string(root().join("migrations").join(database).join("0001_engine.sql")).unwrap();
-        let mut checks = sql.split("state in (").skip(1).map(words);
+        let mut checks = sql.split(" in (").skip(1).map(words);
         assert!(checks.clone().any(|words| words == task), "{database}: tasks");
         assert!(checks.any(|words| words == step), "{database}: steps");
     }
