@@ -145,8 +145,8 @@ impl FromStr for Address {
             .foreign_keys(false)
             .pragma("temp_store", "memory")
             // Negative is KiB.
-            .pragma("cache_size", "-65536")
-            .pragma("mmap_size", "268435456")
+            .pragma("cache_size", "-16384")
+            .pragma("mmap_size", "67108864")
             .row_buffer_size(ROWS_AHEAD)
             .disable_statement_logging();
         Ok(Self { options, is_memory })
