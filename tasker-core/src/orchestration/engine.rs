@@ -3,6 +3,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     cache::{DefinitionCache, PayloadCache},
     group::GroupCommit,
+    recall::Recall,
     submit::Pending,
     templates::TemplateIndex,
     wake::Wakeups,
@@ -15,6 +16,7 @@ pub struct Engine {
     pub(super) options: Options,
     pub(super) definitions: DefinitionCache,
     pub(super) payloads: PayloadCache,
+    pub(super) recall: Recall,
     pub(super) templates: TemplateIndex,
     pub(super) wakeups: Wakeups,
     pub(super) submissions: GroupCommit<Pending>,
@@ -53,6 +55,7 @@ impl Engine {
             store,
             definitions: DefinitionCache::new(),
             payloads: PayloadCache::new(options.cache_bytes),
+            recall: Recall::new(),
             templates: TemplateIndex::default(),
             wakeups: Wakeups::default(),
             options,

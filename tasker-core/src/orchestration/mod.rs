@@ -9,6 +9,7 @@ mod engine;
 mod error;
 mod group;
 mod query;
+mod recall;
 mod report;
 mod submit;
 mod sweep;

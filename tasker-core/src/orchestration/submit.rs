@@ -141,6 +141,7 @@ impl Engine {
             let is_new = matches!(inserted, Inserted::Created(_));
             if is_new {
                 self.payloads.put_input(task.task_id, TaskInput::of(&task.submission));
+                self.recall.put_new(task);
                 let roots = task.steps.iter().filter(|step| step.unmet == 0);
                 routes.extend(roots.map(|step| Route { queue: step.queue.clone(), handler: step.handler.clone() }));
                 if task.deadline_ms.is_some() {

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::{StepChange, TaskChange};
 use crate::{
     dag::TemplateKey,
     model::{StepError, StepId, StepState, TaskCounts, TaskId, TaskState, Timestamp, WorkerId},
@@ -48,4 +49,36 @@ pub struct StepSnapshot {
     pub due_at: Option<Timestamp>,
     pub worker_id: Option<WorkerId>,
     pub started_at: Option<Timestamp>,
+}
+
+impl TaskSnapshot {
+    /// The same task after a change of it.
+    #[must_use]
+    pub fn after<'a>(&self, change: &TaskChange, steps: impl IntoIterator<Item = &'a StepChange>) -> Self {
+        let mut task = self.clone();
+        task.state = change.state;
+        task.counts = change.counts;
+        task.seq = change.seq;
+        task.deadline_at = change.deadline_at;
+        task.error.clone_from(&change.error);
+        for step in steps {
+            if let Ok(at) = task.steps.binary_search_by_key(&step.id.idx, |known| known.id.idx) {
+                task.steps[at].take(step);
+            }
+        }
+        task
+    }
+}
+
+impl StepSnapshot {
+    fn take(&mut self, change: &StepChange) {
+        self.state = change.state;
+        self.attempt = change.attempt;
+        self.failures = change.failures;
+        self.losses = change.losses;
+        self.unmet = change.unmet;
+        self.due_at = change.due_at;
+        self.worker_id = change.worker_id;
+        self.started_at = change.started_at;
+    }
 }

@@ -33,7 +33,7 @@ pub use statement::Statement;
 use crate::{
     dag::NewTask,
     model::{EventBatch, Lease, Page, Step, Task, TaskId, TemplateId, Timestamp, WorkerId},
-    state::{Claim, Decision, Route, Scope, Snapshot},
+    state::{Changes, Claim, Decision, Route, Scope, Snapshot},
 };
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -74,6 +74,14 @@ pub trait Store: Send + Sync + 'static {
     /// its changes. Candidates for the claim are enqueued steps of runnable tasks that nobody has locked, urgent and old
     /// ones first. On [`Transacted::NeedsTemplates`] nothing was written.
     async fn transact(&self, scope: &[Scope], claim: Option<&Claim>, decide: &Decide<'_>) -> Result<Transacted>;
+
+    /// Writes changes that were decided on a snapshot from memory, if every task among them still stands at the event
+    /// before the first one to be written: all or nothing, in one transaction. False means that nothing was written:
+    /// decide again, with [`Store::transact`]. Tasks come ascending by id, each with one batch of events, in order.
+    async fn apply_unchanged(&self, changes: &Changes) -> Result<bool>;
+
+    /// The store's clock as far as this process knows it without asking; none if it does not know it well enough.
+    fn clock(&self) -> Option<Timestamp>;
 
     /// Extends leases that are still held, to `lease_ms` from now. One answer for each, in order: the new end, or none
     /// if the step has another attempt or is no longer running.

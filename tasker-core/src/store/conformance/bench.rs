@@ -1,6 +1,6 @@
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -10,7 +10,7 @@ use crate::{
         Event, EventBatch, Json, Lease, Outcome, Step, StepError, StepId, StepState, Task, TaskCounts, TaskId,
         TemplateId, Verdict, WorkerId,
     },
-    state::{Changes, Claim, Claimed, Input, Look, Route, decide, scope},
+    state::{Changes, Claim, Claimed, Decision, Input, Look, Route, decide, scope},
     store::{NewTemplate, Store, Transacted},
     template::{Backoff, Handler, Lifecycle, Retry, StepKind, StepTemplate, Template},
 };
@@ -71,6 +71,20 @@ impl Bench {
             Transacted::Done(changes) => changes,
             Transacted::NeedsTemplates(keys) => panic!("templates are at hand: {keys:?}"),
         }
+    }
+
+    /// What would be written, without writing it.
+    pub(super) async fn foresee(&self, inputs: &[Input]) -> Changes {
+        let foreseen = Mutex::new(Changes::default());
+        let look = |snapshot: &_| {
+            let Decision::Done(changes) = decide(snapshot, inputs, None, &self.definitions) else {
+                panic!("not enough")
+            };
+            *foreseen.lock().unwrap() = changes;
+            Decision::Done(Changes::default())
+        };
+        self.store.transact(&scope(inputs), None, &look).await.unwrap();
+        foreseen.into_inner().unwrap()
     }
 
     pub(super) async fn claim(&self, handlers: &[&str], want: usize) -> Vec<Claimed> {

@@ -197,3 +197,25 @@ pub(super) async fn payloads_by_request(store: Arc<dyn Store>) {
     assert_eq!(payloads[0].correlation_id.as_deref(), Some("c-1"));
     assert_eq!(payloads[2].correlation_id, None);
 }
+
+pub(super) async fn changes_from_memory_are_written_where_nothing_has_moved(store: Arc<dyn Store>) {
+    let (bench, definition) = Bench::with(store, "a b:a").await;
+    let tasks = [bench.submit(&definition).await, bench.submit(&definition).await];
+    let claimed = bench.claim(&["handle"], 9).await;
+    let reports: Vec<_> = claimed.iter().map(|claimed| report_of(claimed, succeeded("1"))).collect();
+    let both = bench.foresee(&reports).await;
+    bench.report(lease(&claimed[1]), failed(StepError::permanent("broken", "it broke"))).await;
+
+    // One of the two has moved on: neither is written.
+    assert!(!bench.store.apply_unchanged(&both).await.unwrap());
+    assert_eq!(bench.states(tasks[0]).await, [StepState::InProgress, StepState::Pending]);
+    assert_eq!(bench.states(tasks[1]).await, [StepState::Error, StepState::Cancelled]);
+
+    let alone = bench.foresee(&reports[..1]).await;
+    assert!(bench.store.apply_unchanged(&alone).await.unwrap());
+    assert_eq!(bench.states(tasks[0]).await, [StepState::Complete, StepState::Enqueued]);
+    assert!(!bench.store.apply_unchanged(&alone).await.unwrap(), "not twice");
+    for task_id in tasks {
+        bench.audit(task_id).await;
+    }
+}

@@ -11,10 +11,16 @@ use sqlx::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::store::{Error, Result};
+use crate::{
+    model::Timestamp,
+    store::{Error, Result},
+};
 
 /// After this the server's side of a connection is made anew, and with it what it has cached.
 const AGE_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// How long a reading of the database's clock is good for.
+const TIME_KNOWN: Duration = Duration::from_secs(10);
 
 /// The connections of the hot statements.
 ///
@@ -26,6 +32,8 @@ pub(super) struct Hot {
     options: PgConnectOptions,
     idle: Mutex<Vec<Aged>>,
     room: Arc<Semaphore>,
+    /// What the database's clock said last, and when that was here.
+    time: Mutex<Option<(Timestamp, Instant)>>,
 }
 
 struct Aged {
@@ -42,7 +50,12 @@ pub(super) struct Taken {
 
 impl Hot {
     pub(super) fn new(options: PgConnectOptions, connections_max: usize) -> Arc<Self> {
-        Arc::new(Self { options, idle: Mutex::default(), room: Arc::new(Semaphore::new(connections_max)) })
+        Arc::new(Self {
+            options,
+            idle: Mutex::default(),
+            room: Arc::new(Semaphore::new(connections_max)),
+            time: Mutex::default(),
+        })
     }
 
     pub(super) async fn take(self: &Arc<Self>) -> Result<Taken> {
@@ -69,6 +82,14 @@ impl Hot {
         Ok(rows?)
     }
 
+    /// The database's clock, if it was read so lately that this machine's cannot have drifted from it; behind by at most the
+    /// way of an answer.
+    pub(super) fn time(&self) -> Option<Timestamp> {
+        let (said, at) = (*self.time.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let since = at.elapsed();
+        (since < TIME_KNOWN).then(|| said + since)
+    }
+
     pub(super) async fn close(&self) {
         self.room.close();
         let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
@@ -85,6 +106,13 @@ impl Taken {
     pub(super) async fn say(&mut self, statement: &'static str) -> Result<()> {
         self.aged.connection.execute(statement).await?;
         Ok(())
+    }
+
+    /// The database has just said what time it is; zero for nothing said.
+    pub(super) fn tell_time(&self, now: Timestamp) {
+        if now.as_micros() > 0 {
+            *self.home.time.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Instant::now()));
+        }
     }
 
     pub(super) fn give_back(self) {

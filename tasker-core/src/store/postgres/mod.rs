@@ -27,7 +27,7 @@ use super::{
 use crate::{
     dag::NewTask,
     model::{EventBatch, Lease, Page, Step, StepId, Task, TaskId, TemplateId, Timestamp, WorkerId},
-    state::{Claim, Route, Scope},
+    state::{Changes, Claim, Route, Scope},
 };
 
 /// A Tasker database on PostgreSQL. Everything lives in the schema `tasker`.
@@ -187,6 +187,14 @@ impl Store for PostgresStore {
 
     async fn transact(&self, scope: &[Scope], claim: Option<&Claim>, decide: &Decide<'_>) -> Result<Transacted> {
         within(async { transact(Open::begin(&self.hot).await?, scope, claim, decide).await }).await
+    }
+
+    async fn apply_unchanged(&self, changes: &Changes) -> Result<bool> {
+        within(async { transaction::apply_unchanged(&self.hot, changes).await }).await
+    }
+
+    fn clock(&self) -> Option<Timestamp> {
+        self.hot.time()
     }
 
     async fn extend_leases(&self, leases: &[Lease], lease_ms: u64) -> Result<Vec<Option<Timestamp>>> {

@@ -5,6 +5,7 @@ use crate::store::statement::statements;
 statements! { "postgres":
     APPLIED_MIGRATIONS = "applied_migrations",
     APPLY = "apply",
+    APPLY_UNCHANGED = "apply_unchanged",
     DUE_STEPS = "due_steps",
     DUE_TASKS = "due_tasks",
     EXISTING_TASKS = "existing_tasks",

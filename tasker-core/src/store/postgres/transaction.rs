@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sqlx::{Postgres, Row, postgres::PgArguments, query::Query};
 
 use super::{
     hot::{Hot, Taken},
@@ -41,6 +42,7 @@ impl Open {
             let loaded = loaded(&query.fetch_all(&mut *self.0).await?)?;
             // With the locks in hand, the second reading cannot be stale.
             if !loaded.is_stale {
+                self.0.tell_time(loaded.snapshot.now);
                 return Ok(loaded.snapshot);
             }
         }
@@ -69,41 +71,13 @@ impl Transaction for Open {
         let (queues, handlers): (Vec<&str>, Vec<&str>) = routes.unzip();
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let query = sqlx::query(sql::LOAD_CANDIDATES.sql()).bind(&queues).bind(&handlers).bind(limit);
-        Ok(loaded(&query.fetch_all(&mut *self.0).await?)?.snapshot)
+        let snapshot = loaded(&query.fetch_all(&mut *self.0).await?)?.snapshot;
+        self.0.tell_time(snapshot.now);
+        Ok(snapshot)
     }
 
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
-        let (tasks, steps, events) = (&changes.tasks, &changes.steps, &changes.events);
-        let query = sqlx::query(sql::APPLY.sql())
-            .bind(of(tasks, |task| task.task_id.0))
-            .bind(of(tasks, |task| task.state.as_str()))
-            .bind(of(tasks, |task| signed(task.counts.total)))
-            .bind(of(tasks, |task| signed(task.counts.done)))
-            .bind(of(tasks, |task| signed(task.counts.active)))
-            .bind(of(tasks, |task| signed(task.counts.failed)))
-            .bind(of(tasks, |task| task.seq))
-            .bind(of(tasks, |task| task.deadline_at))
-            .bind(of(tasks, |task| text(task.error.as_ref())))
-            .bind(of(tasks, |task| task.updated_at))
-            .bind(of(tasks, |task| task.completed_at))
-            .bind(of(steps, |step| step.id.task_id.0))
-            .bind(of(steps, |step| signed(step.id.idx)))
-            .bind(of(steps, |step| step.state.as_str()))
-            .bind(of(steps, |step| signed(step.attempt)))
-            .bind(of(steps, |step| signed(step.failures)))
-            .bind(of(steps, |step| signed(step.losses)))
-            .bind(of(steps, |step| signed(step.unmet)))
-            .bind(of(steps, |step| step.due_at))
-            .bind(of(steps, |step| step.worker_id.map(|worker| worker.0)))
-            .bind(of(steps, |step| step.started_at))
-            .bind(of(steps, |step| step.ended_at))
-            .bind(of(steps, |step| step.result.as_ref().map(Json::as_str)))
-            .bind(of(steps, |step| text(step.error.as_ref())))
-            .bind(of(events, |batch| batch.task_id.0))
-            .bind(of(events, |batch| batch.first_seq))
-            .bind(of(events, |batch| batch.at))
-            .bind(facts(changes)?);
-        query.execute(&mut *self.0).await?;
+        bind(sqlx::query(sql::APPLY.sql()), changes)?.execute(&mut *self.0).await?;
         Ok(())
     }
 
@@ -114,6 +88,47 @@ impl Transaction for Open {
     async fn rollback(self) -> Result<()> {
         self.end("rollback").await
     }
+}
+
+/// Writes changes in one statement, unless a task has moved on; see `apply_unchanged.sql`.
+pub(super) async fn apply_unchanged(hot: &Arc<Hot>, changes: &Changes) -> Result<bool> {
+    let query = bind(sqlx::query(sql::APPLY_UNCHANGED.sql()), changes)?;
+    let rows = hot.fetch(query.bind(of(&changes.events, |batch| batch.first_seq - 1))).await?;
+    Ok(rows.first().map_or(Ok(false), |row| row.try_get(0))?)
+}
+
+/// The parameters of `apply`, which are the first ones of `apply_unchanged` too.
+fn bind<'q>(query: Query<'q, Postgres, PgArguments>, changes: &'q Changes) -> Result<Query<'q, Postgres, PgArguments>> {
+    let Changes { tasks, steps, events, .. } = changes;
+    Ok(query
+        .bind(of(tasks, |task| task.task_id.0))
+        .bind(of(tasks, |task| task.state.as_str()))
+        .bind(of(tasks, |task| signed(task.counts.total)))
+        .bind(of(tasks, |task| signed(task.counts.done)))
+        .bind(of(tasks, |task| signed(task.counts.active)))
+        .bind(of(tasks, |task| signed(task.counts.failed)))
+        .bind(of(tasks, |task| task.seq))
+        .bind(of(tasks, |task| task.deadline_at))
+        .bind(of(tasks, |task| text(task.error.as_ref())))
+        .bind(of(tasks, |task| task.updated_at))
+        .bind(of(tasks, |task| task.completed_at))
+        .bind(of(steps, |step| step.id.task_id.0))
+        .bind(of(steps, |step| signed(step.id.idx)))
+        .bind(of(steps, |step| step.state.as_str()))
+        .bind(of(steps, |step| signed(step.attempt)))
+        .bind(of(steps, |step| signed(step.failures)))
+        .bind(of(steps, |step| signed(step.losses)))
+        .bind(of(steps, |step| signed(step.unmet)))
+        .bind(of(steps, |step| step.due_at))
+        .bind(of(steps, |step| step.worker_id.map(|worker| worker.0)))
+        .bind(of(steps, |step| step.started_at))
+        .bind(of(steps, |step| step.ended_at))
+        .bind(of(steps, |step| step.result.as_ref().map(Json::as_str)))
+        .bind(of(steps, |step| text(step.error.as_ref())))
+        .bind(of(events, |batch| batch.task_id.0))
+        .bind(of(events, |batch| batch.first_seq))
+        .bind(of(events, |batch| batch.at))
+        .bind(facts(changes)?))
 }
 
 pub(super) fn signed(number: u32) -> i32 {

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     dag::NewTask,
     model::{Clock, EventBatch, Lease, Page, Step, Task, TaskId, TemplateId, Timestamp, WorkerId},
-    state::{Claim, Route, Scope},
+    state::{Changes, Claim, Route, Scope},
 };
 
 const SCHEMA: Schema = Schema {
@@ -111,6 +111,16 @@ impl Store for SqliteStore {
         let inner = writer.begin().await?;
         let transaction = SqliteTransaction { inner, now: self.clock.now() };
         transact(transaction, scope, claim, decide).await
+    }
+
+    async fn apply_unchanged(&self, changes: &Changes) -> Result<bool> {
+        let mut writer = self.connections.writer().await?;
+        let inner = writer.begin().await?;
+        SqliteTransaction { inner, now: self.clock.now() }.apply_unchanged(changes).await
+    }
+
+    fn clock(&self) -> Option<Timestamp> {
+        Some(self.clock.now())
     }
 
     async fn extend_leases(&self, leases: &[Lease], lease_ms: u64) -> Result<Vec<Option<Timestamp>>> {

@@ -7,6 +7,7 @@ statements! { "sqlite":
     APPLY_EVENTS = "apply_events",
     APPLY_STEPS = "apply_steps",
     APPLY_TASKS = "apply_tasks",
+    COUNT_UNCHANGED = "count_unchanged",
     DUE_STEPS = "due_steps",
     DUE_TASKS = "due_tasks",
     EXISTING_TASKS = "existing_tasks",

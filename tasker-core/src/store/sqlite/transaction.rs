@@ -54,6 +54,20 @@ impl Transaction for SqliteTransaction<'_> {
 }
 
 impl SqliteTransaction<'_> {
+    /// Writes changes, unless a task has moved on.
+    pub(super) async fn apply_unchanged(mut self, changes: &Changes) -> Result<bool> {
+        let seen = changes.events.iter().map(|batch| (Hex(batch.task_id.0), batch.first_seq - 1));
+        let query = sqlx::query_scalar(sql::COUNT_UNCHANGED.sql()).bind(encode::text(&seen.collect::<Vec<_>>())?);
+        let count: i64 = query.fetch_one(&mut *self.inner).await?;
+        if usize::try_from(count).ok() != Some(changes.tasks.len()) {
+            self.rollback().await?;
+            return Ok(false);
+        }
+        self.apply(changes).await?;
+        self.commit().await?;
+        Ok(true)
+    }
+
     /// Executes a statement over a list of rows.
     pub(super) async fn put<T: Serialize>(
         &mut self,

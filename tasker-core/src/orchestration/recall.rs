@@ -1,0 +1,111 @@
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
+
+use quick_cache::{Weighter, sync::Cache};
+
+use crate::{
+    dag::NewTask,
+    model::{StepId, TaskCounts, TaskId, TaskState},
+    state::{Changes, StepSnapshot, TaskSnapshot},
+};
+
+/// Small tasks as this engine has last written them.
+///
+/// Another engine may have moved them on since, so that nothing here is to be trusted: what is decided on it is written
+/// only if the task still stands at the same event ([`crate::store::Store::apply_unchanged`]).
+pub(super) struct Recall(Cache<TaskId, Arc<TaskSnapshot>, BySteps>);
+
+/// Tasks of more steps are not kept: each change would copy them.
+const STEPS_MAX: usize = 64;
+/// Steps kept in all; one takes about 200 bytes.
+const STEPS_IN_ALL: u64 = 40_000;
+
+#[derive(Clone)]
+struct BySteps;
+
+impl Weighter<TaskId, Arc<TaskSnapshot>> for BySteps {
+    fn weight(&self, _: &TaskId, task: &Arc<TaskSnapshot>) -> u64 {
+        task.steps.len() as u64 + 1
+    }
+}
+
+impl Recall {
+    pub(super) fn new() -> Self {
+        let items = usize::try_from(STEPS_IN_ALL / 4).unwrap_or(usize::MAX);
+        Self(Cache::with_weighter(items, STEPS_IN_ALL, BySteps))
+    }
+
+    pub(super) fn get(&self, task_id: TaskId) -> Option<TaskSnapshot> {
+        self.0.get(&task_id).map(|task| TaskSnapshot::clone(&task))
+    }
+
+    pub(super) fn forget(&self, task_id: TaskId) {
+        self.0.remove(&task_id);
+    }
+
+    /// Keeps a task that was just stored. One with a deadline is left out: only the database knows it exactly.
+    pub(super) fn put_new(&self, task: &NewTask) {
+        if task.steps.len() <= STEPS_MAX && task.deadline_ms.is_none() {
+            self.0.insert(task.task_id, Arc::new(first_snapshot(task)));
+        }
+    }
+
+    /// Follows changes that were just written. A task that was not known as it was before them is forgotten.
+    pub(super) fn follow(&self, changes: &Changes) {
+        let mut steps = changes.steps.iter().peekable();
+        for (task, events) in changes.tasks.iter().zip(&changes.events) {
+            // The steps of the changes are in the order of their tasks.
+            let of_task: Vec<_> =
+                std::iter::from_fn(|| steps.next_if(|step| step.id.task_id == task.task_id)).collect();
+            let Some(known) = self.0.get(&task.task_id) else { continue };
+            if task.state.is_final() || known.seq + 1 != events.first_seq {
+                self.forget(task.task_id);
+            } else {
+                self.0.insert(task.task_id, Arc::new(known.after(task, of_task)));
+            }
+        }
+    }
+
+    /// These tasks, ascending by id; none if one of them is not known.
+    pub(super) fn all(&self, ids: impl Iterator<Item = TaskId>) -> Option<Vec<TaskSnapshot>> {
+        let mut tasks = BTreeMap::new();
+        for task_id in ids {
+            if let Entry::Vacant(entry) = tasks.entry(task_id) {
+                entry.insert(self.get(task_id)?);
+            }
+        }
+        Some(tasks.into_values().collect())
+    }
+}
+
+fn first_snapshot(task: &NewTask) -> TaskSnapshot {
+    let steps = task.steps.iter().map(|step| StepSnapshot {
+        id: StepId::new(task.task_id, step.idx),
+        name: Arc::clone(&step.name),
+        queue: Arc::clone(&step.queue),
+        handler: Arc::clone(&step.handler),
+        state: step.state(),
+        attempt: 0,
+        failures: 0,
+        losses: 0,
+        unmet: step.unmet,
+        dependents: Arc::clone(&step.dependents),
+        due_at: None,
+        worker_id: None,
+        started_at: None,
+    });
+    TaskSnapshot {
+        task_id: task.task_id,
+        template: task.template.clone(),
+        state: TaskState::Pending,
+        priority: task.submission.priority,
+        counts: TaskCounts { total: u32::try_from(task.steps.len()).unwrap_or(u32::MAX), ..TaskCounts::default() },
+        seq: 1,
+        deadline_at: None,
+        error: None,
+        steps: steps.collect(),
+        is_whole: true,
+    }
+}
