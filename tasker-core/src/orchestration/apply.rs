@@ -41,15 +41,14 @@ impl Engine {
     /// stand there. It takes one round trip to the database instead of four. None, with nothing written, wherever the
     /// decision would have to see more, or another engine has been at work.
     async fn apply_from_memory(&self, inputs: &[Input], claim: Option<&Claim>) -> Result<Option<Changes>> {
-        let is_narrow = !inputs.is_empty()
-            && inputs.len() <= FROM_MEMORY_MAX
-            && inputs.iter().all(|input| matches!(input, Input::Report { .. }))
+        let is_alone = !inputs.is_empty() && inputs.len() <= FROM_MEMORY_MAX;
+        let is_plain = inputs.iter().all(|input| matches!(input, Input::Report { .. }))
             && claim.is_none_or(|claim| claim.look == Look::Nowhere);
-        let now = self.store.clock().filter(|_| is_narrow);
-        let Some((now, tasks)) = now.zip(self.recall.all(inputs.iter().map(Input::task_id).take_while(|_| is_narrow)))
-        else {
+        if !is_alone || !is_plain {
             return Ok(None);
-        };
+        }
+        let Some(now) = self.store.clock() else { return Ok(None) };
+        let Some(tasks) = self.recall.all(inputs.iter().map(Input::task_id)) else { return Ok(None) };
         let snapshot = Snapshot { now, tasks, candidates_loaded: false };
         let Decision::Done(changes) = decide(&snapshot, inputs, claim, &self.definitions) else { return Ok(None) };
         // A refusal is not guarded by what is written, so that it must come from the database.
