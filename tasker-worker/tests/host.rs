@@ -32,11 +32,11 @@ fn worker(host: &Host) -> Worker {
 
 fn submit(host: &Host) -> Value {
     let order = json!({"namespace": "shop", "name": "order", "context": {"n": 20}});
-    call(host, "task.submit", &order).unwrap()["task_id"].clone()
+    call(host, "task.submit", &order).unwrap()["task_uuid"].clone()
 }
 
 fn end_of(host: &Host, task: &Value) -> Value {
-    call(host, "task.wait", &json!({"task_uuid": task, "timeout_ms": 60_000})).unwrap()["state"].clone()
+    call(host, "task.wait", &json!({"task_uuid": task, "timeout_ms": 60_000})).unwrap()["status"].clone()
 }
 
 fn code<T: std::fmt::Debug>(got: Result<T, Error>) -> String {
@@ -67,7 +67,7 @@ fn a_thread_works_on_what_another_submits() {
         let drained = worker.shutdown(LONG).unwrap().wait(LONG).unwrap().unwrap();
         assert_eq!((drained.abandoned, drained.undelivered), (0, 0));
     });
-    assert_eq!(call(&host, "task.steps", &json!({"task_uuid": task})).unwrap()[0]["result"], json!({"n": 21}));
+    assert_eq!(call(&host, "task.steps", &json!({"task_uuid": task})).unwrap()[0]["results"], json!({"n": 21}));
 }
 
 #[test]
@@ -119,8 +119,8 @@ fn errors_have_one_shape() {
     assert_eq!((missing.code(), missing.is_transient()), ("template_not_found", false));
     let submission = json!({"tasks": [{"namespace": "shop", "name": "order"}, {"namespace": "shop", "name": "ordr"}]});
     let answers = call(&host, "task.submit_many", &submission).unwrap();
-    assert!(answers[0]["submitted"].is_object());
-    assert_eq!(answers[1]["error"]["code"], "template_not_found");
+    assert!(answers["items"][0]["task_uuid"].is_string());
+    assert_eq!(answers["items"][1]["error"]["code"], "template_not_found");
 }
 
 #[test]

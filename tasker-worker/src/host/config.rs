@@ -2,7 +2,7 @@ use std::{env, time::Duration};
 
 use serde::Deserialize;
 
-use super::{Error, Result};
+use super::{Result, refused};
 use crate::runtime::RuntimeConfig;
 
 /// What a host connects to. What is not given comes from the environment, and then from a default.
@@ -60,7 +60,7 @@ impl HostConfig {
             return Ok(());
         }
         let message = format!("{} threads; a host has 1 to {THREADS_MAX}", self.threads);
-        Err(Error::new("config_invalid", message).with_remedy("leave `threads` out for the default of 2"))
+        Err(refused("config_invalid", message, "leave `threads` out for the default of 2"))
     }
 
     pub(super) fn url(&self) -> String {
@@ -126,7 +126,9 @@ fn slots() -> usize {
 }
 
 fn parse<'de, T: Deserialize<'de>>(json: &'de str) -> Result<T> {
-    serde_json::from_str(json).map_err(|error| Error::new("config_invalid", format!("the configuration: {error}")))
+    serde_json::from_str(json).map_err(|error| {
+        refused("config_invalid", format!("the configuration: {error}"), "correct the field that is named")
+    })
 }
 
 /// A variable that is set to nothing counts as not set.

@@ -5,7 +5,7 @@ use tasker_core::{
     store,
 };
 
-use super::{Error, HostConfig, Result};
+use super::{HostConfig, Result, refused};
 use crate::{
     client::Client,
     coordinator::{Coordinator, EmbeddedCoordinator},
@@ -22,7 +22,7 @@ impl Connection {
         let url = config.url();
         if url.starts_with("http://") || url.starts_with("https://") {
             let message = "this build of Tasker cannot reach a server";
-            return Err(Error::new("api_url_unsupported", message).with_remedy("name the server's database instead"));
+            return Err(refused("api_url_unsupported", message, "name the server's database instead"));
         }
         let store = store::open(&url).await?;
         if config.migrate {

@@ -1,6 +1,6 @@
 use std::{mem, process};
 
-use super::{Error, Result};
+use super::{Result, error};
 
 /// A value that belongs to the process that made it. A forked child has a copy of its memory but none of its threads, and a
 /// lock in it may be held for ever: there it is never touched, only forgotten.
@@ -16,21 +16,21 @@ impl<T> Homed<T> {
 
     pub(super) fn get(&self) -> Result<&T> {
         self.check()?;
-        self.value.as_ref().ok_or_else(Error::closed)
+        self.value.as_ref().ok_or_else(error::closed)
     }
 
     pub(super) fn get_mut(&mut self) -> Result<&mut T> {
         self.check()?;
-        self.value.as_mut().ok_or_else(Error::closed)
+        self.value.as_mut().ok_or_else(error::closed)
     }
 
     pub(super) fn into_inner(mut self) -> Result<T> {
         self.check()?;
-        self.value.take().ok_or_else(Error::closed)
+        self.value.take().ok_or_else(error::closed)
     }
 
     fn check(&self) -> Result<()> {
-        if process::id() == self.pid { Ok(()) } else { Err(Error::forked(self.pid)) }
+        if process::id() == self.pid { Ok(()) } else { Err(error::forked(self.pid)) }
     }
 }
 

@@ -19,7 +19,7 @@ use tracing_subscriber::{
     layer::{Context, Layer, SubscriberExt},
 };
 
-use super::{Error, Result};
+use super::{Result, error};
 
 /// One line of the log of a host, for the logger of the language around it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -69,7 +69,9 @@ impl LogQueue {
         let is_understood = text.split(',').all(|part| part.contains('=') || part.parse::<LevelFilter>().is_ok());
         let filter = Some(text).filter(|_| is_understood).and_then(|text| Targets::from_str(text).ok());
         let filter = filter.ok_or_else(|| {
-            Error::new("config_invalid", format!("log: `{text}` names no level")).with_remedy(
+            error::refused(
+                "config_invalid",
+                format!("log: `{text}` names no level"),
                 "use error, warn, info, debug, trace or off, or targets too as in `warn,tasker_core=debug`",
             )
         })?;
@@ -94,7 +96,7 @@ impl LogQueue {
                 return Ok(Some(record));
             }
             if state.is_closed {
-                return Err(Error::closed());
+                return Err(error::closed());
             }
             let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
             if left.is_zero() {

@@ -25,7 +25,7 @@ use tokio::runtime::{Builder, Handle, Runtime as Tokio};
 
 pub use attempt::{Attempt, Work};
 pub use config::{HostConfig, WorkerConfig};
-pub use error::Error;
+pub use error::{Error, refused};
 pub use log::{LogLevel, LogRecord};
 pub use pending::Pending;
 pub use worker::Worker;
@@ -157,7 +157,7 @@ impl Host {
     fn inner(&self) -> Result<&Inner> {
         let inner = self.0.get()?;
         let is_open = inner.tokio.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        if is_open { Ok(inner) } else { Err(Error::closed()) }
+        if is_open { Ok(inner) } else { Err(error::closed()) }
     }
 }
 
@@ -183,7 +183,7 @@ impl Drop for Inner {
 /// # Errors
 /// Those of `action`, and `internal_panic`.
 pub fn catch<T>(action: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(action)).unwrap_or_else(|panic| Err(Error::panicked(panic.as_ref())))
+    catch_unwind(AssertUnwindSafe(action)).unwrap_or_else(|panic| Err(error::panicked(panic.as_ref())))
 }
 
 fn threads(count: usize, logs: &Arc<LogQueue>) -> Result<Tokio> {
@@ -194,5 +194,8 @@ fn threads(count: usize, logs: &Arc<LogQueue>) -> Result<Tokio> {
         .enable_all()
         .on_thread_start(move || logs.collect_on_this_thread())
         .build()
-        .map_err(|error| Error::new("threads_unavailable", format!("the threads of the host do not start: {error}")))
+        .map_err(|error| {
+            let message = format!("the threads of the host do not start: {error}");
+            refused("threads_unavailable", message, "allow this process more threads")
+        })
 }

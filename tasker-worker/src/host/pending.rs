@@ -10,7 +10,7 @@ use std::{
 use futures::FutureExt;
 use tokio::{runtime::Handle, task::AbortHandle};
 
-use super::{Error, Result};
+use super::{Result, error};
 
 /// Something that is under way. A thread waits for it a little at a time, so that it can look after its language's signals in
 /// between; dropped, it is given up.
@@ -36,7 +36,7 @@ impl<T: Send + 'static> Pending<T> {
         match self.receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(timeout) {
             Ok(ended) => Some(ended),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Err(Error::closed())),
+            Err(RecvTimeoutError::Disconnected) => Some(Err(error::closed())),
         }
     }
 }
@@ -50,5 +50,5 @@ impl<T> Drop for Pending<T> {
 /// What `work` ends with; a panic is an error too.
 pub(super) async fn ended<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let ended = AssertUnwindSafe(work).catch_unwind().await;
-    ended.unwrap_or_else(|panic| Err(Error::panicked(panic.as_ref())))
+    ended.unwrap_or_else(|panic| Err(error::panicked(panic.as_ref())))
 }

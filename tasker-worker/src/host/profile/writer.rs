@@ -1,6 +1,9 @@
 use std::ops::Range;
 
-use tasker_core::model::{Json, StepError, limits};
+use tasker_core::{
+    model::{Json, StepError, limits},
+    view::{ErrorView, FaultView},
+};
 
 use crate::host::Error;
 
@@ -271,8 +274,18 @@ impl Fault {
     /// The error of a call with a parameter that has this fault; the code is `value_not_json`.
     #[must_use]
     pub fn into_error(self, what: &str) -> Error {
-        Error::new("value_not_json", self.text(what))
-            .with_details(serde_json::json!([{"path": self.path, "reason": self.reason}]))
+        let message = self.text(what);
+        let fault = FaultView {
+            code: Some(self.reason.to_owned()),
+            path: self.path,
+            line: None,
+            column: None,
+            message: self.message,
+            remedy: None,
+        };
+        let error =
+            ErrorView::new("value_not_json", message, "docs/reference/json-profile.md says what can be written");
+        ErrorView { faults: vec![fault], ..error }.into()
     }
 
     fn text(&self, what: &str) -> String {
