@@ -31,6 +31,7 @@ use tasker_core::model::StepError;
 pub use context::StepContext;
 pub use registry::{Error, HandlerRegistry};
 pub use result::StepResult;
+pub(crate) use run::checked;
 pub use run::run;
 
 /// The code of one kind of step.

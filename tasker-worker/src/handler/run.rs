@@ -14,7 +14,20 @@ pub async fn run(handler: &dyn StepHandler, context: &StepContext) -> Outcome {
         Ok(ended) => ended,
         Err(panic) => Err(StepError::retryable("handler_panicked", panic_text(panic.as_ref()))),
     };
-    match ended.and_then(|result| within_limit(result.into_json())) {
+    checked(match ended {
+        Ok(result) => Outcome::Succeeded { result: result.into_json() },
+        Err(error) => Outcome::Failed { error },
+    })
+}
+
+/// The outcome within the limits of its size, whatever language it comes from.
+pub(crate) fn checked(outcome: Outcome) -> Outcome {
+    let ended = match outcome {
+        Outcome::Succeeded { result } => within_limit(result),
+        Outcome::Failed { error } => Err(error),
+        Outcome::Released | Outcome::Abandoned => return outcome,
+    };
+    match ended {
         Ok(result) => Outcome::Succeeded { result },
         Err(error) => Outcome::Failed { error: error.bounded() },
     }
