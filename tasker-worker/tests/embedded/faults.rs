@@ -205,6 +205,6 @@ async fn a_step_goes_on_from_its_checkpoint_after_a_crash() {
     });
     let heir = heir.start().await.unwrap();
     let (task, steps) = ended(&heir.client(), task_id).await;
-    assert_eq!(task.state, TaskState::Complete);
+    assert_eq!(task.status, TaskState::Complete);
     assert_eq!(result(&steps["a"]), json!([3, {"sum": 6}, 3]));
 }
