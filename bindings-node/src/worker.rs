@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tasker_worker::{
     host::{Error, Worker},
-    protocol::{Json, Lease, Outcome, Report, StepError},
+    protocol::{Checkpoint, Json, Lease, Outcome, Report, StepError},
 };
 
 use crate::{
@@ -57,7 +57,7 @@ impl NativeWorker {
         for TakenReport { lease, outcome } in reports {
             let outcome = serde_json::from_str(outcome.get()).unwrap_or_else(|error| {
                 let message = format!("the outcome is not one of the protocol: {error}");
-                Outcome::Failed { error: StepError::permanent("result_not_json", message) }
+                Outcome::failed(StepError::permanent("result_not_json", message))
             });
             or_throw(self.worker.report(Report { lease, outcome }))?;
         }
@@ -70,6 +70,19 @@ impl NativeWorker {
         let lease: Lease = or_throw(serde_json::from_str(&lease).map_err(unreadable))?;
         let progress = or_throw(progress.map(Json::parse).transpose().map_err(unreadable))?;
         or_throw(self.worker.heartbeat(lease, progress))
+    }
+
+    /// Stores how far an attempt has come (JSON of the protocol's `Checkpoint`); false when the lease is lost.
+    #[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
+    pub fn checkpoint<'env>(&self, env: &'env Env, lease: String, checkpoint: String) -> Result<Object<'env>> {
+        let (promised, promise) = Promised::new(env)?;
+        let lease: Lease = or_throw(serde_json::from_str(&lease).map_err(unreadable))?;
+        let checkpoint: Checkpoint = or_throw(serde_json::from_str(&checkpoint).map_err(unreadable))?;
+        let done = move |stored: tasker_worker::host::Result<bool>| {
+            promised.settle(stored.map(|is_held| move |_| Ok(is_held)));
+        };
+        or_throw(self.worker.checkpoint_then(lease, checkpoint, done))?;
+        Ok(promise)
     }
 
     /// The id under which operators see this worker.

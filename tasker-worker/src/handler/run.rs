@@ -14,22 +14,25 @@ pub async fn run(handler: &dyn StepHandler, context: &StepContext) -> Outcome {
         Ok(ended) => ended,
         Err(panic) => Err(StepError::retryable("handler_panicked", panic_text(panic.as_ref()))),
     };
+    let events = context.take_events();
     checked(match ended {
-        Ok(result) => Outcome::Succeeded { result: result.into_json() },
-        Err(error) => Outcome::Failed { error },
+        Ok(result) => {
+            let (result, next) = result.into_parts();
+            Outcome::Succeeded { result, next, events }
+        }
+        Err(error) => Outcome::Failed { error, events },
     })
 }
 
 /// The outcome within the limits of its size, whatever language it comes from.
 pub(crate) fn checked(outcome: Outcome) -> Outcome {
-    let ended = match outcome {
-        Outcome::Succeeded { result } => within_limit(result),
-        Outcome::Failed { error } => Err(error),
-        Outcome::Released | Outcome::Abandoned => return outcome,
-    };
-    match ended {
-        Ok(result) => Outcome::Succeeded { result },
-        Err(error) => Outcome::Failed { error: error.bounded() },
+    match outcome {
+        Outcome::Succeeded { result, next, events } => match within_limit(result) {
+            Ok(result) => Outcome::Succeeded { result, next, events },
+            Err(error) => Outcome::Failed { error: error.bounded(), events },
+        },
+        Outcome::Failed { error, events } => Outcome::Failed { error: error.bounded(), events },
+        Outcome::Released | Outcome::Abandoned => outcome,
     }
 }
 
@@ -64,7 +67,7 @@ mod tests {
 
     fn failure(outcome: Outcome) -> (ErrorKind, String) {
         match outcome {
-            Outcome::Failed { error } => (error.kind, error.code),
+            Outcome::Failed { error, .. } => (error.kind, error.code),
             other => panic!("{other:?} is no failure"),
         }
     }
@@ -75,7 +78,7 @@ mod tests {
             let n: u32 = context.input("n")?;
             Ok(json!({"n": n + 1}))
         });
-        assert_eq!(outcome_of(registry).await, Outcome::Succeeded { result: Json::from(&json!({"n": 21})) });
+        assert_eq!(outcome_of(registry).await, Outcome::succeeded(Json::from(&json!({"n": 21}))));
     }
 
     #[tokio::test]

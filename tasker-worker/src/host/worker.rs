@@ -1,9 +1,9 @@
 use std::{sync::Arc, time::Duration};
 
-use tasker_core::model::{Json, Lease, Report};
+use tasker_core::model::{Checkpoint, Json, Lease, Report, limits};
 use tokio::runtime::Handle;
 
-use super::{Pending, Result, Work, home::Homed};
+use super::{Pending, Result, Work, home::Homed, pending::ended, refused};
 use crate::{
     handler::checked,
     runtime::{Drained, Interrupt, Runtime, Stats},
@@ -75,6 +75,32 @@ impl Worker {
         Ok(self.runtime.get()?.heartbeat(lease, progress))
     }
 
+    /// Begins to store how far an attempt has come, for the next attempt to go on from; it ends when that is done. The answer
+    /// is false when the lease is lost, so that the handler may stop: nothing was stored.
+    ///
+    /// # Errors
+    /// `forked`. At its end `checkpoint_too_large`, and what the database or the server answers.
+    pub fn checkpoint(&self, lease: Lease, checkpoint: Checkpoint) -> Result<Pending<bool>> {
+        let runtime = Arc::clone(self.runtime.get()?);
+        Ok(Pending::spawn(&self.handle, put_checkpoint(runtime, lease, checkpoint)))
+    }
+
+    /// Like [`checkpoint`](Self::checkpoint), for callers that do not wait: `done` is called with the answer on a thread of the
+    /// host and must return at once. It is dropped uncalled when the host is closed before.
+    ///
+    /// # Errors
+    /// `forked`.
+    pub fn checkpoint_then(
+        &self,
+        lease: Lease,
+        checkpoint: Checkpoint,
+        done: impl FnOnce(Result<bool>) + Send + 'static,
+    ) -> Result<()> {
+        let runtime = Arc::clone(self.runtime.get()?);
+        self.handle.spawn(async move { done(ended(put_checkpoint(runtime, lease, checkpoint)).await) });
+        Ok(())
+    }
+
     /// What the worker is doing at the moment.
     ///
     /// # Errors
@@ -100,6 +126,15 @@ impl Worker {
         let runtime = Arc::clone(self.runtime.get()?);
         Ok(Pending::spawn(&self.handle, async move { Ok(runtime.shutdown(grace).await) }))
     }
+}
+
+async fn put_checkpoint(runtime: Arc<Runtime>, lease: Lease, checkpoint: Checkpoint) -> Result<bool> {
+    let (size, limit) = (checkpoint.size(), limits::PAYLOAD_BYTES);
+    if size > limit {
+        let message = format!("the checkpoint has {size} bytes and the limit is {limit}");
+        return Err(refused("checkpoint_too_large", message, "store the data elsewhere, and in the checkpoint where it is"));
+    }
+    Ok(runtime.checkpoint(lease, &checkpoint).await?)
 }
 
 impl std::fmt::Debug for Worker {
