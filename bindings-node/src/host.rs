@@ -11,12 +11,12 @@ use napi::{
 };
 use napi_derive::napi;
 use tasker_worker::{
-    host::{Error, Host, HostConfig, LogRecord, Worker, WorkerConfig},
+    host::{Host, HostConfig, LogRecord, Worker, WorkerConfig, refused},
     protocol::Json,
 };
 
 use crate::{
-    or_throw,
+    or_throw, read,
     settle::{Promised, apart},
     worker::{NativeWorker, WakeFunction},
 };
@@ -72,12 +72,13 @@ impl NativeHost {
     /// Calls a method of the client with parameters (JSON); the answer is JSON.
     #[napi(catch_unwind, ts_return_type = "Promise<string>")]
     pub fn call<'env>(&self, env: &'env Env, method: String, params: String) -> Result<Object<'env>> {
+        let params = or_throw(read(&method, &params))?;
         let (promised, promise) = Promised::new(env)?;
-        let params = Json::parse(params).map_err(|error| Error::new("params_invalid", format!("{method}: {error}")));
         let done = move |ended: tasker_worker::host::Result<Json>| {
             promised.settle(ended.map(|answer| move |_| Ok(answer.as_str().to_owned())));
         };
-        or_throw(params.and_then(|params| self.shared.host.call_then(method, params, done)))?;
+        // A call that cannot begin drops `done`, which rejects the promise.
+        drop(self.shared.host.call_then(method, params, done));
         Ok(promise)
     }
 
@@ -164,5 +165,8 @@ fn pass_log_on(host: &Arc<Host>, on_log: LogFunction) -> tasker_worker::host::Re
         }
     };
     let started = thread::Builder::new().name("tasker-log".to_owned()).spawn(pass_on);
-    started.map_err(|error| Error::new("threads_unavailable", format!("the thread of the log does not start: {error}")))
+    started.map_err(|error| {
+        let message = format!("the thread of the log does not start: {error}");
+        refused("threads_unavailable", message, "raise the limit of threads of this process")
+    })
 }

@@ -19,9 +19,18 @@ pub fn version() -> &'static str {
 /// An error of the host, as JavaScript gets it.
 fn thrown(error: &tasker_worker::host::Error) -> napi::Error {
     // The shape has texts and plain values only, which always can be written.
-    napi::Error::from_reason(serde_json::to_string(error).unwrap_or_else(|_| error.to_string()))
+    napi::Error::from_reason(serde_json::to_string(error.view()).unwrap_or_else(|_| error.to_string()))
 }
 
 fn or_throw<T>(ended: tasker_worker::host::Result<T>) -> Result<T> {
     ended.map_err(|error| thrown(&error))
+}
+
+/// What a JSON text says.
+fn read<'de, T: serde::Deserialize<'de>>(what: &str, text: &'de str) -> tasker_worker::host::Result<T> {
+    serde_json::from_str(text).map_err(|error| unreadable(what, &error))
+}
+
+fn unreadable(what: &str, error: &serde_json::Error) -> tasker_worker::host::Error {
+    tasker_worker::host::refused("params_invalid", format!("{what}: {error}"), "the message says what to mend")
 }

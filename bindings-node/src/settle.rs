@@ -6,7 +6,7 @@ use napi::{
     Env, JsDeferred,
     bindgen_prelude::{Object, Result, ToNapiValue},
 };
-use tasker_worker::host::{self, Error, catch};
+use tasker_worker::host::{self, catch, refused};
 
 use crate::thrown;
 
@@ -35,7 +35,7 @@ impl<T: ToNapiValue + 'static> Promised<T> {
 impl<T: ToNapiValue + 'static> Drop for Promised<T> {
     fn drop(&mut self) {
         if let Some(deferred) = self.0.take() {
-            deferred.reject(thrown(&Error::new("closed", "it was closed meanwhile")));
+            deferred.reject(thrown(&refused("closed", "it was closed meanwhile", "make another one")));
         }
     }
 }

@@ -9,12 +9,12 @@ use napi_derive::napi;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tasker_worker::{
-    host::{Error, Worker},
+    host::Worker,
     protocol::{Checkpoint, Json, Lease, Outcome, Report, StepError},
 };
 
 use crate::{
-    or_throw,
+    or_throw, read,
     settle::{Promised, apart},
 };
 
@@ -53,7 +53,7 @@ impl NativeWorker {
     /// others out.
     #[napi(catch_unwind)]
     pub fn report(&self, reports: String) -> Result<()> {
-        let reports: Vec<TakenReport<'_>> = or_throw(serde_json::from_str(&reports).map_err(unreadable))?;
+        let reports: Vec<TakenReport<'_>> = or_throw(read("the reports", &reports))?;
         for TakenReport { lease, outcome } in reports {
             let outcome = serde_json::from_str(outcome.get()).unwrap_or_else(|error| {
                 let message = format!("the outcome is not one of the protocol: {error}");
@@ -67,21 +67,22 @@ impl NativeWorker {
     /// Says that a handler is alive, and how far it has come (JSON). False when its outcome is no longer wanted.
     #[napi(catch_unwind)]
     pub fn heartbeat(&self, lease: String, progress: Option<String>) -> Result<bool> {
-        let lease: Lease = or_throw(serde_json::from_str(&lease).map_err(unreadable))?;
-        let progress = or_throw(progress.map(Json::parse).transpose().map_err(unreadable))?;
+        let lease: Lease = or_throw(read("the lease", &lease))?;
+        let progress: Option<Json> = or_throw(progress.as_deref().map(|text| read("the progress", text)).transpose())?;
         or_throw(self.worker.heartbeat(lease, progress))
     }
 
     /// Stores how far an attempt has come (JSON of the protocol's `Checkpoint`); false when the lease is lost.
     #[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
     pub fn checkpoint<'env>(&self, env: &'env Env, lease: String, checkpoint: String) -> Result<Object<'env>> {
+        let lease: Lease = or_throw(read("the lease", &lease))?;
+        let checkpoint: Checkpoint = or_throw(read("the checkpoint", &checkpoint))?;
         let (promised, promise) = Promised::new(env)?;
-        let lease: Lease = or_throw(serde_json::from_str(&lease).map_err(unreadable))?;
-        let checkpoint: Checkpoint = or_throw(serde_json::from_str(&checkpoint).map_err(unreadable))?;
         let done = move |stored: tasker_worker::host::Result<bool>| {
             promised.settle(stored.map(|is_held| move |_| Ok(is_held)));
         };
-        or_throw(self.worker.checkpoint_then(lease, checkpoint, done))?;
+        // One that cannot begin drops `done`, which rejects the promise.
+        drop(self.worker.checkpoint_then(lease, checkpoint, done));
         Ok(promise)
     }
 
@@ -95,8 +96,8 @@ impl NativeWorker {
     /// The answer is a JSON object that counts what was `abandoned` and what is `undelivered`.
     #[napi(catch_unwind, ts_return_type = "Promise<string>")]
     pub fn shutdown<'env>(&self, env: &'env Env, grace_ms: u32) -> Result<Object<'env>> {
-        let (promised, promise) = Promised::new(env)?;
         let ending = or_throw(self.worker.shutdown(Duration::from_millis(grace_ms.into())))?;
+        let (promised, promise) = Promised::new(env)?;
         apart(promised, move || {
             let drained = std::iter::repeat_with(|| ending.wait(DRAIN_WAIT)).flatten().next().transpose()?;
             let (abandoned, undelivered) = drained.map_or((0, 0), |drained| (drained.abandoned, drained.undelivered));
@@ -113,8 +114,4 @@ struct TakenReport<'a> {
     lease: Lease,
     #[serde(borrow)]
     outcome: &'a RawValue,
-}
-
-fn unreadable(error: serde_json::Error) -> Error {
-    Error::new("params_invalid", format!("it cannot be read: {error}"))
 }

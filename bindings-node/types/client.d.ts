@@ -1,5 +1,5 @@
 import { type ConnectionOptions, Host } from "./host.js";
-import type { Page, Registered, Step, Submitted, Task, TaskEvent, Template } from "./view.js";
+import type { Page, Registered, Step, Submitted, Task, TaskEvent, TaskStatus, Template } from "./view.js";
 /** A request to run a template. */
 export interface CreateTask {
     /** Name of the template. */
@@ -26,10 +26,11 @@ export interface TaskFilter {
     namespace?: string | undefined;
     name?: string | undefined;
     version?: string | undefined;
-    states?: readonly string[] | undefined;
+    /** One state or several. */
+    status?: TaskStatus | readonly TaskStatus[] | undefined;
     /** The `next` of the page before. */
     after?: string | undefined;
-    /** 100 if not given, 1,000 at most. */
+    /** 50 if not given, 1,000 at most. */
     limit?: number | undefined;
 }
 export interface WaitOptions {
@@ -56,7 +57,7 @@ export declare class TaskerClient {
     createTask(request: CreateTask): Promise<Submitted>;
     getTask(taskUuid: string): Promise<Task>;
     /** A page of tasks, the newest first. */
-    listTasks(filter?: TaskFilter): Promise<Page<Task>>;
+    listTasks({ status, ...filter }?: TaskFilter): Promise<Page<Task>>;
     /** Waits for the end of a task, whichever process brings it about. Fails with `task_not_ended` when the time is over. */
     waitForTask(taskUuid: string, { timeoutMs, signal }?: WaitOptions): Promise<Task>;
     /** Stores a task and waits for its end. */
@@ -66,7 +67,7 @@ export declare class TaskerClient {
     /** The steps of a task, in the order of its template. */
     listTaskSteps(taskUuid: string): Promise<Step[]>;
     /** What happened to a task after the event numbered `afterSeq`. */
-    getTaskHistory(taskUuid: string, afterSeq?: number): Promise<TaskEvent[]>;
+    getTaskHistory(taskUuid: string, afterSeq?: number): Promise<Page<TaskEvent>>;
     /** Checks a template's YAML and registers it; `sourceName` is what faults name as the file. Again is no error. */
     registerTemplate(yaml: string, sourceName?: string): Promise<Registered>;
     /** Registers the template in a file, or in every `.yaml` and `.yml` file under a folder. */

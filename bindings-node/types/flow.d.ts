@@ -29,7 +29,7 @@ export interface BatchOptions {
     parallelism?: number;
     /** What a batch that fails for good means for the others; else what the worker step's template says. */
     failureStrategy?: FailureStrategy;
-    /** Part of the step's result. */
+    /** The step's result, for the steps after it; null if not given. */
     metadata?: Record<string, unknown>;
 }
 /** What a batchable step says: into which batches its work is split. The worker step runs once for each. */

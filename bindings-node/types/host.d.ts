@@ -33,7 +33,5 @@ export declare class Host {
     /** Ends everything under this connection. */
     close(): Promise<void>;
 }
-/** The promise of the addon, with its errors in the shape of this package. */
-export declare function settled<T>(promise: Promise<T>): Promise<T>;
-/** The addon's errors carry their shape as JSON. */
-export declare function shaped(error: unknown): unknown;
+/** What the addon's promise ends with, with its errors in the shape of this package. */
+export declare function settled<T>(begin: () => Promise<T>): Promise<T>;

@@ -1,6 +1,6 @@
 import { TaskerError } from "./errors.js";
 import { type ConnectionOptions, Host } from "./host.js";
-import type { Page, Registered, Step, Submitted, Task, TaskEvent, Template } from "./view.js";
+import type { Page, Registered, Step, Submitted, Task, TaskEvent, TaskStatus, Template } from "./view.js";
 
 /** A request to run a template. */
 export interface CreateTask {
@@ -29,10 +29,11 @@ export interface TaskFilter {
   namespace?: string | undefined;
   name?: string | undefined;
   version?: string | undefined;
-  states?: readonly string[] | undefined;
+  /** One state or several. */
+  status?: TaskStatus | readonly TaskStatus[] | undefined;
   /** The `next` of the page before. */
   after?: string | undefined;
-  /** 100 if not given, 1,000 at most. */
+  /** 50 if not given, 1,000 at most. */
   limit?: number | undefined;
 }
 
@@ -82,8 +83,8 @@ export class TaskerClient {
   }
 
   /** A page of tasks, the newest first. */
-  listTasks(filter: TaskFilter = {}): Promise<Page<Task>> {
-    return this.call("task.list", filter);
+  listTasks({ status, ...filter }: TaskFilter = {}): Promise<Page<Task>> {
+    return this.call("task.list", { ...filter, status: status === undefined ? undefined : [status].flat().join() });
   }
 
   /** Waits for the end of a task, whichever process brings it about. Fails with `task_not_ended` when the time is over. */
@@ -121,7 +122,7 @@ export class TaskerClient {
   }
 
   /** What happened to a task after the event numbered `afterSeq`. */
-  getTaskHistory(taskUuid: string, afterSeq = 0): Promise<TaskEvent[]> {
+  getTaskHistory(taskUuid: string, afterSeq = 0): Promise<Page<TaskEvent>> {
     return this.call("task.history", { task_uuid: taskUuid, after_seq: afterSeq });
   }
 

@@ -140,23 +140,38 @@ export class BusinessLogicError extends PermanentError {
   }
 }
 
+/** One place that is wrong, in a template or in an input. */
+export interface Fault {
+  /** The kind of fault. */
+  code?: string;
+  /** `steps[2].retry` in a template, a JSON Pointer in an input; empty for the whole. */
+  path: string;
+  /** From 1; of a template only. */
+  line?: number;
+  /** From 1, in characters; of a template only. */
+  column?: number;
+  message: string;
+  /** What to do about it. */
+  remedy?: string;
+}
+
 /** Why a call of Tasker itself failed: a client's call, or a start. */
 export class TaskerError extends Error {
   /** A stable word to branch on, for example `template_not_found`; docs/errors explains each. */
   readonly code: string;
   /** Whether the same call may succeed later. */
   readonly isTransient: boolean;
-  /** What to do about it, where more is known than the message says. */
-  readonly remedy: string | undefined;
-  /** The faults of a template or an input, each with its place. */
-  readonly details: unknown;
+  /** What to do about it. */
+  readonly remedy: string;
+  /** The places that are wrong, of a template or an input that was refused. */
+  readonly details: readonly Fault[];
 
-  constructor(shape: { code: string; message: string; is_transient?: boolean; remedy?: string; details?: unknown }) {
+  constructor(shape: { code: string; message: string; remedy?: string; is_transient?: boolean; faults?: Fault[] }) {
     super(shape.message);
     this.name = "TaskerError";
     this.code = shape.code;
     this.isTransient = shape.is_transient ?? false;
-    this.remedy = shape.remedy ?? undefined;
-    this.details = shape.details ?? undefined;
+    this.remedy = shape.remedy ?? "the message says what to mend";
+    this.details = shape.faults ?? [];
   }
 }

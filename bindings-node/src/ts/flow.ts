@@ -8,7 +8,7 @@ export abstract class FlowResult {
   /** What the engine is told. @internal */
   abstract readonly next: Next;
   /** The result that the steps after this one see. @internal */
-  abstract readonly result: Record<string, unknown>;
+  abstract readonly result: Record<string, unknown> | null;
 
   constructor() {
     Object.defineProperty(this, NEXT, { value: true });
@@ -35,12 +35,12 @@ export class Decision extends FlowResult {
 
   /** These of the dependents run, the others are skipped. `context` is part of the step's result. */
   static route(steps: readonly string[], context: Record<string, unknown> = {}): Decision {
-    return new Decision({ route: { steps: [...steps] } }, { ...context, steps: [...steps] });
+    return new Decision({ route: { steps: [...steps] } }, { route: [...steps], ...context });
   }
 
   /** None of the dependents runs. `context` is part of the step's result. */
   static skip(reason: string, context: Record<string, unknown> = {}): Decision {
-    return new Decision({ skip: { reason } }, { ...context, reason });
+    return new Decision({ skip: { reason } }, { skipped: reason, ...context });
   }
 }
 
@@ -59,7 +59,7 @@ export interface BatchOptions {
   parallelism?: number;
   /** What a batch that fails for good means for the others; else what the worker step's template says. */
   failureStrategy?: FailureStrategy;
-  /** Part of the step's result. */
+  /** The step's result, for the steps after it; null if not given. */
   metadata?: Record<string, unknown>;
 }
 
@@ -68,7 +68,7 @@ export class BatchConfig extends FlowResult {
   /** @internal */
   readonly next: Next;
   /** @internal */
-  readonly result: Record<string, unknown>;
+  readonly result: Record<string, unknown> | null;
 
   /** @throws a `TypeError` unless exactly one way of splitting is given. */
   constructor(options: BatchOptions) {
@@ -76,7 +76,7 @@ export class BatchConfig extends FlowResult {
     const batches = batchesOf(options);
     const { workerTemplate: worker, parallelism, failureStrategy: failure_strategy } = options;
     this.next = { batches: { worker, batches, parallelism, failure_strategy } };
-    this.result = { ...options.metadata, ...summaryOf(batches) };
+    this.result = options.metadata ?? null;
   }
 }
 
@@ -87,14 +87,6 @@ function batchesOf({ totalItems, batchSize, ranges, items }: BatchOptions): Next
   if (items !== undefined) return { items: [...items] };
   if (batchSize === undefined) throw new TypeError("totalItems needs a batchSize");
   return { split: { total_items: totalItems ?? 0, batch_size: batchSize } };
-}
-
-function summaryOf(batches: NextBatches["batches"]): Record<string, unknown> {
-  if ("split" in batches) {
-    const { total_items, batch_size } = batches.split;
-    return { total_items, batch_size, batches: Math.ceil(total_items / Math.max(batch_size, 1)) };
-  }
-  return { batches: "ranges" in batches ? batches.ranges.length : batches.items.length };
 }
 
 /** Which part of a batch an attempt is for. */

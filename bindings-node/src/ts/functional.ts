@@ -1,6 +1,6 @@
 import { type Api, type ApiOptions, apiOf } from "./api.js";
 import type { StepContext } from "./context.js";
-import { BatchConfig, type BatchContext, type BatchOptions, type Decision } from "./flow.js";
+import { BatchConfig, type BatchContext, type BatchOptions, type Decision, FlowResult } from "./flow.js";
 import { StepHandler, type StepHandlerClass } from "./handler.js";
 import { type Arguments, argumentsOf, type HandlerOptions, type Sources } from "./sources.js";
 import type { StandardSchema } from "./standard-schema.js";
@@ -53,7 +53,7 @@ export function defineBatchAnalyzer<
 ): StepHandlerClass {
   return define(name, options, async (args) => {
     const batches = await fn(args as Arguments<Depends, Inputs>);
-    if (batches instanceof BatchConfig) return batches;
+    if (FlowResult.is(batches)) return batches;
     return new BatchConfig(options.workerTemplate ? { workerTemplate: options.workerTemplate, ...batches } : batches);
   });
 }

@@ -36,38 +36,40 @@ export class Host {
     const { url, apiKey: api_key, environment, migrate, log, threads } = options;
     const logger = options.logger ?? standardErrorLogger;
     const config = encode({ url, api_key, environment, migrate, log, threads });
-    const native = await settled(addon.open(config, (records) => tell(logger, records)));
+    const native = await settled(() => addon.open(config, (records) => tell(logger, records)));
     return new Host(native, logger);
   }
 
   /** Calls a method by its name, such as `task.submit`; docs/reference/host-calls.md lists them all. */
   async call<T>(method: string, params: object): Promise<T> {
-    const answer = await settled(this.native.call(method, textOf(params, method)));
+    const text = textOf(params, method);
+    const answer = await settled(() => this.native.call(method, text));
     return decode(answer) as T;
   }
 
   /** Starts a worker; `onWork` is called when there is something to take where there was nothing. */
   startWorker(config: object, onWork: () => void): Promise<NativeWorker> {
-    return settled(this.native.startWorker(textOf(config, "the worker"), onWork));
+    const text = textOf(config, "the worker");
+    return settled(() => this.native.startWorker(text, onWork));
   }
 
   /** Ends everything under this connection. */
   async close(): Promise<void> {
-    await settled(this.native.close());
+    await settled(() => this.native.close());
   }
 }
 
-/** The promise of the addon, with its errors in the shape of this package. */
-export async function settled<T>(promise: Promise<T>): Promise<T> {
+/** What the addon's promise ends with, with its errors in the shape of this package. */
+export async function settled<T>(begin: () => Promise<T>): Promise<T> {
   try {
-    return await promise;
+    return await begin();
   } catch (error) {
     throw shaped(error);
   }
 }
 
 /** The addon's errors carry their shape as JSON. */
-export function shaped(error: unknown): unknown {
+function shaped(error: unknown): unknown {
   if (!(error instanceof Error) || !error.message.startsWith("{")) return error;
   return new TaskerError(JSON.parse(error.message));
 }

@@ -31,8 +31,8 @@ export class NotJsonError extends Error {
 
   /** The error of a call with a parameter that it is in. */
   ofCall(what: string): TaskerError {
-    const details = [{ path: this.path, reason: this.reason }];
-    return new TaskerError({ code: "value_not_json", message: this.text(what), details });
+    const faults = [{ code: this.reason, path: this.path, message: this.message }];
+    return new TaskerError({ code: "value_not_json", message: this.text(what), faults });
   }
 
   private text(what: string): string {

@@ -18,7 +18,7 @@ export class HandlerRegistry {
 
   /** The registry that holds these handlers; one that is a registry already is returned as it is. */
   static of(handlers: Handlers): HandlerRegistry {
-    if (handlers instanceof HandlerRegistry) return handlers;
+    if (isRegistry(handlers)) return handlers;
     const registry = new HandlerRegistry();
     if (Array.isArray(handlers)) {
       for (const handler of handlers) registry.register(handler);
@@ -91,6 +91,11 @@ export class HandlerRegistry {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
+}
+
+/** Of whichever build of this package: both may be loaded in one process. */
+function isRegistry(handlers: Handlers): handlers is HandlerRegistry {
+  return "onRegistered" in handlers && typeof handlers.onRegistered === "function" && "resolve" in handlers;
 }
 
 function isClass(handler: unknown): handler is StepHandlerClass {

@@ -1,6 +1,7 @@
 import type { NativeWorker } from "./addon.js";
 import { run } from "./attempt.js";
 import { type Checkpoint, StepContext } from "./context.js";
+import { PermanentError, RetryableError } from "./errors.js";
 import { type Host, settled } from "./host.js";
 import { decode, encode, NotJsonError } from "./json.js";
 import { withFields } from "./log.js";
@@ -27,6 +28,11 @@ export interface Drained {
 
 /** Taken at once when there is work. */
 const TAKEN_MAX = 256;
+
+/** Events that one attempt may publish. */
+const EVENTS_MAX = 100;
+/** Bytes of one such event. */
+const EVENT_BYTES_MAX = 1024 * 1024;
 
 /** Takes attempts from the Rust side, runs their handlers, and gives back what they ended with, many at a time. */
 export class Worker {
@@ -66,8 +72,9 @@ export class Worker {
 
   /** Stops claiming, lets handlers run on for `graceMs`, asks those that are left to stop, and reports every outcome. */
   async shutdown(graceMs: number): Promise<Drained> {
-    if (this.native === undefined) return { abandoned: 0, undelivered: 0 };
-    return JSON.parse(await settled(this.native.shutdown(graceMs))) as Drained;
+    const { native } = this;
+    if (native === undefined) return { abandoned: 0, undelivered: 0 };
+    return JSON.parse(await settled(() => native.shutdown(graceMs))) as Drained;
   }
 
   private take(): void {
@@ -101,13 +108,17 @@ export class Worker {
       logger: withFields(this.host.logger, ids),
       heartbeat: (progress) => this.native?.heartbeat(encode(lease), ofStep("the progress", progress)) ?? false,
       checkpoint: (checkpoint) => this.checkpoint(lease, checkpoint),
-      publish: (name, payload) => {
-        events.push(`{"name":${encode(name)},"payload":${ofStep(`the payload of event \`${name}\``, payload)}}`);
-      },
+      publish: (name, payload) => void events.push(eventOf(name, payload, events.length)),
     });
   }
 
-  private async checkpoint(_lease: Lease, _checkpoint: Checkpoint): Promise<void> {}
+  private async checkpoint(lease: Lease, checkpoint: Checkpoint): Promise<void> {
+    const { cursor, accumulatedResults: accumulated_results, itemsProcessed: items_processed } = checkpoint;
+    const text = ofStep("the checkpoint", { cursor: cursor ?? null, accumulated_results, items_processed });
+    const { native } = this;
+    if (native === undefined || (await settled(() => native.checkpoint(encode(lease), text)))) return;
+    throw new RetryableError("another attempt of this step runs, or none may", { errorCode: "lease_lost" });
+  }
 
   /** What ends within one turn of the event loop crosses together. */
   private report(lease: Lease, outcome: string): void {
@@ -123,6 +134,14 @@ export class Worker {
 
 function keyOf(lease: Lease): string {
   return `${lease.task_id}/${lease.step_idx}/${lease.attempt}`;
+}
+
+/** The text of an event; `before` were published before it. */
+function eventOf(name: string, payload: unknown, before: number): string {
+  const text = `{"name":${encode(name)},"payload":${ofStep(`the payload of event \`${name}\``, payload)}}`;
+  if (before < EVENTS_MAX && Buffer.byteLength(text) <= EVENT_BYTES_MAX) return text;
+  const message = `event \`${name}\`: at most ${EVENTS_MAX} an attempt, and ${EVENT_BYTES_MAX} bytes each`;
+  throw new PermanentError(message, { errorCode: "event_invalid" });
 }
 
 function ofStep(what: string, value: unknown): string {

@@ -68,10 +68,10 @@ test("decisions and batches say what comes next", async () => {
     amount < 1000 ? Decision.route(["auto"], { limit: 1000 }) : Decision.skip("too much"),
   );
   assert.deepEqual(await outcome(Route, { inputData: { amount: 1 } }), {
-    succeeded: { result: { limit: 1000, steps: ["auto"] }, next: { route: { steps: ["auto"] } } },
+    succeeded: { result: { limit: 1000, route: ["auto"] }, next: { route: { steps: ["auto"] } } },
   });
   assert.deepEqual(await outcome(Route, { inputData: { amount: 1000 } }), {
-    succeeded: { result: { reason: "too much" }, next: { skip: { reason: "too much" } } },
+    succeeded: { result: { skipped: "too much" }, next: { skip: { reason: "too much" } } },
   });
 
   const Analyze = defineBatchAnalyzer("analyze", { workerTemplate: "work" }, () => ({
@@ -80,7 +80,7 @@ test("decisions and batches say what comes next", async () => {
   }));
   assert.deepEqual(await outcome(Analyze), {
     succeeded: {
-      result: { total_items: 250, batch_size: 100, batches: 3 },
+      result: null,
       next: { batches: { worker: "work", batches: { split: { total_items: 250, batch_size: 100 } } } },
     },
   });

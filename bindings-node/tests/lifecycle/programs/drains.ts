@@ -1,0 +1,11 @@
+// Works until it is asked to stop; the handler comes to its end although it is asked in the midst of it.
+import { say, work } from "./scene.js";
+
+await work(async () => {
+  say("began");
+  await new Promise((resolve) => process.once("SIGUSR2", resolve));
+  say("ended");
+  return "by the first";
+});
+say("ready");
+process.prependListener("SIGTERM", () => say("asked"));
