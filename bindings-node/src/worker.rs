@@ -9,7 +9,7 @@ use napi_derive::napi;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tasker_worker::{
-    host::Worker,
+    host::{self, Pending, Worker},
     protocol::{Checkpoint, Json, Lease, Outcome, Report, StepError},
 };
 
@@ -21,8 +21,7 @@ use crate::{
 /// Weak: it does not keep the process alive. It only says that there is work, so one call that waits is enough.
 pub(crate) type WakeFunction = ThreadsafeFunction<(), (), (), Status, false, true, 2>;
 
-/// Between two looks at a drain, which takes as long as its handlers do.
-const DRAIN_WAIT: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(60);
 
 /// A worker: where JavaScript takes attempts and leaves their outcomes.
 #[napi]
@@ -45,7 +44,7 @@ impl NativeWorker {
     #[napi(catch_unwind)]
     pub fn take(&self, max: u32) -> Result<String> {
         let taken = or_throw(self.worker.poll_ready(max as usize))?;
-        let polled: tasker_worker::host::Result<Vec<_>> = taken.into_iter().map(|work| work.hand_over()).collect();
+        let polled: host::Result<Vec<_>> = taken.into_iter().map(|work| work.hand_over()).collect();
         serde_json::to_string(&or_throw(polled)?).map_err(|error| napi::Error::from_reason(error.to_string()))
     }
 
@@ -72,17 +71,17 @@ impl NativeWorker {
         or_throw(self.worker.heartbeat(lease, progress))
     }
 
-    /// Stores how far an attempt has come (JSON of the protocol's `Checkpoint`); false when the lease is lost.
-    #[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
+    /// Stores how far an attempt has come (JSON of the protocol's `Checkpoint`), for the next one to go on from.
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn checkpoint<'env>(&self, env: &'env Env, lease: String, checkpoint: String) -> Result<Object<'env>> {
         let lease: Lease = or_throw(read("the lease", &lease))?;
         let checkpoint: Checkpoint = or_throw(read("the checkpoint", &checkpoint))?;
+        let storing = or_throw(self.worker.checkpoint(lease, checkpoint))?;
         let (promised, promise) = Promised::new(env)?;
-        let done = move |stored: tasker_worker::host::Result<bool>| {
-            promised.settle(stored.map(|is_held| move |_| Ok(is_held)));
-        };
-        // One that cannot begin drops `done`, which rejects the promise.
-        drop(self.worker.checkpoint_then(lease, checkpoint, done));
+        apart(promised, move || {
+            ended(&storing)?;
+            Ok(|_| Ok(()))
+        });
         Ok(promise)
     }
 
@@ -99,12 +98,20 @@ impl NativeWorker {
         let ending = or_throw(self.worker.shutdown(Duration::from_millis(grace_ms.into())))?;
         let (promised, promise) = Promised::new(env)?;
         apart(promised, move || {
-            let drained = std::iter::repeat_with(|| ending.wait(DRAIN_WAIT)).flatten().next().transpose()?;
-            let (abandoned, undelivered) = drained.map_or((0, 0), |drained| (drained.abandoned, drained.undelivered));
-            let counts = serde_json::json!({"abandoned": abandoned, "undelivered": undelivered});
+            let drained = ended(&ending)?;
+            let counts = serde_json::json!({"abandoned": drained.abandoned, "undelivered": drained.undelivered});
             Ok(move |_| Ok(counts.to_string()))
         });
         Ok(promise)
+    }
+}
+
+/// What something ends with, however long it takes.
+fn ended<T: Send + 'static>(pending: &Pending<T>) -> host::Result<T> {
+    loop {
+        if let Some(ended) = pending.wait(LONG) {
+            return ended;
+        }
     }
 }
 

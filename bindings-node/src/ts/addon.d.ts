@@ -7,7 +7,7 @@ export declare class NativeWorker {
   take(max: number): string;
   report(reports: string): void;
   heartbeat(lease: string, progress?: string | undefined | null): boolean;
-  checkpoint(lease: string, checkpoint: string): Promise<boolean>;
+  checkpoint(lease: string, checkpoint: string): Promise<void>;
   workerId(): string;
   shutdown(graceMs: number): Promise<string>;
 }

@@ -66,13 +66,6 @@ export class TaskerClient {
     this.options = typeof connection === "string" ? { url: connection } : connection;
   }
 
-  /** A client on a connection that is there already. @internal */
-  static on(host: Host): TaskerClient {
-    const client = new TaskerClient();
-    client.connection = Promise.resolve(host);
-    return client;
-  }
-
   /** Stores a task, from which moment it runs. Fails with `template_not_found`, `input_invalid`, `field_invalid`. */
   createTask(request: CreateTask): Promise<Submitted> {
     return this.call("task.submit", bodyOf(request));
@@ -147,18 +140,13 @@ export class TaskerClient {
 
   /** Any call by its name (docs/reference/host-calls.md), for what has no method here. */
   async call<T = unknown>(method: string, params: object = {}): Promise<T> {
-    const host = await this.connect();
+    const host = await this.host();
     return host.call<T>(method, params);
   }
 
   /** Connects now rather than with the first call. */
-  async connect(): Promise<Host> {
-    // A connection that failed is tried anew by the next call.
-    this.connection ??= Host.open(this.options).catch((error) => {
-      this.connection = undefined;
-      throw error;
-    });
-    return this.connection;
+  async connect(): Promise<void> {
+    await this.host();
   }
 
   /** Ends the connection; calls that are under way fail with `closed`. */
@@ -169,6 +157,16 @@ export class TaskerClient {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** @internal */
+  protected host(): Promise<Host> {
+    // A connection that failed is tried anew by the next call.
+    this.connection ??= Host.open(this.options).catch((error) => {
+      this.connection = undefined;
+      throw error;
+    });
+    return this.connection;
   }
 }
 

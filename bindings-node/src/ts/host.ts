@@ -25,7 +25,7 @@ export interface ConnectionOptions {
   threads?: number | undefined;
 }
 
-/** The Rust side of a connection: every call of this package goes through one. */
+/** The Rust side of a connection: every call of this package goes through one. @internal */
 export class Host {
   private constructor(
     private readonly native: NativeHost,
@@ -59,7 +59,7 @@ export class Host {
   }
 }
 
-/** What the addon's promise ends with, with its errors in the shape of this package. */
+/** What the addon's promise ends with, with its errors in the shape of this package. @internal */
 export async function settled<T>(begin: () => Promise<T>): Promise<T> {
   try {
     return await begin();

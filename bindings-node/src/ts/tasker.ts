@@ -1,5 +1,5 @@
 import { TaskerClient } from "./client.js";
-import type { ConnectionOptions, Host } from "./host.js";
+import type { ConnectionOptions } from "./host.js";
 import { HandlerRegistry, type Handlers } from "./registry.js";
 import type { Drained } from "./worker.js";
 import { Crew, type CrewOptions, GRACE_MS } from "./workers.js";
@@ -17,12 +17,11 @@ export interface TaskerOptions extends ConnectionOptions, CrewOptions {
  *
  * ```ts
  * const tasker = await Tasker.start("sqlite::memory:", { templates, handlers });
- * const task = await tasker.runTask({ name: "greeting", context: { name: "Ada" } });
+ * const task = await tasker.runTask({ namespace: "demo", name: "greeting", context: { name: "Ada" } });
  * await tasker.stop();
  * ```
  */
 export class Tasker extends TaskerClient {
-  private host: Host | undefined;
   private crew: Crew | undefined;
   private stopping: Promise<Drained> | undefined;
 
@@ -69,14 +68,14 @@ export class Tasker extends TaskerClient {
   }
 
   private async begin(options: TaskerOptions, registry: HandlerRegistry | undefined): Promise<void> {
-    this.host = await this.connect();
+    const host = await this.host();
     for (const template of [options.templates ?? []].flat()) {
       // A path has no line breaks, and a template has no fewer than three.
       if (template.includes("\n")) await this.registerTemplate(template);
       else await this.loadTemplates(template);
     }
     if (registry === undefined) return;
-    const crew = new Crew(this.host, registry, options, () => this.close());
+    const crew = new Crew(host, registry, options, () => this.close());
     await crew.start();
     this.crew = crew;
   }

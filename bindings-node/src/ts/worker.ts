@@ -1,7 +1,7 @@
 import type { NativeWorker } from "./addon.js";
 import { run } from "./attempt.js";
 import { type Checkpoint, StepContext } from "./context.js";
-import { PermanentError, RetryableError } from "./errors.js";
+import { PermanentError, RetryableError, TaskerError } from "./errors.js";
 import { type Host, settled } from "./host.js";
 import { decode, encode, NotJsonError } from "./json.js";
 import { withFields } from "./log.js";
@@ -115,9 +115,13 @@ export class Worker {
   private async checkpoint(lease: Lease, checkpoint: Checkpoint): Promise<void> {
     const { cursor, accumulatedResults: accumulated_results, itemsProcessed: items_processed } = checkpoint;
     const text = ofStep("the checkpoint", { cursor: cursor ?? null, accumulated_results, items_processed });
-    const { native } = this;
-    if (native === undefined || (await settled(() => native.checkpoint(encode(lease), text)))) return;
-    throw new RetryableError("another attempt of this step runs, or none may", { errorCode: "lease_lost" });
+    try {
+      await settled(async () => this.native?.checkpoint(encode(lease), text));
+    } catch (error) {
+      if (!(error instanceof TaskerError)) throw error;
+      const { message, code: errorCode } = error;
+      throw error.isTransient ? new RetryableError(message, { errorCode }) : new PermanentError(message, { errorCode });
+    }
   }
 
   /** What ends within one turn of the event loop crosses together. */

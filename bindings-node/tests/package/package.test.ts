@@ -74,9 +74,9 @@ test("both builds in one process understand each other", () => {
     import { Tasker } from "@tasker-systems/tasker";
     const { defineHandler, PermanentError } = createRequire(import.meta.url)("@tasker-systems/tasker");
     const Fails = defineHandler("fails", {}, () => { throw new PermanentError("no", { errorCode: "declined" }); });
-    const templates = "name: fails\\nsteps: [{name: it, handler: {callable: fails}}]\\n";
+    const templates = "namespace: demo\\nname: fails\\nversion: 1.0.0\\nsteps: [{name: it, handler: {callable: fails}}]\\n";
     const tasker = await Tasker.start("sqlite::memory:", { handlers: [Fails], templates, log: "warn" });
-    const task = await tasker.runTask({ name: "fails" });
+    const task = await tasker.runTask({ namespace: "demo", name: "fails" });
     console.log(task.error.code, task.steps[0].attempts);
     await tasker.stop();`;
   assert.equal(succeed("node", write("both.mjs", script)), "declined 1\n");
@@ -106,7 +106,7 @@ test("types are found by ES modules and by CommonJS", () => {
 
 test("the script of the README runs", () => {
   const script = programs()["embedded.mjs"] ?? assert.fail("the README has no embedded.mjs");
-  assert.ok(script.trim().split("\n").length <= 18, "about 15 lines");
+  assert.ok(script.trim().split("\n").length <= 20, "about 15 lines");
   const { status, stdout } = run("node", write("embedded.mjs", script));
   assert.deepEqual([status, stdout], [0, "complete HELLO, ADA!\n"]);
 });
@@ -118,6 +118,7 @@ test("the worker of the README works until it is asked to stop", async () => {
   const templates = `
 namespace: shop
 name: order
+version: 1.0.0
 steps:
   - {name: price_cart, handler: {callable: price_cart}}
   - {name: charge_card, handler: {callable: charge_card}, dependencies: [price_cart]}

@@ -1,11 +1,16 @@
 use std::{sync::Arc, time::Duration};
 
-use tasker_core::model::{Checkpoint, Json, Lease, Report, limits};
+use async_trait::async_trait;
+use tasker_core::{
+    model::{Checkpoint, ErrorKind, Json, Lease, Report},
+    view::ErrorView,
+};
 use tokio::runtime::Handle;
 
-use super::{Pending, Result, Work, home::Homed, pending::ended, refused};
+use super::{Pending, Result, Work, home::Homed};
 use crate::{
-    handler::checked,
+    coordinator,
+    handler::{Checkpoints, checked, store_checkpoint},
     runtime::{Drained, Interrupt, Runtime, Stats},
 };
 
@@ -75,30 +80,19 @@ impl Worker {
         Ok(self.runtime.get()?.heartbeat(lease, progress))
     }
 
-    /// Begins to store how far an attempt has come, for the next attempt to go on from; it ends when that is done. The answer
-    /// is false when the lease is lost, so that the handler may stop: nothing was stored.
+    /// Stores how far an attempt has come, for the next attempt to go on from, and extends its lease.
     ///
     /// # Errors
-    /// `forked`. At its end `checkpoint_too_large`, and what the database or the server answers.
-    pub fn checkpoint(&self, lease: Lease, checkpoint: Checkpoint) -> Result<Pending<bool>> {
+    /// `forked`; at the end `checkpoint_too_large`, `lease_lost` when the outcome is no longer wanted, or
+    /// `checkpoint_failed` when it could not be stored and the handler may go on without.
+    pub fn checkpoint(&self, lease: Lease, checkpoint: Checkpoint) -> Result<Pending<()>> {
         let runtime = Arc::clone(self.runtime.get()?);
-        Ok(Pending::spawn(&self.handle, put_checkpoint(runtime, lease, checkpoint)))
-    }
-
-    /// Like [`checkpoint`](Self::checkpoint), for callers that do not wait: `done` is called with the answer on a thread of the
-    /// host and must return at once. It is dropped uncalled when the host is closed before.
-    ///
-    /// # Errors
-    /// `forked`.
-    pub fn checkpoint_then(
-        &self,
-        lease: Lease,
-        checkpoint: Checkpoint,
-        done: impl FnOnce(Result<bool>) + Send + 'static,
-    ) -> Result<()> {
-        let runtime = Arc::clone(self.runtime.get()?);
-        self.handle.spawn(async move { done(ended(put_checkpoint(runtime, lease, checkpoint)).await) });
-        Ok(())
+        Ok(Pending::spawn(&self.handle, async move {
+            store_checkpoint(runtime.as_ref(), lease, &checkpoint).await.map_err(|error| {
+                let view = ErrorView::new(error.code, error.message, "let the handler end, or go on without");
+                ErrorView { is_transient: error.kind == ErrorKind::Retryable, ..view }.into()
+            })
+        }))
     }
 
     /// What the worker is doing at the moment.
@@ -128,13 +122,11 @@ impl Worker {
     }
 }
 
-async fn put_checkpoint(runtime: Arc<Runtime>, lease: Lease, checkpoint: Checkpoint) -> Result<bool> {
-    let (size, limit) = (checkpoint.size(), limits::PAYLOAD_BYTES);
-    if size > limit {
-        let message = format!("the checkpoint has {size} bytes and the limit is {limit}");
-        return Err(refused("checkpoint_too_large", message, "store the data elsewhere, and in the checkpoint where it is"));
+#[async_trait]
+impl Checkpoints for Runtime {
+    async fn put(&self, lease: Lease, checkpoint: &Checkpoint) -> Result<bool, coordinator::Error> {
+        self.checkpoint(lease, checkpoint).await
     }
-    Ok(runtime.checkpoint(lease, &checkpoint).await?)
 }
 
 impl std::fmt::Debug for Worker {

@@ -2,10 +2,11 @@
 import { say, work } from "./scene.js";
 
 await work(async () => {
+  const asked = new Promise((resolve) => process.once("SIGUSR2", resolve));
   say("began");
-  await new Promise((resolve) => process.once("SIGUSR2", resolve));
+  await asked;
   say("ended");
   return "by the first";
 });
 say("ready");
-process.prependListener("SIGTERM", () => say("asked"));
+process.prependOnceListener("SIGTERM", () => say("asked"));
