@@ -6,11 +6,11 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # More flags for the targets below: make test ARGS='-p tasker-core', make bench ARGS='--workload fan100'
 ARGS ?=
 
-.PHONY: help demo test lint fmt bench clean setup
+.PHONY: help demo test test-node lint fmt bench clean setup
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 # The dev profile, since it builds soonest from a cold clone: the demo does little work of its own, and `make test` goes
 # on with what it built.
@@ -21,11 +21,18 @@ demo: setup ## Build Tasker and watch a workflow run, on SQLite
 test: setup ## Run every test, on SQLite and on a throw-away PostgreSQL
 	@scripts/install-packages.sh postgresql
 	scripts/with-postgres.sh cargo test $(or $(ARGS),--workspace)
+	$(if $(ARGS),,@$(MAKE) --no-print-directory test-node)
+
+test-node: setup ## Build the package for Node and run its tests
+	@scripts/install-packages.sh postgresql node
+	scripts/test-node.sh $(ARGS)
 
 lint: setup ## Check formatting, lints and the shell scripts' syntax
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	for script in .ci/run scripts/*.sh; do bash -n $$script || exit 1; done
+	@scripts/install-packages.sh node
+	cd bindings-node && { [ -x node_modules/.bin/biome ] || npm ci --loglevel=error; } && npm run --silent lint
 
 fmt: ## Format the code
 	cargo fmt --all

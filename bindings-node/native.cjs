@@ -4,20 +4,7 @@
 
 const { existsSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
-
-/** Whether the C library is musl, as on Alpine; its dynamic loader is the one thing that is always there. */
-function isMusl() {
-  if (process.platform !== "linux") return false;
-  const report = process.report?.getReport();
-  return report !== undefined && !report.header.glibcVersionRuntime;
-}
-
-function platformName() {
-  const { platform, arch } = process;
-  if (platform === "linux") return `linux-${arch}-${isMusl() ? "musl" : "gnu"}`;
-  if (platform === "win32") return `win32-${arch}-msvc`;
-  return `${platform}-${arch}`;
-}
+const { platformName } = require("./platform.cjs");
 
 function load() {
   const name = platformName();

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing of the things named, and nothing else; says nothing when all is there.
-#   scripts/install-packages.sh [compiler] [postgresql]
+#   scripts/install-packages.sh [compiler] [postgresql] [node]
 # compiler: the C compiler that links Rust programs and builds the bundled SQLite.
 # postgresql: the server binaries; no server of the system's own is set up or started.
+# node: Node 20 or newer with npm, for the package in bindings-node.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -15,8 +16,13 @@ is_missing() {
   case $1 in
     compiler) ! command -v cc >/dev/null ;;
     postgresql) ! "$here/find-postgres.sh" >/dev/null ;;
-    *) die "\`$1\` is not known here: say compiler or postgresql" ;;
+    node) ! has_node ;;
+    *) die "\`$1\` is not known here: say compiler, postgresql or node" ;;
   esac
+}
+
+has_node() {
+  command -v npm >/dev/null && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' 2>/dev/null
 }
 
 as_root() {
@@ -50,6 +56,7 @@ install() {
   case $1 in
     compiler) apt_install gcc libc6-dev ;;
     postgresql) install_postgresql ;;
+    node) apt_install nodejs npm && has_node ;;
   esac
 }
 
@@ -57,6 +64,7 @@ remedy() {
   case $1 in
     compiler) echo "a C compiler (cc): apt-get install gcc libc6-dev | dnf install gcc | apk add gcc musl-dev | xcode-select --install" ;;
     postgresql) echo "PostgreSQL 14 or newer: apt-get install postgresql | dnf install postgresql-server | apk add postgresql | brew install postgresql@17" ;;
+    node) echo "Node 20 or newer with npm: apt-get install nodejs npm | dnf install nodejs | brew install node | https://nodejs.org" ;;
   esac
 }
 

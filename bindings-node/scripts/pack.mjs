@@ -29,7 +29,7 @@ const { scripts, devDependencies, napi, imports, ...manifest } = JSON.parse(
   readFileSync(join(folder, "package.json"), "utf8"),
 );
 const optionalDependencies = Object.fromEntries(platforms.map(({ manifest: { name, version } }) => [name, version]));
-for (const file of ["dist", "native.cjs", "README.md"])
+for (const file of ["dist", "native.cjs", "platform.cjs", "README.md"])
   cpSync(join(folder, file), join(stage, file), { recursive: true });
 copyFileSync(join(folder, "../LICENSE"), join(stage, "LICENSE"));
 writeFileSync(join(stage, "package.json"), `${JSON.stringify({ ...manifest, optionalDependencies }, null, 2)}\n`);

@@ -55,7 +55,7 @@ pub(crate) fn open<'env>(env: &'env Env, config: String, on_log: Function<'_, St
         let shared =
             Arc::new(Shared { host, workers: Mutex::default(), log_thread: Mutex::new(Some(log_thread)) });
         Ok(move |env: Env| {
-            // Runs when this environment ends before the host is closed: process.exit(), or the end of a worker thread.
+            // Runs when a thread of Node's ends before the host is closed; process.exit() on the main thread runs no hooks.
             env.add_env_cleanup_hook(Arc::downgrade(&shared), |shared| {
                 if let Some(shared) = shared.upgrade() {
                     shared.give_up();
@@ -101,6 +101,13 @@ impl NativeHost {
             Ok(move |_| Ok(NativeWorker::new(worker, on_work)))
         });
         Ok(promise)
+    }
+
+    /// Ends everything at once, and gives back what handlers had begun: for an environment that ends without a `close`.
+    /// Waits at most three seconds.
+    #[napi(catch_unwind)]
+    pub fn give_up(&self) {
+        self.shared.give_up();
     }
 
     /// Ends everything: calls that are under way are rejected, workers that were not shut down stop dead.

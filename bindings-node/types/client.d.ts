@@ -1,4 +1,4 @@
-import { type ConnectionOptions, Host } from "./host.js";
+import { type ConnectionOptions } from "./host.js";
 import type { Page, Registered, Step, Submitted, Task, TaskEvent, TaskStatus, Template } from "./view.js";
 /** A request to run a template. */
 export interface CreateTask {
@@ -83,7 +83,7 @@ export declare class TaskerClient {
     /** Any call by its name (docs/reference/host-calls.md), for what has no method here. */
     call<T = unknown>(method: string, params?: object): Promise<T>;
     /** Connects now rather than with the first call. */
-    connect(): Promise<Host>;
+    connect(): Promise<void>;
     /** Ends the connection; calls that are under way fail with `closed`. */
     close(): Promise<void>;
     [Symbol.asyncDispose](): Promise<void>;

@@ -1,4 +1,3 @@
-import type { NativeWorker } from "./addon.js";
 import { type Logger } from "./log.js";
 /** What Tasker connects to, and how it logs. */
 export interface ConnectionOptions {
@@ -20,18 +19,3 @@ export interface ConnectionOptions {
     /** Threads under the engine, 1 to 64; 2 if not given. */
     threads?: number | undefined;
 }
-/** The Rust side of a connection: every call of this package goes through one. */
-export declare class Host {
-    private readonly native;
-    readonly logger: Logger;
-    private constructor();
-    static open(options: ConnectionOptions): Promise<Host>;
-    /** Calls a method by its name, such as `task.submit`; docs/reference/host-calls.md lists them all. */
-    call<T>(method: string, params: object): Promise<T>;
-    /** Starts a worker; `onWork` is called when there is something to take where there was nothing. */
-    startWorker(config: object, onWork: () => void): Promise<NativeWorker>;
-    /** Ends everything under this connection. */
-    close(): Promise<void>;
-}
-/** What the addon's promise ends with, with its errors in the shape of this package. */
-export declare function settled<T>(begin: () => Promise<T>): Promise<T>;

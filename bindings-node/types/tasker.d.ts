@@ -15,12 +15,11 @@ export interface TaskerOptions extends ConnectionOptions, CrewOptions {
  *
  * ```ts
  * const tasker = await Tasker.start("sqlite::memory:", { templates, handlers });
- * const task = await tasker.runTask({ name: "greeting", context: { name: "Ada" } });
+ * const task = await tasker.runTask({ namespace: "demo", name: "greeting", context: { name: "Ada" } });
  * await tasker.stop();
  * ```
  */
 export declare class Tasker extends TaskerClient {
-    private host;
     private crew;
     private stopping;
     /** Connects, registers the templates, and begins to work. */

@@ -37,7 +37,12 @@ export class Host {
     const logger = options.logger ?? standardErrorLogger;
     const config = encode({ url, api_key, environment, migrate, log, threads });
     const native = await settled(() => addon.open(config, (records) => tell(logger, records)));
-    return new Host(native, logger);
+    return giveUpAtExit(new Host(native, logger));
+  }
+
+  /** Ends everything at once, and gives back what handlers had begun. */
+  giveUp(): void {
+    this.native.giveUp();
   }
 
   /** Calls a method by its name, such as `task.submit`; docs/reference/host-calls.md lists them all. */
@@ -55,8 +60,24 @@ export class Host {
 
   /** Ends everything under this connection. */
   async close(): Promise<void> {
+    open.delete(this);
     await settled(() => this.native.close());
   }
+}
+
+/** Hosts that are not closed. One listener serves them all: Node warns of more than ten. */
+const open = new Set<Host>();
+let isListening = false;
+
+/** `process.exit()` waits for nobody: without this, steps that were begun would rest until their leases end. */
+function giveUpAtExit(host: Host): Host {
+  if (!isListening)
+    process.once("exit", () => {
+      for (const host of open) host.giveUp();
+    });
+  isListening = true;
+  open.add(host);
+  return host;
 }
 
 /** What the addon's promise ends with, with its errors in the shape of this package. @internal */

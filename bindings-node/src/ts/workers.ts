@@ -32,12 +32,20 @@ export class Crew {
   ) {}
 
   async start(): Promise<void> {
-    if (this.registry.handlerCount() > 0) await this.hire(this.registry.listHandlers());
-    this.release.push(this.registry.onRegistered((name) => this.welcome(name)));
+    // Before the first handler can run, so that no signal finds nobody.
+    if (this.options.signals ?? true) this.release.push(onceSignalled((signal) => this.signalled(signal)));
     // The Rust side keeps no process alive.
     const alive = setInterval(() => undefined, 2 ** 30);
     this.release.push(() => clearInterval(alive));
-    if (this.options.signals ?? true) this.release.push(onceSignalled((signal) => this.signalled(signal)));
+    this.release.push(this.registry.onRegistered((name) => this.welcome(name)));
+    const handlers = this.registry.listHandlers();
+    if (handlers.length > 0) this.starting = this.hire(handlers);
+    try {
+      await this.starting;
+    } catch (error) {
+      this.leave();
+      throw error;
+    }
   }
 
   /** The ids of the workers, as operators see them. */
@@ -65,8 +73,12 @@ export class Crew {
         undelivered: drained.reduce((sum, one) => sum + one.undelivered, 0),
       };
     } finally {
-      for (const release of this.release.splice(0)) release();
+      this.leave();
     }
+  }
+
+  private leave(): void {
+    for (const release of this.release.splice(0)) release();
   }
 
   private async hire(handlers: string[]): Promise<void> {

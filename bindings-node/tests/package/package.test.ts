@@ -51,7 +51,7 @@ test("only what is meant for users is packed", () => {
   const installed = readdirSync(join(folder, "node_modules/@tasker-systems")).sort();
   assert.deepEqual(installed.length, 2, installed.join());
   const files = readdirSync(join(folder, "node_modules/@tasker-systems/tasker")).sort();
-  assert.deepEqual(files, ["LICENSE", "README.md", "dist", "native.cjs", "package.json"]);
+  assert.deepEqual(files, ["LICENSE", "README.md", "dist", "native.cjs", "package.json", "platform.cjs"]);
 });
 
 test("require, import and the command give the same version", () => {
