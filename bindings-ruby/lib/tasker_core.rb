@@ -27,9 +27,9 @@ module TaskerCore
   Decision = StepHandler::Functional::Decision
   BatchConfig = StepHandler::Functional::BatchConfig
 
-  # Opens the engine on a database (+sqlite:path+, +sqlite::memory:+, +postgres://...+) within this process, or a connection to
-  # a server (+http://...+). Without a URL it is TASKER_API_URL, DATABASE_URL or +sqlite:tasker.db+. With a block it is closed
-  # when the block ends. The arguments are those of Tasker.new.
+  # Opens the engine on a database (+sqlite:path+, +sqlite::memory:+, +postgres://...+) within this process, or a connection
+  # to a server (+http://...+). Without a URL it is TASKER_API_URL, DATABASE_URL or +sqlite:tasker.db+. With a block it is
+  # closed when the block ends. The arguments are those of Tasker.new.
   def self.open(url = nil, **options)
     tasker = Tasker.new(url, **options)
     return tasker unless block_given?

@@ -1,12 +1,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use magnus::{Error, Ruby, Value, prelude::*};
+use serde::Serialize;
 use tasker_worker::{
     host,
     protocol::{Assignment, Outcome},
 };
 
-use crate::{fault, read, write};
+use crate::{fault, host::wait_for, read, write};
 
 /// `TaskerCore::Native::Attempt`: what a handler can ask about its attempt. Values are made when they are asked for.
 #[magnus::wrap(class = "TaskerCore::Native::Attempt", free_immediately)]
@@ -90,6 +91,21 @@ impl Attempt {
         read::read(ruby, attempt.assignment.input.as_str())
     }
 
+    /// Which part of a batch this is; nil in steps that are not split.
+    pub(crate) fn batch(ruby: &Ruby, attempt: &Self) -> Result<Option<Value>, Error> {
+        optional(ruby, attempt.assignment.batch.as_ref())
+    }
+
+    /// What an earlier attempt has stored; nil if nothing.
+    pub(crate) fn checkpoint(ruby: &Ruby, attempt: &Self) -> Result<Option<Value>, Error> {
+        optional(ruby, attempt.assignment.checkpoint.as_ref())
+    }
+
+    /// The step that waits for the end of this task; nil if there is none.
+    pub(crate) fn parent(ruby: &Ruby, attempt: &Self) -> Result<Option<Value>, Error> {
+        optional(ruby, attempt.assignment.parent.as_ref())
+    }
+
     /// Nil for a step that has no result.
     pub(crate) fn result(ruby: &Ruby, attempt: &Self, step: String) -> Result<Option<Value>, Error> {
         let result = attempt.assignment.results.get(step.as_str());
@@ -105,6 +121,15 @@ impl Attempt {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_none_or(host::Attempt::is_cancelled)
     }
 
+    /// Stores how far it has come. False when the lease is lost.
+    pub(crate) fn store_checkpoint(ruby: &Ruby, attempt: &Self, checkpoint: Value) -> Result<bool, Error> {
+        fault::guard(ruby, || {
+            let checkpoint = write::write(ruby, checkpoint, "the checkpoint")?;
+            let pending = attempt.worker.checkpoint(attempt.assignment.lease, &checkpoint);
+            wait_for(ruby, &pending.map_err(|error| fault::of_host(ruby, &error))?)
+        })
+    }
+
     /// False when the outcome is no longer wanted.
     pub(crate) fn heartbeat(ruby: &Ruby, attempt: &Self, progress: Value) -> Result<bool, Error> {
         fault::guard(ruby, || {
@@ -113,6 +138,12 @@ impl Attempt {
             wanted.map_err(|error| fault::of_host(ruby, &error))
         })
     }
+}
+
+fn optional<T: Serialize>(ruby: &Ruby, value: Option<&T>) -> Result<Option<Value>, Error> {
+    let Some(value) = value else { return Ok(None) };
+    let json = serde_json::to_string(value).map_err(|error| Error::new(ruby.exception_arg_error(), error.to_string()))?;
+    read::read(ruby, &json).map(Some)
 }
 
 impl Guard {

@@ -22,7 +22,7 @@ pub(crate) fn guard<T>(ruby: &Ruby, action: impl FnOnce() -> Result<T, Error>) -
 
 /// A `TaskerCore::Errors::ClientError`.
 pub(crate) fn of_host(ruby: &Ruby, error: &host::Error) -> Error {
-    let raised = serde_json::to_string(error)
+    let raised = serde_json::to_string(error.view())
         .map_err(|fault| Error::new(ruby.exception_runtime_error(), fault.to_string()))
         .and_then(|text| read::read(ruby, &text))
         .and_then(|fields| tasker_core(ruby, "Errors")?.funcall::<_, _, Exception>("client_error", (fields,)));

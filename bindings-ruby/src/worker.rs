@@ -29,8 +29,8 @@ impl Worker {
     }
 
     /// `serve(wait_ms, handler)`: runs attempts on this thread until the worker is drained. `handler` is called with an
-    /// `Attempt` and returns its outcome as `[true, result, rest of the outcome]` or `[false, outcome]`. Whatever ends the
-    /// thread in between (an exception, `throw`, `Thread#kill`, a panic), an attempt is answered when this frame is left.
+    /// `Attempt`; [`outcome`] says what it returns. Whatever ends the thread in between (an exception, `throw`,
+    /// `Thread#kill`, a panic), the attempt is answered when its frame is left.
     pub(crate) fn serve(ruby: &Ruby, this: &Self, wait_ms: u64, handler: Proc) -> Result<(), Error> {
         fault::guard(ruby, || {
             while let Some(next) = this.next(ruby, Duration::from_millis(wait_ms))? {
@@ -108,18 +108,18 @@ fn outcome(ruby: &Ruby, answer: RArray) -> Result<Outcome, Error> {
     let (value, rest): (Value, Value) = (answer.entry(0)?, answer.entry(1)?);
     let result = match write::write_result(ruby, value)? {
         Ok(result) => result,
-        Err(error) => return Ok(Outcome::Failed { error }),
+        Err(error) => return Ok(Outcome::failed(error)),
     };
     if rest.is_nil() {
-        return Ok(Outcome::Succeeded { result });
+        return Ok(Outcome::succeeded(result));
     }
     let outcome = write::write_result(ruby, rest)?.and_then(|rest| {
         let read = rest.to::<Outcome>();
         read.map_err(|error| StepError::permanent("outcome_invalid", format!("what the handler returned: {error}")))
     });
     Ok(match outcome {
-        Ok(Outcome::Succeeded { .. }) => Outcome::Succeeded { result },
+        Ok(Outcome::Succeeded { next, events, .. }) => Outcome::Succeeded { result, next, events },
         Ok(outcome) => outcome,
-        Err(error) => Outcome::Failed { error },
+        Err(error) => Outcome::failed(error),
     })
 }

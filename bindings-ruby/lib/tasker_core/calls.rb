@@ -13,7 +13,7 @@ module TaskerCore
     # is given. An +idempotency_key+ that was used before gives the task of that time.
     def create_task(name, namespace: "default", context: {}, version: nil, **options)
       submitted = call("task.submit", submission(name, namespace, context, version, options))
-      get_task(submitted["task_uuid"] || submitted["task_id"])
+      get_task(submitted["task_uuid"])
     end
 
     # Many at once, in one transaction: each a Hash of what {#create_task} takes, with +:name+. The answers are in the same
@@ -24,16 +24,15 @@ module TaskerCore
         submission(name, namespace || "default", context || {}, version,
                    task.except(:name, :namespace, :context, :version))
       end
-      call("task.submit_many", { tasks: requests }).map do |answer|
-        submitted = answer["submitted"]
-        submitted ? submitted["task_uuid"] || submitted["task_id"] : Errors.client_error(answer["error"])
+      call("task.submit_many", { tasks: requests })["items"].map do |answer|
+        answer["task_uuid"] || Errors.client_error(answer["error"])
       end
     end
 
     # Stores a task, waits for its end and returns it with its steps.
     def run(name, namespace: "default", context: {}, version: nil, timeout: WAIT, **options)
       submitted = call("task.submit", submission(name, namespace, context, version, options))
-      wait(submitted["task_uuid"] || submitted["task_id"], timeout: timeout)
+      wait(submitted["task_uuid"], timeout: timeout)
     end
 
     # Waits for the end of a task, at most +timeout+ seconds, and returns it with its steps; the error +task_not_ended+ when
@@ -71,7 +70,7 @@ module TaskerCore
 
     # What happened to a task, oldest first, after the event numbered +after+.
     def task_history(task_uuid, after: 0)
-      call("task.history", { task_uuid: task_uuid, after_seq: after })
+      call("task.history", { task_uuid: task_uuid, after_seq: after })["items"]
     end
 
     # Registers a template from its YAML text; the same content again is no error.

@@ -140,7 +140,7 @@ module TaskerCore
     # The exceptions that the native part raises, made of what it knows.
     def self.client_error(fields)
       ClientError.new(fields["message"], code: fields["code"], is_transient: fields["is_transient"],
-                                         remedy: fields["remedy"], details: fields["details"])
+                                         remedy: fields["remedy"], details: fields["faults"])
     end
 
     def self.conversion_error(message, path)

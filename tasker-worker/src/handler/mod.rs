@@ -35,6 +35,7 @@ pub use context::StepContext;
 pub use decision::{BatchPlan, Decision};
 pub use registry::{Error, HandlerRegistry};
 pub use result::StepResult;
+pub(crate) use run::checked;
 pub use run::run;
 
 /// The code of one kind of step.

@@ -1,9 +1,9 @@
 use std::{any::Any, panic::AssertUnwindSafe};
 
 use futures::FutureExt;
-use tasker_core::model::{Outcome, StepError, limits};
+use tasker_core::model::{Json, Outcome, StepError, limits};
 
-use super::{StepContext, StepHandler, StepResult};
+use super::{StepContext, StepHandler};
 
 /// Runs one attempt to its outcome. A panic becomes a retryable `handler_panicked`, a result over
 /// [`limits::PAYLOAD_BYTES`] a permanent `result_too_large`.
@@ -15,17 +15,29 @@ pub async fn run(handler: &dyn StepHandler, context: &StepContext) -> Outcome {
         Err(panic) => Err(StepError::retryable("handler_panicked", panic_text(panic.as_ref()))),
     };
     let events = context.take_events();
-    match ended.and_then(within_limit) {
+    checked(match ended {
         Ok(result) => {
             let (result, next) = result.into_parts();
             Outcome::Succeeded { result, next, events }
         }
-        Err(error) => Outcome::Failed { error: error.bounded(), events },
+        Err(error) => Outcome::Failed { error, events },
+    })
+}
+
+/// The outcome within the limits of its size, whatever language it comes from.
+pub(crate) fn checked(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Succeeded { result, next, events } => match within_limit(result) {
+            Ok(result) => Outcome::Succeeded { result, next, events },
+            Err(error) => Outcome::Failed { error, events },
+        },
+        Outcome::Failed { error, events } => Outcome::Failed { error: error.bounded(), events },
+        Outcome::Released | Outcome::Abandoned => outcome,
     }
 }
 
-fn within_limit(result: StepResult) -> Result<StepResult, StepError> {
-    let (size, limit) = (result.json().size(), limits::PAYLOAD_BYTES);
+fn within_limit(result: Json) -> Result<Json, StepError> {
+    let (size, limit) = (result.size(), limits::PAYLOAD_BYTES);
     if size <= limit {
         return Ok(result);
     }
@@ -43,7 +55,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use tasker_core::model::{ErrorKind, Json};
+    use tasker_core::model::ErrorKind;
 
     use super::*;
     use crate::handler::{HandlerRegistry, context::tests::context};
