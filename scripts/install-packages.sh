@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing of the things named, and nothing else; says nothing when all is there.
-#   scripts/install-packages.sh [compiler] [postgresql]
+#   scripts/install-packages.sh [compiler] [postgresql] [ruby]
 # compiler: the C compiler that links Rust programs and builds the bundled SQLite.
 # postgresql: the server binaries; no server of the system's own is set up or started.
+# ruby: Ruby with its headers and libclang, which the gem is built with; RSpec and RuboCop, which test it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -15,8 +16,21 @@ is_missing() {
   case $1 in
     compiler) ! command -v cc >/dev/null ;;
     postgresql) ! "$here/find-postgres.sh" >/dev/null ;;
-    *) die "\`$1\` is not known here: say compiler or postgresql" ;;
+    ruby) ! has_ruby ;;
+    *) die "\`$1\` is not known here: say compiler, postgresql or ruby" ;;
   esac
+}
+
+has_ruby() {
+  command -v ruby rspec rubocop >/dev/null &&
+    ruby -rrbconfig -e 'exit RUBY_VERSION >= "3.1" && File.exist?(File.join(RbConfig::CONFIG["rubyhdrdir"], "ruby.h"))' &&
+    has_libclang
+}
+
+# bindgen looks in these places; LIBCLANG_PATH names another.
+has_libclang() {
+  [[ -n ${LIBCLANG_PATH:-} ]] || compgen -G '/usr/lib*/llvm*/lib*/libclang*' >/dev/null ||
+    compgen -G '/usr/lib*/libclang*' >/dev/null || compgen -G '/Library/Developer/CommandLineTools/usr/lib/libclang*' >/dev/null
 }
 
 as_root() {
@@ -50,6 +64,7 @@ install() {
   case $1 in
     compiler) apt_install gcc libc6-dev ;;
     postgresql) install_postgresql ;;
+    ruby) apt_install ruby ruby-dev ruby-rspec rubocop libclang-dev ;;
   esac
 }
 
@@ -57,6 +72,7 @@ remedy() {
   case $1 in
     compiler) echo "a C compiler (cc): apt-get install gcc libc6-dev | dnf install gcc | apk add gcc musl-dev | xcode-select --install" ;;
     postgresql) echo "PostgreSQL 14 or newer: apt-get install postgresql | dnf install postgresql-server | apk add postgresql | brew install postgresql@17" ;;
+    ruby) echo "Ruby 3.1 or newer with headers, RSpec, RuboCop and libclang: apt-get install ruby ruby-dev ruby-rspec rubocop libclang-dev" ;;
   esac
 }
 

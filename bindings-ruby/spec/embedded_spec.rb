@@ -129,6 +129,18 @@ RSpec.describe TaskerCore::Tasker do
     expect([task.status, task.result("it")]).to eq(["complete", 2])
   end
 
+  it "runs attempts as Rails runs jobs, where there is Rails" do
+    wrapped = 0
+    reloader = Object.new
+    reloader.define_singleton_method(:wrap) { |&attempt| (wrapped += 1) && attempt.call }
+    stub_const("Rails", double(application: double(reloader: reloader)))
+    tasker = open_tasker
+    tasker.register_template(one_step("it"))
+    step_handler("it") { |_context| 5 }
+    tasker.start_worker
+    expect([tasker.run("one", namespace: "shop").result("it"), wrapped]).to eq([5, 1])
+  end
+
   it "serves only the handlers that are named" do
     tasker = open_tasker
     tasker.register_template(template)

@@ -2,7 +2,11 @@
 
 #![expect(unsafe_code, reason = "magnus has no safe form of this part of Ruby's interface")]
 
-use std::{ffi::c_void, ptr};
+use std::{
+    ffi::c_void,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    ptr, thread,
+};
 
 use magnus::{Error, rb_sys::protect};
 
@@ -18,11 +22,14 @@ pub(crate) fn without_gvl<T>(wait: impl FnOnce() -> T, wake: impl Fn()) -> Resul
     // In `protect`, since a jump across the frames of Rust would skip what they have to do at their end.
     protect(|| {
         // SAFETY: both pointers are to this frame, which outlives the call, and have the types that the callbacks expect.
-        // `wait` ends in a value: a panic in it is caught by what it calls.
         unsafe { rb_sys::rb_thread_call_without_gvl2(Some(run), call_at, Some(interrupt), wake_at) };
         nil()
     })?;
-    Ok(call.ended)
+    match call.ended {
+        Some(Err(panic)) => resume_unwind(panic),
+        Some(Ok(ended)) => Ok(Some(ended)),
+        None => Ok(None),
+    }
 }
 
 /// Acts on signals, and on what other threads have to say to this one; the error ends what the thread is doing.
@@ -37,7 +44,8 @@ pub(crate) fn check_interrupts() -> Result<(), Error> {
 
 struct Call<W, T> {
     wait: Option<W>,
-    ended: Option<T>,
+    /// A panic may not cross the frames of Ruby: it goes on behind them.
+    ended: Option<thread::Result<T>>,
 }
 
 type Run = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
@@ -49,14 +57,15 @@ fn callbacks<W: FnOnce() -> T, T, K: Fn()>(_: &Call<W, T>, _: &K) -> (Run, Wake)
         // SAFETY: `without_gvl` passes a pointer to such a value, which nothing else uses meanwhile.
         let call = unsafe { &mut *call.cast::<Call<W, T>>() };
         if let Some(wait) = call.wait.take() {
-            call.ended = Some(wait());
+            call.ended = Some(catch_unwind(AssertUnwindSafe(wait)));
         }
         ptr::null_mut()
     }
     unsafe extern "C" fn interrupt<K: Fn()>(wake: *mut c_void) {
         // SAFETY: `without_gvl` passes a pointer to such a value, which lives until the wait is over.
         let wake = unsafe { &*wake.cast::<K>() };
-        wake();
+        // Nobody is there to be told; the wait ends by its bound all the same.
+        drop(catch_unwind(AssertUnwindSafe(wake)));
     }
     (run::<W, T>, interrupt::<K>)
 }

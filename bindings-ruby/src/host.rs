@@ -17,7 +17,7 @@ impl Host {
     pub(crate) fn start(ruby: &Ruby, config: Value) -> Result<Self, Error> {
         fault::guard(ruby, || {
             let config = write::write(ruby, config, "the configuration")?;
-            let started = away(ruby, || HostConfig::parse(config.as_str()).and_then(|config| host::Host::start(&config)))?;
+            let started = away(|| HostConfig::parse(config.as_str()).and_then(|config| host::Host::start(&config)))?;
             started.map(Self).map_err(|error| fault::of_host(ruby, &error))
         })
     }
@@ -37,7 +37,7 @@ impl Host {
         fault::guard(ruby, || {
             let config = write::write(ruby, config, "the configuration")?;
             let start = || WorkerConfig::parse(config.as_str()).and_then(|config| host.0.start_worker(&config));
-            let started = away(ruby, start)?;
+            let started = away(start)?;
             started.map(Worker::new).map_err(|error| fault::of_host(ruby, &error))
         })
     }
@@ -45,7 +45,7 @@ impl Host {
     /// `next_log(timeout_ms)`: `[level, target, message, {field => value}]`; nil when there is nothing yet.
     pub(crate) fn next_log(ruby: &Ruby, host: &Self, timeout_ms: u64) -> Result<Option<Value>, Error> {
         fault::guard(ruby, || {
-            let next = away(ruby, || host.0.next_log(Duration::from_millis(timeout_ms)))?;
+            let next = away(|| host.0.next_log(Duration::from_millis(timeout_ms)))?;
             gvl::check_interrupts()?;
             let record = next.map_err(|error| fault::of_host(ruby, &error))?;
             record.map(|record| log_record(ruby, &record)).transpose()
@@ -54,7 +54,7 @@ impl Host {
 
     /// `close`: ends everything at once; a second time it does nothing.
     pub(crate) fn close(ruby: &Ruby, host: &Self) -> Result<(), Error> {
-        fault::guard(ruby, || away(ruby, || host.0.close()))
+        fault::guard(ruby, || away(|| host.0.close()))
     }
 
     /// `closed?`
@@ -64,10 +64,10 @@ impl Host {
 }
 
 /// Does what takes its time, but ends by itself, without the lock.
-fn away<T>(ruby: &Ruby, mut action: impl FnMut() -> T) -> Result<T, Error> {
+fn away<T>(mut action: impl FnMut() -> T) -> Result<T, Error> {
     loop {
-        if let Some(ended) = gvl::without_gvl(|| host::catch(|| Ok(action())), || {})? {
-            return ended.map_err(|panic| fault::of_host(ruby, &panic));
+        if let Some(ended) = gvl::without_gvl(&mut action, || {})? {
+            return Ok(ended);
         }
         gvl::check_interrupts()?;
     }

@@ -23,7 +23,13 @@ module TaskerCore
         end
 
         @lock.synchronize { @handlers = @handlers.merge(name.to_s => handler).freeze }
+        warn_if_late(name.to_s)
         handler
+      end
+
+      # Called by a worker that starts to serve these names.
+      def serve(names)
+        @served = names
       end
 
       # The handler to call, made anew if it is a class; nil if there is none of that name.
@@ -49,6 +55,7 @@ module TaskerCore
       # Forgets every handler, and every class that is known so far.
       def clear
         @lock = Mutex.new
+        @served = nil
         @handlers = {}.freeze
         @classes = ObjectSpace::WeakMap.new
       end
@@ -59,6 +66,13 @@ module TaskerCore
       end
 
       private
+
+      # The names of a worker are told when it starts.
+      def warn_if_late(name)
+        return if @served.nil? || @served.include?(name)
+
+        TaskerCore.logger.warn("`#{name}` was registered after the worker had started: it is served from the next start on")
+      end
 
       def handler_class?(handler)
         handler.is_a?(Class) && handler <= StepHandler::Base

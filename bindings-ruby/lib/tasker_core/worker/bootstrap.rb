@@ -53,10 +53,12 @@ module TaskerCore
           bootstrap = start!(**options)
           # A queue, since Ruby allows no locks within a trap.
           signals = Queue.new
-          before = %w[INT TERM].to_h { |name| [name, trap(name) { signals << name }] }
+          before = %w[INT TERM].to_h { |name| [name, trap(name) { |number| signals << number }] }
           signals.pop
-          before.each { |name, handler| trap(name, handler || "DEFAULT") }
+          before.each_key { |name| trap(name) { |number| exit!(128 + number) } }
           bootstrap.shutdown!(grace: grace)
+        ensure
+          before&.each { |name, handler| trap(name, handler || "DEFAULT") }
         end
       end
 

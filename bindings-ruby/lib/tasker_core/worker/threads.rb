@@ -18,9 +18,11 @@ module TaskerCore
         @slots = slots
         @threads = []
         @lock = Mutex.new
-        config = { language: "ruby", handlers: handlers || registry.registered_handlers, namespaces: Array(namespaces),
-                   slots: slots, poll_interval_ms_max: poll_interval && (poll_interval * 1000).ceil }
+        handlers ||= registry.registered_handlers
+        config = { language: "ruby", handlers: handlers, namespaces: Array(namespaces), slots: slots,
+                   poll_interval_ms_max: poll_interval && (poll_interval * 1000).ceil }
         @native = host.start_worker(config.compact)
+        registry.serve(handlers)
         @running = true
         add_thread
       end
@@ -47,7 +49,8 @@ module TaskerCore
         abandoned, = @native.shutdown((grace * 1000).ceil)
         @running = false
         # A thread that does not end is one whose handler does not; it must not hold up the end of the program.
-        @lock.synchronize { @threads.dup }.each { |thread| thread.join(abandoned.zero? ? nil : 0) }
+        others = @lock.synchronize { @threads - [Thread.current] }
+        others.each { |thread| thread.join(abandoned.zero? ? nil : 0) }
         abandoned
       end
 
@@ -81,7 +84,13 @@ module TaskerCore
 
       def attempt(native)
         add_thread if @native.idle.zero?
-        StepHandler::Outcome.of_attempt(native, @registry)
+        in_application { StepHandler::Outcome.of_attempt(native, @registry) }
+      end
+
+      # In Rails, as jobs are run: code that has changed is loaded again, and connections go back to their pool.
+      def in_application(&attempt)
+        application = defined?(::Rails) && ::Rails.respond_to?(:application) && ::Rails.application
+        application ? application.reloader.wrap(&attempt) : attempt.call
       end
     end
   end
