@@ -4,7 +4,7 @@ use magnus::{Error, Ruby, Value, prelude::*};
 use serde::Serialize;
 use tasker_worker::{
     host,
-    protocol::{Assignment, Outcome},
+    protocol::{Assignment, Checkpoint, Outcome},
 };
 
 use crate::{fault, host::wait_for, read, write};
@@ -121,11 +121,13 @@ impl Attempt {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_none_or(host::Attempt::is_cancelled)
     }
 
-    /// Stores how far it has come. False when the lease is lost.
-    pub(crate) fn store_checkpoint(ruby: &Ruby, attempt: &Self, checkpoint: Value) -> Result<bool, Error> {
+    /// Stores how far it has come: a Hash of what a checkpoint of the protocol has.
+    pub(crate) fn store_checkpoint(ruby: &Ruby, attempt: &Self, checkpoint: Value) -> Result<(), Error> {
         fault::guard(ruby, || {
-            let checkpoint = write::write(ruby, checkpoint, "the checkpoint")?;
-            let pending = attempt.worker.checkpoint(attempt.assignment.lease, &checkpoint);
+            let checkpoint: Checkpoint = write::write(ruby, checkpoint, "the checkpoint")?
+                .to()
+                .map_err(|error| Error::new(ruby.exception_arg_error(), format!("the checkpoint: {error}")))?;
+            let pending = attempt.worker.checkpoint(attempt.assignment.lease, checkpoint);
             wait_for(ruby, &pending.map_err(|error| fault::of_host(ruby, &error))?)
         })
     }

@@ -56,7 +56,7 @@ fn a_thread_works_on_what_another_submits() {
                         attempt.begin().unwrap();
                         let input = attempt.assignment().input.to_value();
                         let result = Json::from(&json!({"n": input["n"].as_i64().unwrap() + 1}));
-                        attempt.report(Outcome::Succeeded { result }).unwrap();
+                        attempt.report(Outcome::succeeded(result)).unwrap();
                     }
                     Some(Work::Cancel(_)) | None => {}
                     Some(Work::End) => return,
@@ -84,7 +84,7 @@ fn an_attempt_that_is_handed_over_is_reported_by_its_lease() {
     assert!(worker.heartbeat(lease, None).unwrap());
     // Two megabytes are more than a store takes.
     let result = Json::from(&json!("x".repeat(2_000_000)));
-    worker.report(Report { lease, outcome: Outcome::Succeeded { result } }).unwrap();
+    worker.report(Report { lease, outcome: Outcome::succeeded(result) }).unwrap();
     assert_eq!(end_of(&host, &task), "error");
     let steps = call(&host, "task.steps", &json!({"task_uuid": task})).unwrap();
     assert_eq!(steps[0]["error"]["code"], "result_too_large");
@@ -101,7 +101,7 @@ fn an_attempt_that_is_dropped_runs_again() {
         attempts += 1;
         attempt.begin().unwrap();
         if attempts == 2 {
-            attempt.report(Outcome::Succeeded { result: Json::null() }).unwrap();
+            attempt.report(Outcome::succeeded(Json::null())).unwrap();
             break;
         }
     }

@@ -1,7 +1,7 @@
 use std::{any::Any, panic::AssertUnwindSafe};
 
 use futures::FutureExt;
-use tasker_core::model::{Json, Outcome, StepError, limits};
+use tasker_core::model::{Outcome, StepError, limits};
 
 use super::{StepContext, StepHandler};
 
@@ -27,24 +27,21 @@ pub async fn run(handler: &dyn StepHandler, context: &StepContext) -> Outcome {
 /// The outcome within the limits of its size, whatever language it comes from.
 pub(crate) fn checked(outcome: Outcome) -> Outcome {
     match outcome {
-        Outcome::Succeeded { result, next, events } => match within_limit(result) {
-            Ok(result) => Outcome::Succeeded { result, next, events },
-            Err(error) => Outcome::Failed { error, events },
+        Outcome::Succeeded { result, next, events } => match fault_of_size(result.size()) {
+            None => Outcome::Succeeded { result, next, events },
+            Some(error) => Outcome::Failed { error, events },
         },
         Outcome::Failed { error, events } => Outcome::Failed { error: error.bounded(), events },
         Outcome::Released | Outcome::Abandoned => outcome,
     }
 }
 
-fn within_limit(result: Json) -> Result<Json, StepError> {
-    let (size, limit) = (result.size(), limits::PAYLOAD_BYTES);
-    if size <= limit {
-        return Ok(result);
-    }
+fn fault_of_size(size: usize) -> Option<StepError> {
+    let limit = limits::PAYLOAD_BYTES;
     let message = format!(
         "the result has {size} bytes and the limit is {limit}: store the data elsewhere and return where it is"
     );
-    Err(StepError::permanent("result_too_large", message))
+    (size > limit).then(|| StepError::permanent("result_too_large", message))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {
@@ -55,7 +52,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use tasker_core::model::ErrorKind;
+    use tasker_core::model::{ErrorKind, Json};
 
     use super::*;
     use crate::handler::{HandlerRegistry, context::tests::context};

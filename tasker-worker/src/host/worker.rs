@@ -1,11 +1,16 @@
 use std::{sync::Arc, time::Duration};
 
-use tasker_core::model::{Checkpoint, Json, Lease, Report, limits};
+use async_trait::async_trait;
+use tasker_core::{
+    model::{Checkpoint, ErrorKind, Json, Lease, Report},
+    view::ErrorView,
+};
 use tokio::runtime::Handle;
 
-use super::{Pending, Result, Work, home::Homed, refused};
+use super::{Pending, Result, Work, home::Homed};
 use crate::{
-    handler::checked,
+    coordinator,
+    handler::{Checkpoints, checked, store_checkpoint},
     runtime::{Drained, Interrupt, Runtime, Stats},
 };
 
@@ -75,22 +80,19 @@ impl Worker {
         Ok(self.runtime.get()?.heartbeat(lease, progress))
     }
 
-    /// Begins to store how far an attempt has come, for the next one to go on from; `checkpoint` is the JSON of a
-    /// [`Checkpoint`]. It ends with false when the lease is lost: nothing was stored then.
+    /// Stores how far an attempt has come, for the next attempt to go on from, and extends its lease.
     ///
     /// # Errors
-    /// `checkpoint_invalid`, `checkpoint_too_large`, `forked`; with its end also what keeps it from being stored.
-    pub fn checkpoint(&self, lease: Lease, checkpoint: &Json) -> Result<Pending<bool>> {
-        let checkpoint: Checkpoint = checkpoint
-            .to()
-            .map_err(|error| refused("checkpoint_invalid", error.to_string(), "give it a cursor"))?;
-        let (size, limit) = (checkpoint.size(), limits::PAYLOAD_BYTES);
-        if size > limit {
-            let message = format!("the checkpoint has {size} bytes and the limit is {limit}");
-            return Err(refused("checkpoint_too_large", message, "store the data elsewhere, and keep where it is"));
-        }
+    /// `forked`; at the end `checkpoint_too_large`, `lease_lost` when the outcome is no longer wanted, or
+    /// `checkpoint_failed` when it could not be stored and the handler may go on without.
+    pub fn checkpoint(&self, lease: Lease, checkpoint: Checkpoint) -> Result<Pending<()>> {
         let runtime = Arc::clone(self.runtime.get()?);
-        Ok(Pending::spawn(&self.handle, async move { Ok(runtime.checkpoint(lease, &checkpoint).await?) }))
+        Ok(Pending::spawn(&self.handle, async move {
+            store_checkpoint(runtime.as_ref(), lease, &checkpoint).await.map_err(|error| {
+                let view = ErrorView::new(error.code, error.message, "let the handler end, or go on without");
+                ErrorView { is_transient: error.kind == ErrorKind::Retryable, ..view }.into()
+            })
+        }))
     }
 
     /// What the worker is doing at the moment.
@@ -117,6 +119,13 @@ impl Worker {
     pub fn shutdown(&self, grace: Duration) -> Result<Pending<Drained>> {
         let runtime = Arc::clone(self.runtime.get()?);
         Ok(Pending::spawn(&self.handle, async move { Ok(runtime.shutdown(grace).await) }))
+    }
+}
+
+#[async_trait]
+impl Checkpoints for Runtime {
+    async fn put(&self, lease: Lease, checkpoint: &Checkpoint) -> Result<bool, coordinator::Error> {
+        self.checkpoint(lease, checkpoint).await
     }
 }
 

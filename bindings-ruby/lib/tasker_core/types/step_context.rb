@@ -183,12 +183,12 @@ module TaskerCore
       # attempt that follows a crash or a failure goes on from here. It extends the lease too.
       def checkpoint(cursor:, accumulated_results: nil, items_processed: 0)
         stored = { "cursor" => cursor, "accumulated_results" => accumulated_results, "items_processed" => items_processed }
-        unless @attempt.store_checkpoint(stored)
-          raise Errors::CancelledError.new("another attempt of this step runs, or none may", error_code: "lease_lost")
-        end
-
+        @attempt.store_checkpoint(stored)
         @stored = [stored]
         nil
+      rescue Errors::ClientError => e
+        kind = e.transient? ? Errors::CancelledError : Errors::PermanentError
+        raise kind.new(e.message, error_code: e.code)
       end
 
       # Publishes an event together with the outcome of this attempt; +publishes_events+ of the step has to name it.
