@@ -9,15 +9,15 @@ RSpec.describe "examples" do
   folder = File.join(ROOT, "examples")
   examples = Dir.glob("#{folder}/*/cases.yaml").map { |path| File.dirname(path) }.sort
 
-  def load_example(example)
-    # Each is loaded once; its handlers are registered for each case again.
-    @@loaded ||= {} # rubocop:disable Style/ClassVars
+  # Each is loaded once; its handlers are registered anew for each example of this file.
+  loaded = {}
+  define_method(:load_example) do |example|
     registry = TaskerCore::Registry::HandlerRegistry.instance
-    @@loaded[example] ||= begin
+    loaded[example] ||= begin
       require File.join(example, "handlers")
       registry.registered_handlers.to_h { |name| [name, registry.resolve_handler(name).class] }
     end
-    @@loaded[example].each { |name, handler| registry.register_handler(name, handler) }
+    loaded[example].each { |name, handler| registry.register_handler(name, handler) }
   end
 
   # Where a task ended otherwise than expected.

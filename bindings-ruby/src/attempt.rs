@@ -144,7 +144,8 @@ impl Attempt {
 
 fn optional<T: Serialize>(ruby: &Ruby, value: Option<&T>) -> Result<Option<Value>, Error> {
     let Some(value) = value else { return Ok(None) };
-    let json = serde_json::to_string(value).map_err(|error| Error::new(ruby.exception_arg_error(), error.to_string()))?;
+    let json =
+        serde_json::to_string(value).map_err(|error| Error::new(ruby.exception_arg_error(), error.to_string()))?;
     read::read(ruby, &json).map(Some)
 }
 

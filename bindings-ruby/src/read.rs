@@ -4,9 +4,8 @@ use magnus::{Error, IntoValue, RArray, RHash, Ruby, Value, prelude::*};
 use tasker_worker::host::profile::{self, Build};
 
 pub(crate) fn read(ruby: &Ruby, text: &str) -> Result<Value, Error> {
-    profile::read(text, &Builder(ruby)).map_err(|error| {
-        Error::new(ruby.exception_arg_error(), format!("this is no JSON that Ruby can hold: {error}"))
-    })
+    profile::read(text, &Builder(ruby))
+        .map_err(|error| Error::new(ruby.exception_arg_error(), format!("this is no JSON that Ruby can hold: {error}")))
 }
 
 /// Values under construction are on the stack, or in a container that is, where the garbage collector looks for them.

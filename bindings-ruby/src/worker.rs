@@ -55,11 +55,19 @@ impl Worker {
         this.worker.worker_id().map_err(|error| fault::of_host(ruby, &error))
     }
 
-    /// `stats`
+    /// `stats`: a Hash of counts.
     pub(crate) fn stats(ruby: &Ruby, this: &Self) -> Result<Value, Error> {
         let stats = this.worker.stats().map_err(|error| fault::of_host(ruby, &error))?;
         let hash = ruby.hash_new();
-        hash.aset("running", stats.running)?;
+        for (name, count) in [
+            ("slots", stats.slots),
+            ("waiting", stats.waiting),
+            ("running", stats.running),
+            ("blocked", stats.blocked),
+            ("outcomes", stats.outcomes),
+        ] {
+            hash.aset(name, count)?;
+        }
         Ok(hash.as_value())
     }
 

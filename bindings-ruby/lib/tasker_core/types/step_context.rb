@@ -187,8 +187,9 @@ module TaskerCore
         @stored = [stored]
         nil
       rescue Errors::ClientError => e
-        kind = e.transient? ? Errors::CancelledError : Errors::PermanentError
-        raise kind.new(e.message, error_code: e.code)
+        kinds = { "lease_lost" => Errors::CancelledError }
+        kinds.default = e.transient? ? Errors::RetryableError : Errors::PermanentError
+        raise kinds[e.code].new(e.message, error_code: e.code)
       end
 
       # Publishes an event together with the outcome of this attempt; +publishes_events+ of the step has to name it.

@@ -38,7 +38,7 @@ module TaskerCore
           @instance&.shutdown!(grace: grace)
         end
 
-        # +{ running:, worker_id:, ... }+
+        # +{ running:, worker_id:, handlers:, attempts: }+; +attempts+ as in Threads#stats.
         def status
           @instance ? @instance.status : { running: false }
         end
@@ -88,7 +88,7 @@ module TaskerCore
         return { running: false } unless running?
 
         { running: true, worker_id: @worker.worker_id, handlers: Registry::HandlerRegistry.instance.registered_handlers,
-          **@worker.stats.transform_keys(&:to_sym) }
+          attempts: @worker.stats.transform_keys(&:to_sym) }
       end
     end
   end
