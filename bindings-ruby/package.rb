@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Makes the gems: `ruby package.rb [source] [native]`, into pkg/. The native gem takes the library that
+# Makes the gems: `ruby package.rb [source] [native]`, into target/. The native gem takes the library that
 # scripts/build-ruby.sh has put into lib/, for the version of Ruby and the platform that this runs on.
 
 require "fileutils"
@@ -15,7 +15,7 @@ class Packing
 
   def initialize(kind)
     @kind = kind
-    @folder = File.join(HERE, "tmp", kind)
+    @folder = File.join(HERE, "target", kind)
     FileUtils.rm_rf(@folder)
     FileUtils.mkdir_p(@folder)
     @spec = Gem::Specification.load(File.join(HERE, "tasker-rb.gemspec"))
@@ -25,12 +25,10 @@ class Packing
   def make
     @spec.files.each { |file| take(File.join(HERE, file), file) }
     @kind == "source" ? add_source : add_library
-    pkg = File.join(HERE, "pkg")
-    FileUtils.mkdir_p(pkg)
     Dir.chdir(@folder) do
       file = Gem::Package.build(@spec)
-      FileUtils.mv(file, pkg)
-      File.join(pkg, file)
+      FileUtils.mv(file, File.join(HERE, "target"))
+      File.join(HERE, "target", file)
     end
   end
 
@@ -78,6 +76,8 @@ class Packing
     abort("package: #{path} is missing: run scripts/build-ruby.sh first") unless File.exist?(path)
 
     take(path, library)
+    # What debuggers read is most of its size. Where there is no `strip`, the gem is larger.
+    system("strip", "--strip-unneeded", File.join(@folder, library))
     add(library)
     @spec.platform = Gem::Platform.local
     @spec.required_ruby_version = ["~> #{minor}.0"]

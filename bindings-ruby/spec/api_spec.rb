@@ -2,7 +2,7 @@
 
 require "json"
 require "socket"
-require "spec_helper"
+require "preparation"
 
 RSpec.describe TaskerCore::StepHandler::Api do
   # Answers each request with what the block makes of its first line and its body.

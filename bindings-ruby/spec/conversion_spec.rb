@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 require "ostruct"
-require "spec_helper"
+require "preparation"
 
 RSpec.describe TaskerCore::Conversion do
   def json(value)

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require "spec_helper"
+require "preparation"
 
 # The whole way: templates, tasks, threads and results, in this process.
 RSpec.describe TaskerCore::Tasker do
@@ -109,7 +109,7 @@ RSpec.describe TaskerCore::Tasker do
     ended = Queue.new
     step_handler("long") do |context|
       began << context.task_uuid
-      sleep(0.005) until context.cancelled? || !context.heartbeat({ percent: 50 })
+      Thread.pass until context.cancelled? || !context.heartbeat({ percent: 50 })
       ended << true
       context.check_cancellation!
     end
@@ -148,7 +148,7 @@ RSpec.describe TaskerCore::Tasker do
     step_handler("sum") { |_context| 2 }
     worker = tasker.start_worker(handlers: ["double"])
     task = tasker.create_task("order", namespace: "shop", context: { n: 1 })
-    sleep(0.005) until tasker.get_task(task.task_uuid).step("first").complete?
+    Thread.pass until tasker.get_task(task.task_uuid).step("first").complete?
     expect(tasker.get_task(task.task_uuid).step("second").current_state).to eq("enqueued")
     worker.stop(grace: 1)
     expect(worker).not_to be_running

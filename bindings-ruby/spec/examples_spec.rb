@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require "spec_helper"
+require "preparation"
 require "yaml"
 
 # Every case of every example, run with the handlers in Ruby: it must end as cases.yaml says, as it does in Rust. The README

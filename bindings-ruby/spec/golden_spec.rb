@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 require "json"
-require "spec_helper"
+require "preparation"
 
 RSpec.describe "golden samples of the worker protocol" do
   folder = File.join(ROOT, "tasker-worker/tests/golden")

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require "spec_helper"
+require "preparation"
 require "stringio"
 
 RSpec.describe TaskerCore::Logging do

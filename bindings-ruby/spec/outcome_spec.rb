@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require "spec_helper"
+require "preparation"
 
 # What a handler returns or raises, and what becomes of it, with no engine around.
 RSpec.describe TaskerCore::StepHandler::Outcome do

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require "spec_helper"
+require "preparation"
 
 # The programs of README.md do what it says.
 RSpec.describe "README.md" do
@@ -21,7 +21,7 @@ RSpec.describe "README.md" do
     env = { "DATABASE_URL" => url, "TASKER_TEMPLATE_PATH" => File.join(@folder, "greeting.yaml") }
     ended = run_program("$stdout.sync = true\n#{worker}", env: env) do |program|
       # The worker registers its templates when it starts.
-      TaskerCore.open(url) { |tasker| sleep(0.02) until tasker.list_templates.any? }
+      TaskerCore.open(url) { |tasker| Thread.pass until tasker.list_templates.any? }
       submitted = run_program(submit, env: env)
       expect([submitted.err, submitted.out]).to eq(["", "complete\n"])
       program.signal("TERM")

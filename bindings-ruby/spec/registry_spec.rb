@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require "spec_helper"
+require "preparation"
 
 RSpec.describe TaskerCore::Registry::HandlerRegistry do
   subject(:registry) { described_class.instance }

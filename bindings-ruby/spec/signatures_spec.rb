@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require "spec_helper"
+require "preparation"
 
 # sig/tasker_core.rbs names the same methods as the classes have, with the same keywords. Debian has no parser of RBS, so
 # this reads the little of it that the file uses.

@@ -17,10 +17,11 @@ module TaskerCore
     GRACE = 30
 
     # +templates+ is a file or folder of templates to register, or a list of them. +environment+ chooses the +environments+
-    # of the templates (else TASKER_ENV); +log+ says what is logged (else TASKER_LOG, else +info+).
+    # of the templates (else TASKER_ENV); +log+ says what of the engine is logged (else TASKER_LOG, else +warn+).
     def initialize(url = nil, api_key: nil, templates: nil, environment: nil, migrate: true, log: nil)
       @pid = Process.pid
       @workers = []
+      log ||= ENV.fetch("TASKER_LOG", "warn")
       config = { url: url, api_key: api_key, environment: environment, migrate: migrate, log: log }
       @host = Native::Host.start(config.compact)
       @log_thread = Thread.new { pass_on_logs }

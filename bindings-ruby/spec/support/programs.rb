@@ -32,7 +32,6 @@ module Programs
     def initialize(env, command)
       @in, @out, @err, @waiter = Open3.popen3({ "TASKER_LOG" => "warn", **env }, *command)
       @pid = @waiter.pid
-      @in.close
       @errors = Thread.new { @err.read }
       @read = +""
     end
@@ -50,10 +49,18 @@ module Programs
 
     def signal(name)
       Process.kill(name, @pid)
+      self
+    end
+
+    # Lets go on what waits for its input.
+    def release
+      @in.close
+      self
     end
 
     def ended
       Timeout.timeout(PATIENCE) do
+        @in.close
         @read << @out.read
         Ended.new(out: @read, err: @errors.value, status: @waiter.value)
       end
