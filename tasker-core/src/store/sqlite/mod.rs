@@ -32,7 +32,10 @@ use crate::{
 };
 
 const SCHEMA: Schema = Schema {
-    migrations: &[(1, "engine", include_str!("../../../../migrations/sqlite/0001_engine.sql"))],
+    migrations: &[
+        (1, "engine", include_str!("../../../../migrations/sqlite/0001_engine.sql")),
+        (2, "operations", include_str!("../../../../migrations/sqlite/0002_operations.sql")),
+    ],
     table: "_tasker_migrations",
 };
 

@@ -28,6 +28,8 @@ statements! { "sqlite":
     LOAD_PAYLOADS_TASKS = "load_payloads_tasks",
     LOAD_SCOPE = "load_scope",
     NEXT_DUE = "next_due",
+    PRIORITIZE_STEPS = "prioritize_steps",
+    PRIORITIZE_TASKS = "prioritize_tasks",
     PUT_ROUTES = "put_routes",
     PUT_TEMPLATE = "put_template",
     PUT_WORKER = "put_worker",
