@@ -31,7 +31,7 @@ pub enum Fact {
         actor: Actor,
     },
     /// An operator closed it by hand.
-    #[serde(rename = "task.resolved")]
+    #[serde(rename = "task.resolved_manually")]
     TaskResolved {
         #[serde(flatten)]
         actor: Actor,
@@ -82,7 +82,7 @@ pub enum Fact {
         actor: Actor,
     },
     /// An operator closed it by hand.
-    #[serde(rename = "step.resolved")]
+    #[serde(rename = "step.resolved_manually")]
     StepResolved {
         step: u32,
         #[serde(flatten)]

@@ -20,3 +20,7 @@ pub const REPORT: usize = 1_000;
 pub const SUBMISSION: usize = 1_000;
 /// Rows counted for an answer; more are as many as this.
 pub const COUNT: u64 = 100_000;
+/// Events that one attempt may publish.
+pub const EVENTS: usize = 100;
+/// Parts of one batch.
+pub const BATCH: usize = 100_000;

@@ -14,7 +14,8 @@ with locked as materialized (
     for no key update
 ),
 wanted as materialized (
-    select * from unnest($2::uuid[], $3::integer[]) as w (task_id, idx)
+    -- No step may come twice.
+    select * from unnest($2::uuid[], $3::integer[]) as w (task_id, idx) where w.task_id <> all($4)
 ),
 keys as materialized (
     select task_id, idx from wanted
