@@ -116,6 +116,14 @@ impl Error {
             Self::FieldInvalid { field, .. } => format!("correct `{field}`"),
             Self::TaskNotFound(_) => "`tasker task list` shows the tasks of this store".to_owned(),
             Self::TaskEnded { task_id, .. } => format!("nothing is left to do: see `tasker task get {task_id}`"),
+            Self::TaskUnfit { task_id, .. } => {
+                format!("`tasker task why {task_id}` tells what it waits for, and what would move it")
+            }
+            Self::StepNotFound { task_id } => format!("`tasker task get {task_id}` shows its steps"),
+            Self::StepUnfit { task_id, .. } => format!("`tasker task why {task_id}` tells what its steps wait for"),
+            Self::StepDoomed { task_id, by, .. } => format!("retry or resolve `{by}`: `tasker task retry {task_id} {by}`"),
+            Self::NothingFailed(task_id) => format!("name a step: `tasker task get {task_id}` shows them"),
+            Self::ResultInvalid(_) => "mend the places that are named; nothing was recorded".to_owned(),
             Self::NotEnded { task_id, .. } => format!("it goes on: `tasker task watch {task_id}` follows it"),
             Self::Definition(_) => "register the template anew under another version".to_owned(),
             Self::Closed => "try again".to_owned(),
