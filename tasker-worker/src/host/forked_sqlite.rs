@@ -44,13 +44,10 @@ impl OpenSqlite {
 
     /// It is closed; a second time nothing happens.
     pub(super) fn end(&self) {
-        if self.is_open.swap(false, Ordering::SeqCst) {
-            let pid = process::id();
-            // It is the parent's count in a forked child.
-            drop(OPEN.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |packed| {
-                let (owner, open) = unpack(packed);
-                (owner == pid).then(|| pack(pid, open.saturating_sub(1)))
-            }));
+        // In a forked child the count is its parent's.
+        let is_own = unpack(OPEN.load(Ordering::SeqCst)).0 == process::id();
+        if self.is_open.swap(false, Ordering::SeqCst) && is_own {
+            OPEN.fetch_sub(1, Ordering::SeqCst);
         }
     }
 }
