@@ -6,11 +6,11 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # More flags for the targets below: make test ARGS='-p tasker-core', make bench ARGS='--workload fan100'
 ARGS ?=
 
-.PHONY: help demo test test-node lint fmt bench clean setup
+.PHONY: help demo test lint fmt bench clean setup
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
 # The dev profile, since it builds soonest from a cold clone: the demo does little work of its own, and `make test` goes
 # on with what it built.
@@ -19,19 +19,19 @@ demo: setup ## Build Tasker and watch a workflow run, on SQLite
 	@cargo run --quiet -p tasker-cli -- demo $(ARGS)
 
 test: setup ## Run every test, on SQLite and on a throw-away PostgreSQL
-	@scripts/install-packages.sh postgresql
+	@scripts/install-packages.sh postgresql python ruby node
 	scripts/with-postgres.sh cargo test $(or $(ARGS),--workspace)
-	$(if $(ARGS),,@$(MAKE) --no-print-directory test-node)
+	$(if $(ARGS),,scripts/with-postgres.sh scripts/python.sh test)
+	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-ruby.sh)
+	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-node.sh)
 
-test-node: setup ## Build the package for Node and run its tests
-	@scripts/install-packages.sh postgresql node
-	scripts/test-node.sh $(ARGS)
-
-lint: setup ## Check formatting, lints and the shell scripts' syntax
+lint: setup ## Check formatting, lints, types and the shell scripts' syntax
+	@scripts/install-packages.sh python ruby node
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	scripts/python.sh lint
+	rubocop --config bindings-ruby/.rubocop.yml bindings-ruby examples
 	for script in .ci/run scripts/*.sh; do bash -n $$script || exit 1; done
-	@scripts/install-packages.sh node
 	cd bindings-node && { [ -x node_modules/.bin/biome ] || npm ci --loglevel=error; } && npm run --silent lint
 
 fmt: ## Format the code
