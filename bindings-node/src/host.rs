@@ -52,8 +52,7 @@ pub(crate) fn open<'env>(env: &'env Env, config: String, on_log: Function<'_, St
     apart(promised, move || {
         let host = Arc::new(Host::start(&HostConfig::parse(&config)?)?);
         let log_thread = pass_log_on(&host, on_log)?;
-        let shared =
-            Arc::new(Shared { host, workers: Mutex::default(), log_thread: Mutex::new(Some(log_thread)) });
+        let shared = Arc::new(Shared { host, workers: Mutex::default(), log_thread: Mutex::new(Some(log_thread)) });
         Ok(move |env: Env| {
             // Runs when a thread of Node's ends before the host is closed; process.exit() on the main thread runs no hooks.
             env.add_env_cleanup_hook(Arc::downgrade(&shared), |shared| {
@@ -91,8 +90,12 @@ impl NativeHost {
         config: String,
         on_work: Function<'_, (), ()>,
     ) -> Result<Object<'env>> {
-        let on_work: WakeFunction =
-            on_work.build_threadsafe_function().callee_handled::<false>().weak::<true>().max_queue_size::<2>().build()?;
+        let on_work: WakeFunction = on_work
+            .build_threadsafe_function()
+            .callee_handled::<false>()
+            .weak::<true>()
+            .max_queue_size::<2>()
+            .build()?;
         let (promised, promise) = Promised::new(env)?;
         let shared = Arc::clone(&self.shared);
         apart(promised, move || {

@@ -19,3 +19,16 @@ export interface ConnectionOptions {
     /** Threads under the engine, 1 to 64; 2 if not given. */
     threads?: number | undefined;
 }
+/** The Rust side of a connection: every call of this package goes through one. */
+export declare class Host {
+    private readonly native;
+    readonly logger: Logger;
+    private constructor();
+    static open(options: ConnectionOptions): Promise<Host>;
+    /** Ends everything at once, and gives back what handlers had begun. */
+    giveUp(): void;
+    /** Calls a method by its name, such as `task.submit`; docs/reference/host-calls.md lists them all. */
+    call<T>(method: string, params: object): Promise<T>;
+    /** Ends everything under this connection. */
+    close(): Promise<void>;
+}

@@ -32,6 +32,7 @@ export declare class Crew {
     /** Drains every worker; a second call waits for the end of the first. */
     shutdown(graceMs: number): Promise<Drained>;
     private drain;
+    private leave;
     private hire;
     /** Those that are registered in one turn of the event loop get one worker. */
     private welcome;

@@ -25,7 +25,7 @@ export interface ConnectionOptions {
   threads?: number | undefined;
 }
 
-/** The Rust side of a connection: every call of this package goes through one. @internal */
+/** The Rust side of a connection: every call of this package goes through one. */
 export class Host {
   private constructor(
     private readonly native: NativeHost,
@@ -52,7 +52,7 @@ export class Host {
     return decode(answer) as T;
   }
 
-  /** Starts a worker; `onWork` is called when there is something to take where there was nothing. */
+  /** Starts a worker; `onWork` is called when there is something to take where there was nothing. @internal */
   startWorker(config: object, onWork: () => void): Promise<NativeWorker> {
     const text = textOf(config, "the worker");
     return settled(() => this.native.startWorker(text, onWork));

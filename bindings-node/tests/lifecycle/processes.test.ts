@@ -92,6 +92,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     const program = new Program(t, "drains", url);
     await program.until("began");
     program.child.kill(signal);
+    await program.until("asked");
     program.child.kill("SIGUSR2");
     assert.equal(await program.end(), signal);
     assert.equal(program.words.at(-1), "ended");
