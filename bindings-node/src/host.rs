@@ -45,7 +45,7 @@ struct Shared {
 
 /// Opens what a configuration (JSON) says. `on_log` is called with JSON lists of lines of the log.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeHost>")]
-pub(crate) fn open<'env>(env: &'env Env, config: String, on_log: Function<'_, String, ()>) -> Result<Object<'env>> {
+pub fn open<'env>(env: &'env Env, config: String, on_log: Function<'_, String, ()>) -> Result<Object<'env>> {
     let on_log: LogFunction =
         on_log.build_threadsafe_function().callee_handled::<false>().weak::<true>().max_queue_size::<4>().build()?;
     let (promised, promise) = Promised::new(env)?;

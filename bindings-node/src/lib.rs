@@ -3,9 +3,9 @@
 //! JavaScript calls in and Rust never calls out, except to say that there is work or a line of the log. An error crosses as
 //! the JSON of its shape.
 
-mod host;
+pub mod host;
 mod settle;
-mod worker;
+pub mod worker;
 
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
