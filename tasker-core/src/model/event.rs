@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{StepError, TaskId, Timestamp, WorkerId};
+use super::{SkipReason, StepError, TaskId, Timestamp, WorkerId};
 
 /// Something that happened to a task or to one of its steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,21 @@ pub enum Fact {
     StepReleased { step: u32, attempt: u32 },
     #[serde(rename = "step.cancelled")]
     StepCancelled { step: u32 },
+    /// It is left out, and what depends on it goes by its own rules.
+    #[serde(rename = "step.skipped")]
+    StepSkipped {
+        step: u32,
+        reason: SkipReason,
+        /// What it failed with, where that is the reason.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<StepError>,
+    },
+    /// The task waits for an operator because of this step; other branches run on.
+    #[serde(rename = "task.blocked")]
+    TaskBlocked { step: u32 },
+    /// An event of the user's own domain.
+    #[serde(rename = "event.published")]
+    EventPublished { step: u32, attempt: u32, name: String, payload: serde_json::Value },
 }
 
 impl Fact {
@@ -59,7 +74,10 @@ impl Fact {
             | Self::StepRetryScheduled { step, .. }
             | Self::StepLost { step, .. }
             | Self::StepReleased { step, .. }
-            | Self::StepCancelled { step } => Some(*step),
+            | Self::StepCancelled { step }
+            | Self::StepSkipped { step, .. }
+            | Self::TaskBlocked { step }
+            | Self::EventPublished { step, .. } => Some(*step),
         }
     }
 }

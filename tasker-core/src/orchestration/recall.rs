@@ -95,6 +95,7 @@ fn first_snapshot(task: &NewTask) -> TaskSnapshot {
         due_at: None,
         worker_id: None,
         started_at: None,
+        flow: None,
     });
     TaskSnapshot {
         task_id: task.task_id,

@@ -1,14 +1,15 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    Changes, Claim, Input, Route, Snapshot, TaskCause,
+    Changes, Claim, Input, Route, Snapshot, TaskCause, Wanted,
+    flow::publications,
     input::Look,
     judge::{Judgement, judge, lose},
     working::Working,
 };
 use crate::{
     dag::{Definition, TemplateKey},
-    model::{Fact, Lease, Outcome, StepError, StepState, TaskId, TaskState, Timestamp, Verdict},
+    model::{DomainEvent, Fact, Lease, Outcome, StepError, StepState, TaskId, TaskState, Timestamp, Verdict},
 };
 
 /// What [`decide`] answers: the changes, or what it must see first.
@@ -19,6 +20,8 @@ pub enum Decision {
     NeedsWhole(Vec<TaskId>),
     /// The snapshot must hold up to so many enqueued steps that the claim could take.
     NeedsCandidates(usize),
+    /// Inputs and results of these tasks must be in the snapshot.
+    NeedsValues(Vec<Wanted>),
     /// The definitions of these templates must be at hand; they cannot be read inside the transaction.
     NeedsTemplates(Vec<TemplateKey>),
 }
@@ -48,6 +51,10 @@ pub fn decide(snapshot: &Snapshot, inputs: &[Input], claim: Option<&Claim>, defi
     if !desk.needs_whole.is_empty() {
         return Decision::NeedsWhole(desk.needs_whole);
     }
+    let wanted: Vec<_> = desk.tasks.iter().filter_map(|working| working.wanted.clone()).collect();
+    if !wanted.is_empty() {
+        return Decision::NeedsValues(wanted);
+    }
     for working in &mut desk.tasks {
         working.end_if_done();
     }
@@ -75,7 +82,7 @@ impl<'a> Desk<'a> {
         Self {
             snapshot,
             definitions,
-            tasks: snapshot.tasks.iter().map(|task| Working::new(task, snapshot.now)).collect(),
+            tasks: snapshot.tasks.iter().map(|task| Working::new(task, snapshot)).collect(),
             by_id: snapshot.tasks.iter().enumerate().map(|(at, task)| (task.task_id, at)).collect(),
             needs_whole: Vec::new(),
             needs_templates: Vec::new(),
@@ -92,8 +99,18 @@ impl<'a> Desk<'a> {
         if task.state.is_final() {
             return Verdict::TaskCancelled;
         }
+        if !self.know(at) {
+            return Verdict::Accepted;
+        }
+        let task = &self.tasks[at].task;
         match input {
-            Input::Report { lease, outcome } => return self.report(at, *lease, outcome),
+            Input::Report { lease, outcome } => {
+                let verdict = self.report(at, *lease, outcome);
+                if self.tasks[at].is_short {
+                    self.need_whole(at);
+                }
+                return verdict;
+            }
             Input::StepDue { idx, .. } => self.step_due(at, *idx),
             Input::DeadlinePassed { .. } if task.deadline_at.is_some_and(|deadline| deadline <= self.now()) => {
                 let error =
@@ -106,7 +123,24 @@ impl<'a> Desk<'a> {
                 self.stop(at, TaskCause::Cancel, Fact::TaskCancelled { by: by.clone(), reason: reason.clone() });
             }
         }
+        if self.tasks[at].is_short {
+            self.need_whole(at);
+        }
         Verdict::Accepted
+    }
+
+    /// Looks up the definition of a task; false if it is not at hand, which is then asked for.
+    fn know(&mut self, at: usize) -> bool {
+        let working = &mut self.tasks[at];
+        if working.definition.is_some() {
+            return true;
+        }
+        let key = &working.task.template;
+        working.definition = self.definitions.get(key);
+        if working.definition.is_none() && !self.needs_templates.contains(key) {
+            self.needs_templates.push(key.clone());
+        }
+        working.definition.is_some()
     }
 
     fn report(&mut self, at: usize, lease: Lease, outcome: &Outcome) -> Verdict {
@@ -114,15 +148,19 @@ impl<'a> Desk<'a> {
         if step.state != StepState::InProgress || step.attempt != lease.attempt {
             return Verdict::StaleLease;
         }
-        let key = &self.tasks[at].task.template;
-        let Some(definition) = self.definitions.get(key) else {
-            if !self.needs_templates.contains(key) {
-                self.needs_templates.push(key.clone());
-            }
-            return Verdict::Accepted;
-        };
-        let judgement = judge(step, outcome, &definition);
-        self.apply(at, lease.step_idx, judgement, *outcome == Outcome::Abandoned);
+        let Some(definition) = self.tasks[at].definition.clone() else { return Verdict::Accepted };
+        let mut judgement = judge(step, outcome, &definition);
+        let rules = definition.rules(definition.template_idx(lease.step_idx));
+        let events = publications(&step.name, rules, outcome, &judgement).unwrap_or_else(|error| {
+            judgement = Judgement::Error(error);
+            publications(&step.name, rules, outcome, &judgement).unwrap_or_default()
+        });
+        let Lease { step_idx, attempt, .. } = lease;
+        for DomainEvent { name, payload } in events {
+            let payload = payload.to_value();
+            self.tasks[at].say(Fact::EventPublished { step: step_idx, attempt, name, payload });
+        }
+        self.apply(at, step_idx, judgement, *outcome == Outcome::Abandoned);
         Verdict::Accepted
     }
 
@@ -146,7 +184,7 @@ impl<'a> Desk<'a> {
         let now = self.now();
         let task = &mut self.tasks[at];
         let saw_enough = match judgement {
-            Judgement::Complete(result) => task.complete(idx, result),
+            Judgement::Complete { result, chosen } => task.complete(idx, result, &chosen),
             Judgement::Error(error) => task.fail(idx, error, is_lost),
             Judgement::Retry { error, delay } => {
                 task.retry(idx, error, now + delay);

@@ -19,6 +19,8 @@ pub enum StepCause {
     Return,
     /// The task was stopped, or a dependency failed.
     Cancel,
+    /// A decision, a condition or a failure left it out.
+    Skip,
 }
 
 /// Why a task changes its state.
@@ -32,6 +34,10 @@ pub enum TaskCause {
     Fail,
     /// Someone stopped it.
     Cancel,
+    /// A step failed for good, and waits for an operator.
+    Block,
+    /// An operator has seen to what blocked it.
+    Unblock,
 }
 
 /// The life of a step. What is not listed cannot happen.
@@ -39,6 +45,8 @@ pub enum TaskCause {
 const STEP: &[(StepState, StepCause, StepState)] = &[
     (StepState::Pending,         StepCause::Ready,   StepState::Enqueued),
     (StepState::Pending,         StepCause::Cancel,  StepState::Cancelled),
+    (StepState::Pending,         StepCause::Skip,    StepState::Skipped),
+    (StepState::Pending,         StepCause::Fail,    StepState::Error),
     (StepState::Enqueued,        StepCause::Claim,   StepState::InProgress),
     (StepState::Enqueued,        StepCause::Cancel,  StepState::Cancelled),
     (StepState::InProgress,      StepCause::Succeed, StepState::Complete),
@@ -46,6 +54,7 @@ const STEP: &[(StepState, StepCause, StepState)] = &[
     (StepState::InProgress,      StepCause::Fail,    StepState::Error),
     (StepState::InProgress,      StepCause::Return,  StepState::Enqueued),
     (StepState::InProgress,      StepCause::Cancel,  StepState::Cancelled),
+    (StepState::InProgress,      StepCause::Skip,    StepState::Skipped),
     (StepState::WaitingForRetry, StepCause::Due,     StepState::Enqueued),
     (StepState::WaitingForRetry, StepCause::Cancel,  StepState::Cancelled),
 ];
@@ -59,6 +68,11 @@ const TASK: &[(TaskState, TaskCause, TaskState)] = &[
     (TaskState::InProgress, TaskCause::Complete, TaskState::Complete),
     (TaskState::InProgress, TaskCause::Fail,     TaskState::Error),
     (TaskState::InProgress, TaskCause::Cancel,   TaskState::Cancelled),
+    (TaskState::Pending,    TaskCause::Block,    TaskState::BlockedByFailures),
+    (TaskState::InProgress, TaskCause::Block,    TaskState::BlockedByFailures),
+    (TaskState::BlockedByFailures, TaskCause::Unblock, TaskState::Pending),
+    (TaskState::BlockedByFailures, TaskCause::Fail,    TaskState::Error),
+    (TaskState::BlockedByFailures, TaskCause::Cancel,  TaskState::Cancelled),
 ];
 
 /// Where a step goes from `state` by `cause`; none if that cannot happen.
@@ -121,7 +135,7 @@ mod tests {
         for state in [StepState::Pending, StepState::Enqueued, StepState::InProgress, StepState::WaitingForRetry] {
             assert_eq!(step_transition(state, StepCause::Cancel), Some(StepState::Cancelled));
         }
-        for state in [TaskState::Pending, TaskState::InProgress] {
+        for state in [TaskState::Pending, TaskState::InProgress, TaskState::BlockedByFailures] {
             assert_eq!(task_transition(state, TaskCause::Cancel), Some(TaskState::Cancelled));
         }
     }

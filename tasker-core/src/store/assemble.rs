@@ -49,6 +49,7 @@ mod tests {
             due_at: None,
             worker_id: None,
             started_at: None,
+            flow: None,
         };
         TaskSnapshot {
             task_id,
@@ -65,7 +66,7 @@ mod tests {
     }
 
     fn snapshot(tasks: Vec<TaskSnapshot>) -> Snapshot {
-        Snapshot { now: Timestamp::from_micros(0), tasks, candidates_loaded: false }
+        Snapshot { now: Timestamp::from_micros(0), tasks, candidates_loaded: false, values: HashMap::new() }
     }
 
     fn shape(snapshot: &Snapshot) -> Vec<(TaskId, Vec<u32>, bool)> {

@@ -30,7 +30,7 @@ pub struct Template {
 }
 
 /// One node of the graph.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepTemplate {
     pub name: String,
@@ -50,6 +50,11 @@ pub struct StepTemplate {
     pub result_schema: Option<Value>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub publishes_events: Vec<PublishedEvent>,
+    /// An expression (CEL) over the input and the results before it; where it is false, the step is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    #[serde(default, skip_serializing_if = "OnExhaustion::is_fail")]
+    pub on_exhaustion: OnExhaustion,
 }
 
 impl StepTemplate {
@@ -65,10 +70,36 @@ impl StepTemplate {
 pub enum StepKind {
     #[default]
     Standard,
+    /// Its handler says which of the steps that depend on it run; the others are skipped.
+    Decision,
+    /// Runs after those of its dependencies that were not skipped.
+    DeferredConvergence,
+}
+
+/// What becomes of a step, and of what depends on it, when it has failed for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnExhaustion {
+    /// The task fails; what depends on the step is cancelled.
+    #[default]
+    Fail,
+    /// The step is skipped, and what depends on it runs without its result.
+    Skip,
+    /// The step is skipped, and what depends on it too.
+    SkipCascade,
+    /// The task waits for an operator, who retries or resolves the step; other branches run on.
+    Block,
+}
+
+impl OnExhaustion {
+    #[must_use]
+    pub fn is_fail(&self) -> bool {
+        *self == Self::Fail
+    }
 }
 
 /// Which code runs a step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Handler {
     /// The registered name: any text without spaces, also `Module::Class` or `module.Class`.

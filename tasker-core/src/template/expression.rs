@@ -19,8 +19,20 @@ const VARIABLES: [&str; 2] = ["input", "results"];
 
 /// The functions of CEL that there are; operators are not among them.
 const FUNCTIONS: [&str; 14] = [
-    "size", "contains", "startsWith", "endsWith", "matches", "string", "int", "uint", "double", "bool", "bytes", "type",
-    "min", "max",
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "matches",
+    "string",
+    "int",
+    "uint",
+    "double",
+    "bool",
+    "bytes",
+    "type",
+    "min",
+    "max",
 ];
 
 /// An expression that was parsed, with what it reads.
@@ -80,13 +92,7 @@ impl Expression {
         reads.steps.sort_unstable();
         reads.steps.dedup();
         let path = path_of(program.expression());
-        Ok(Self {
-            text: text.to_owned(),
-            path,
-            steps: reads.steps,
-            reads_all_results: reads.all,
-            program,
-        })
+        Ok(Self { text: text.to_owned(), path, steps: reads.steps, reads_all_results: reads.all, program })
     }
 
     #[must_use]
@@ -275,7 +281,10 @@ mod tests {
         assert_eq!(value("results['rate'].factor * 2.0"), Ok(json!(3.0)));
         assert_eq!(value("has(results.other) ? 1 : 2"), Ok(json!(2)));
         assert_eq!(value("input.lines.map(line, line.z + 1)"), Ok(json!([2])));
-        assert_eq!(value("{'b': input.who.name, 'a': 1}").map(|value| value.to_string()), Ok(r#"{"a":1,"b":"ann"}"#.into()));
+        assert_eq!(
+            value("{'b': input.who.name, 'a': 1}").map(|value| value.to_string()),
+            Ok(r#"{"a":1,"b":"ann"}"#.into())
+        );
     }
 
     #[test]

@@ -83,8 +83,8 @@ pub(super) static STEP: Table = Table {
         Field::new(
             "type",
             Shape::StepType {
-                supported: &["standard"],
-                unsupported: &["decision", "deferred_convergence", "batchable", "batch_worker", "workflow", "wait"],
+                supported: &["standard", "decision", "deferred_convergence"],
+                unsupported: &["batchable", "batch_worker", "workflow", "wait"],
             },
             "standard",
             "What kind of node the step is; `standard` if not given.",
@@ -122,6 +122,18 @@ pub(super) static STEP: Table = Table {
             Shape::Schema,
             "{type: object, required: [total]}",
             "JSON Schema (2020-12) that the handler's result has to satisfy.",
+        ),
+        Field::new(
+            "when",
+            Shape::Expression,
+            "input.amount > 100",
+            "An expression (CEL) over `input` and `results`; where it is false, the step is skipped.",
+        ),
+        Field::new(
+            "on_exhaustion",
+            Shape::Choice(&["fail", "skip", "skip_cascade", "block"]),
+            "skip",
+            "What becomes of the step when it has failed for good; `fail` if not given.",
         ),
         Field::new(
             "publishes_events",

@@ -4,7 +4,7 @@ use super::{
     dependencies,
     document::Node,
     fault::{FaultCode, Faults, Path},
-    fields,
+    fields, flow,
     load::load,
     reader::{Fields, Reader, step_name},
     shape::Table,
@@ -68,6 +68,7 @@ impl Reader {
             places.push(place);
         }
         dependencies::check(self, &places, &at);
+        flow::check(self, &steps, nodes, &at);
         steps
     }
 
@@ -89,6 +90,8 @@ impl Reader {
             timeout_seconds: fields.number("timeout_seconds"),
             result_schema: fields.json("result_schema"),
             publishes_events: self.events(&fields, at),
+            when: fields.text("when"),
+            on_exhaustion: fields.choice("on_exhaustion").unwrap_or_default(),
         };
         (step, dependencies::Place { name: fields.entry("name"), dependencies: fields.entry("dependencies") })
     }

@@ -249,7 +249,7 @@ impl StepPlan {
             },
             timeout_seconds: self.timeout_seconds.map(f64::from),
             result_schema: self.is_checked.then(|| serde_json::json!({"type": "object"})),
-            publishes_events: Vec::new(),
+            ..StepTemplate::default()
         }
     }
 }

@@ -163,7 +163,7 @@ pub(super) fn template(name: &str, shape: &str) -> Template {
             retry: Retry { backoff: Backoff::None, ..Retry::default() },
             timeout_seconds: None,
             result_schema: None,
-            publishes_events: Vec::new(),
+            ..StepTemplate::default()
         }
     };
     Template {

@@ -227,7 +227,7 @@ impl Store for PostgresStore {
     }
 
     async fn payloads(&self, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
-        within(async { payload::load(&self.hot, requests).await }).await
+        within(async { payload::load(payload::Source::Hot(&self.hot), requests).await }).await
     }
 
     async fn put_worker(&self, worker: &WorkerRecord) -> Result<()> {

@@ -32,7 +32,7 @@ pub(super) fn snapshot(row: &SqliteRow, now: Timestamp, whole: &[TaskId]) -> Res
     for task in &mut tasks {
         task.steps.sort_unstable_by_key(|step| step.id.idx);
     }
-    Ok(Snapshot { now, tasks, candidates_loaded: false })
+    Ok(Snapshot { now, tasks, candidates_loaded: false, values: HashMap::new() })
 }
 
 /// The columns of a task, in the order in which the statements list them.
@@ -88,6 +88,7 @@ struct StepRow {
     due_at: Option<i64>,
     worker_id: Option<Uuid>,
     started_at: Option<i64>,
+    flow: Option<String>,
 }
 
 impl StepRow {
@@ -108,6 +109,7 @@ impl StepRow {
             due_at: self.due_at.map(Timestamp::from_micros),
             worker_id: self.worker_id.map(WorkerId),
             started_at: self.started_at.map(Timestamp::from_micros),
+            flow: nested("where a step stands in a flow", self.flow.as_deref())?.map(Arc::new),
         })
     }
 }

@@ -1,0 +1,68 @@
+use jsonschema::Validator;
+
+use super::definition::{DefinitionError, check, compile};
+use crate::{
+    model::Json,
+    template::{Expression, OnExhaustion, PublishedEvent, StepKind, StepTemplate},
+};
+
+/// What makes a step more than code that runs when its dependencies are done; made ready to be looked at often.
+#[derive(Debug)]
+pub struct Rules {
+    pub kind: StepKind,
+    pub when: Option<Expression>,
+    pub on_exhaustion: OnExhaustion,
+    pub publishes: Vec<Publication>,
+}
+
+/// An event that a step publishes.
+#[derive(Debug)]
+pub struct Publication {
+    pub event: PublishedEvent,
+    schema: Option<Validator>,
+}
+
+impl Rules {
+    /// The rules of a step; none for a plain one.
+    pub(super) fn new(step: &StepTemplate) -> Result<Option<Box<Self>>, DefinitionError> {
+        let is_plain = step.kind == StepKind::Standard
+            && step.when.is_none()
+            && step.on_exhaustion == OnExhaustion::Fail
+            && step.publishes_events.is_empty();
+        if is_plain {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(Self {
+            kind: step.kind,
+            when: step.when.as_deref().map(expression).transpose()?,
+            on_exhaustion: step.on_exhaustion,
+            publishes: step.publishes_events.iter().map(Publication::new).collect::<Result<_, _>>()?,
+        })))
+    }
+
+    /// Whether the step runs after those of its dependencies that were not skipped.
+    #[must_use]
+    pub fn is_convergence(&self) -> bool {
+        self.kind == StepKind::DeferredConvergence
+    }
+}
+
+impl Publication {
+    fn new(event: &PublishedEvent) -> Result<Self, DefinitionError> {
+        let schema = event.schema.as_ref().map(compile).transpose()?;
+        Ok(Self { event: event.clone(), schema })
+    }
+
+    /// # Errors
+    /// Where the payload does not satisfy the schema, in words.
+    pub fn check(&self, payload: &Json) -> Result<(), String> {
+        check(self.schema.as_ref(), payload).map_err(|faults| {
+            let places = faults.iter().take(10).map(|fault| format!("{}: {}", fault.place(), fault.message));
+            places.collect::<Vec<_>>().join("; ")
+        })
+    }
+}
+
+fn expression(text: &str) -> Result<Expression, DefinitionError> {
+    Expression::parse(text).map_err(|(message, _)| DefinitionError::Expression(message))
+}
