@@ -6,9 +6,11 @@ mod decide;
 mod flow;
 mod input;
 mod judge;
+mod operate;
 mod retry;
 mod snapshot;
 mod transition;
+mod verb;
 mod working;
 
 pub use changes::{Changes, Claimed, Route, StepChange, TaskChange};
@@ -18,3 +20,4 @@ pub use input::{Claim, Input, Look, Scope, scope};
 pub use retry::delay;
 pub use snapshot::{Snapshot, StepSnapshot, TaskSnapshot};
 pub use transition::{StepCause, TaskCause, mermaid, step_transition, task_transition};
+pub use verb::{Refusal, Verb, Which};

@@ -27,6 +27,7 @@ pub struct TaskSnapshot {
     pub priority: i16,
     pub counts: TaskCounts,
     pub seq: i64,
+    pub completed_at: Option<Timestamp>,
     pub deadline_at: Option<Timestamp>,
     pub error: Option<StepError>,
     /// Ascending by index.
@@ -51,6 +52,8 @@ pub struct StepSnapshot {
     pub due_at: Option<Timestamp>,
     pub worker_id: Option<WorkerId>,
     pub started_at: Option<Timestamp>,
+    /// What it failed with; only for a step in `error`.
+    pub error: Option<StepError>,
     /// Where the step stands in a flow; none for a plain one.
     pub flow: Option<Arc<StepFlow>>,
 }
@@ -63,6 +66,7 @@ impl TaskSnapshot {
         task.state = change.state;
         task.counts = change.counts;
         task.seq = change.seq;
+        task.completed_at = change.completed_at;
         task.deadline_at = change.deadline_at;
         task.error.clone_from(&change.error);
         for step in steps {
@@ -84,6 +88,7 @@ impl StepSnapshot {
         self.due_at = change.due_at;
         self.worker_id = change.worker_id;
         self.started_at = change.started_at;
+        self.error = change.error.clone().filter(|_| change.state == StepState::Error);
         if change.flow.is_some() {
             self.flow.clone_from(&change.flow);
         }

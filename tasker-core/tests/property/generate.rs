@@ -6,11 +6,14 @@ use proptest::{
     prelude::*,
     sample::{select, subsequence},
 };
-use tasker_core::{state::Look, template::Backoff};
+use tasker_core::{
+    state::Look,
+    template::{Backoff, OnExhaustion},
+};
 
 use crate::scenario::{
     Action, Fate, HANDLERS, NAMESPACES, OutcomePlan, ReportPlan, Request, Scenario, Shape, StepPlan, TemplatePlan,
-    Which, WorkerPlan,
+    VerbPlan, Which, WorkerPlan,
 };
 
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
@@ -36,23 +39,31 @@ fn step() -> impl Strategy<Value = StepPlan> {
     let backoff = select(vec![Backoff::None, Backoff::Linear, Backoff::Exponential, Backoff::Fibonacci]);
     let graph = (0..8_u8, vec(0..40_usize, 0..4), 0..HANDLERS.len());
     let retry = (prop::bool::weighted(0.9), 1..6_u32, 1..4_u32, backoff, 0..4_000_u64, 1_000..6_000_u64);
-    let limits = (option::weighted(0.2, 1..60_u8), prop::bool::weighted(0.2));
-    (graph, retry, limits).prop_map(|((rank, depends_on, handler), retry, (timeout_seconds, is_checked))| {
-        let (retryable, attempts, attempts_at_night, backoff, base_ms, cap_ms) = retry;
-        StepPlan {
-            rank,
-            depends_on,
-            handler,
-            retryable,
-            attempts,
-            attempts_at_night,
-            backoff,
-            base_ms,
-            cap_ms,
-            timeout_seconds,
-            is_checked,
-        }
-    })
+    let limits = (option::weighted(0.2, 1..60_u8), prop::bool::weighted(0.2), on_exhaustion());
+    (graph, retry, limits).prop_map(
+        |((rank, depends_on, handler), retry, (timeout_seconds, is_checked, on_exhaustion))| {
+            let (retryable, attempts, attempts_at_night, backoff, base_ms, cap_ms) = retry;
+            StepPlan {
+                rank,
+                depends_on,
+                handler,
+                retryable,
+                attempts,
+                attempts_at_night,
+                backoff,
+                base_ms,
+                cap_ms,
+                timeout_seconds,
+                is_checked,
+                on_exhaustion,
+            }
+        },
+    )
+}
+
+/// `block` is left out: what operators do about it is tried apart.
+fn on_exhaustion() -> impl Strategy<Value = OnExhaustion> {
+    prop_oneof![4 => Just(OnExhaustion::Fail), 1 => Just(OnExhaustion::Skip), 1 => Just(OnExhaustion::SkipCascade)]
 }
 
 fn worker() -> impl Strategy<Value = WorkerPlan> {
@@ -72,11 +83,26 @@ fn action() -> impl Strategy<Value = Action> {
         3 => (0..2_usize, vec(which(), 1..4), fate()).prop_map(|(engine, leases, fate)| Action::Extend { engine, leases, fate }),
         8 => (0..2_usize, fate()).prop_map(|(engine, fate)| Action::Sweep { engine, fate }),
         1 => (0..2_usize, 0..4_usize, fate()).prop_map(|(engine, task, fate)| Action::Cancel { engine, task, fate }),
+        5 => (0..2_usize, 0..4_usize, verb(), fate()).prop_map(|(engine, task, verb, fate)| Action::Operate { engine, task, verb, fate }),
         1 => (0..2_usize, 0..4_usize).prop_map(|(engine, template)| Action::Register { engine, template }),
         6 => passing().prop_map(|ms| Action::Pass { ms }),
         6 => any::<bool>().prop_map(|is_early| Action::PassToDue { is_early }),
         2 => (0..4_usize).prop_map(|worker| Action::LoseWorker { worker }),
         1 => (0..2_usize).prop_map(|engine| Action::RestartEngine { engine }),
+    ]
+}
+
+fn verb() -> impl Strategy<Value = VerbPlan> {
+    let step = || option::weighted(0.5, 0..40_usize);
+    prop_oneof![
+        3 => Just(VerbPlan::Pause),
+        4 => Just(VerbPlan::Resume),
+        1 => Just(VerbPlan::Resolve),
+        6 => step().prop_map(VerbPlan::Retry),
+        2 => (step(), any::<bool>()).prop_map(|(step, has_result)| VerbPlan::ResolveSteps { step, has_result }),
+        1 => (0..40_usize).prop_map(VerbPlan::CompleteStep),
+        1 => (-3..4_i16).prop_map(VerbPlan::Prioritize),
+        1 => Just(VerbPlan::Rerun),
     ]
 }
 

@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
-use tasker_core::model::{
-    EventBatch, Fact, StepError, StepState, Task, TaskCounts, TaskState, Timestamp, WorkerId, limits,
+use tasker_core::{
+    model::{
+        EventBatch, Fact, SkipReason, StepError, StepState, Task, TaskCounts, TaskState, Timestamp, WorkerId, limits,
+    },
+    template::OnExhaustion,
 };
 
 use crate::{blueprint::Blueprint, ensure, violation::Checked};
@@ -13,14 +16,16 @@ pub(crate) struct TaskModel {
     pub(crate) blueprint: Arc<Blueprint>,
     pub(crate) state: TaskState,
     pub(crate) seq: i64,
+    /// What operators made it, if they did.
+    pub(crate) priority: Option<i16>,
     /// The code of the error.
     pub(crate) error: Option<String>,
     pub(crate) updated_at: Timestamp,
     pub(crate) completed_at: Option<Timestamp>,
     pub(crate) deadline_at: Option<Timestamp>,
     pub(crate) steps: Vec<StepModel>,
-    /// Whether the batch at hand stops the task before its steps are through.
-    is_stopping: bool,
+    /// Whether the task was stopped before its steps were through.
+    pub(super) is_stopping: bool,
 }
 
 #[derive(Clone)]
@@ -36,7 +41,9 @@ pub(crate) struct StepModel {
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) error: Option<StepError>,
     /// May be claimed, and has to be enqueued or started in the batch at hand.
-    is_fresh: bool,
+    pub(super) is_fresh: bool,
+    /// Was skipped, and what depends on it with it.
+    skips_others: bool,
 }
 
 impl TaskModel {
@@ -53,11 +60,13 @@ impl TaskModel {
             ended_at: None,
             error: None,
             is_fresh: list.is_empty(),
+            skips_others: false,
         });
         Self {
             steps: steps.collect(),
             state: TaskState::Pending,
             seq: 0,
+            priority: None,
             error: None,
             updated_at: task.created_at,
             completed_at: None,
@@ -84,7 +93,12 @@ impl TaskModel {
         ensure!(batch.first_seq == self.seq + 1, "events go on with {} after {}", batch.first_seq, self.seq);
         ensure!(!batch.facts.is_empty(), "a commit without events at {}", batch.first_seq);
         for fact in &batch.facts {
-            ensure!(!self.state.is_final(), "{fact:?} after the task ended as {}", self.state);
+            let may_follow_end = match fact {
+                Fact::TaskReopened { .. } | Fact::TaskResolved { .. } => self.state == TaskState::Error,
+                Fact::TaskRerun { .. } => true,
+                _ => false,
+            };
+            ensure!(!self.state.is_final() || may_follow_end, "{fact:?} after the task ended as {}", self.state);
             self.seq += 1;
             self.take(fact, batch.at)?;
         }
@@ -131,16 +145,7 @@ impl TaskModel {
             Fact::StepStarted { step, attempt, worker } => self.start(*step, *attempt, *worker, at)?,
             Fact::StepCompleted { step, attempt } => {
                 self.end_attempt(*step, *attempt, StepState::Complete, at)?;
-                let blueprint = Arc::clone(&self.blueprint);
-                for (dependent, _) in self
-                    .steps
-                    .iter_mut()
-                    .zip(&blueprint.dependencies)
-                    .filter(|(dependent, list)| list.contains(&(*step as usize)) && !dependent.state.is_final())
-                {
-                    dependent.unmet -= 1;
-                    dependent.is_fresh = dependent.unmet == 0;
-                }
+                self.satisfy_dependents(*step);
             }
             Fact::StepFailed { step, attempt, error } => {
                 let ended = self.end_attempt(*step, *attempt, StepState::Error, at)?;
@@ -160,6 +165,19 @@ impl TaskModel {
             Fact::StepReleased { step, attempt } => {
                 self.end_attempt(*step, *attempt, StepState::Enqueued, at)?.is_fresh = true;
             }
+            Fact::TaskPaused { .. }
+            | Fact::TaskResumed { .. }
+            | Fact::TaskResolved { .. }
+            | Fact::TaskReopened { .. }
+            | Fact::TaskPrioritized { .. }
+            | Fact::TaskRerun { .. }
+            | Fact::StepReset { .. }
+            | Fact::StepResolved { .. }
+            | Fact::StepCompletedManually { .. }
+            | Fact::StepReopened { .. }
+            | Fact::StepHeld { .. } => self.take_by_hand(fact, at)?,
+            Fact::StepSkipped { step, reason, error } => self.skip(*step, *reason, error.as_ref(), at)?,
+            Fact::EventPublished { .. } | Fact::TaskBlocked { .. } => ensure!(false, "no template here asks for it"),
             Fact::StepCancelled { step } => {
                 let step = &mut self.steps[*step as usize];
                 ensure!(!step.state.is_final(), "cancelled when {}", step.state);
@@ -169,11 +187,45 @@ impl TaskModel {
         Ok(())
     }
 
+    fn skip(&mut self, idx: u32, reason: SkipReason, error: Option<&StepError>, at: Timestamp) -> Checked {
+        let rule = self.blueprint.template.steps[idx as usize].on_exhaustion;
+        let step = &mut self.steps[idx as usize];
+        match (reason, error) {
+            (SkipReason::Failure, Some(error)) => {
+                ensure!(
+                    matches!(rule, OnExhaustion::Skip | OnExhaustion::SkipCascade),
+                    "step {idx} may not be skipped"
+                );
+                ensure!(step.state == StepState::InProgress, "step {idx} failed when {}", step.state);
+                step.count_failure(error);
+                step.skips_others = rule == OnExhaustion::SkipCascade;
+                step.finish(StepState::Skipped, at);
+                if rule == OnExhaustion::Skip {
+                    self.satisfy_dependents(idx);
+                }
+            }
+            (SkipReason::Dependencies, None) => {
+                ensure!(step.state == StepState::Pending, "step {idx} skipped when {}", step.state);
+                step.skips_others = true;
+                step.finish(StepState::Skipped, at);
+                ensure!(self.is_left_out(idx as usize), "step {idx} was skipped for no reason");
+            }
+            other => ensure!(false, "step {idx} was skipped by {other:?}"),
+        }
+        Ok(())
+    }
+
+    /// Whether a step depends on one that was skipped together with what depends on it.
+    fn is_left_out(&self, idx: usize) -> bool {
+        self.blueprint.dependencies[idx].iter().any(|before| self.steps[*before].skips_others)
+    }
+
     fn enqueue(&mut self, idx: u32, at: Timestamp) -> Checked {
         let step = &mut self.steps[idx as usize];
         let is_due = step.retry_at.is_some_and(|retry_at| retry_at <= at);
         let is_retried = step.state == StepState::WaitingForRetry && is_due;
         ensure!(step.is_fresh || is_retried, "step {idx} enqueued when {} (retry {:?})", step.state, step.retry_at);
+        ensure!(self.state != TaskState::Paused, "step {idx} enqueued in a paused task");
         step.state = StepState::Enqueued;
         step.is_fresh = false;
         step.retry_at = None;
@@ -208,8 +260,20 @@ impl TaskModel {
         Ok(step)
     }
 
-    fn end(&mut self, state: TaskState, at: Timestamp) {
-        self.is_stopping = state == TaskState::Cancelled || self.error.as_deref() == Some("deadline_exceeded");
+    pub(super) fn satisfy_dependents(&mut self, step: u32) {
+        let blueprint = Arc::clone(&self.blueprint);
+        let dependents = self.steps.iter_mut().zip(&blueprint.dependencies);
+        for (dependent, _) in
+            dependents.filter(|(dependent, list)| list.contains(&(step as usize)) && !dependent.state.is_final())
+        {
+            dependent.unmet -= 1;
+            dependent.is_fresh = dependent.unmet == 0;
+        }
+    }
+
+    pub(super) fn end(&mut self, state: TaskState, at: Timestamp) {
+        self.is_stopping = matches!(state, TaskState::Cancelled | TaskState::ResolvedManually)
+            || self.error.as_deref() == Some("deadline_exceeded");
         self.state = state;
         self.completed_at = Some(at);
         self.deadline_at = None;
@@ -224,6 +288,7 @@ impl TaskModel {
                 .iter()
                 .any(|before| matches!(self.steps[*before].state, StepState::Error | StepState::Cancelled));
             ensure!(!is_doomed || step.state.is_final(), "step {idx} waits for one that will never be done");
+            ensure!(!self.is_left_out(idx) || step.state.is_final(), "step {idx} waits for one that was skipped");
             let is_cancelled = step.state == StepState::Cancelled;
             ensure!(!is_cancelled || is_doomed || self.is_stopping, "step {idx} was cancelled for no reason");
             let policy = self.blueprint.retry(idx);
@@ -237,7 +302,7 @@ impl TaskModel {
 }
 
 impl StepModel {
-    fn finish(&mut self, state: StepState, at: Timestamp) {
+    pub(super) fn finish(&mut self, state: StepState, at: Timestamp) {
         self.state = state;
         self.ended_at = Some(at);
         self.retry_at = None;

@@ -7,7 +7,10 @@ use std::fmt;
 
 use tasker_core::{
     state::Look,
-    template::{Backoff, Environment, Handler, Lifecycle, Retry, RetryOverride, StepOverride, StepTemplate, Template},
+    template::{
+        Backoff, Environment, Handler, Lifecycle, OnExhaustion, Retry, RetryOverride, StepOverride, StepTemplate,
+        Template,
+    },
 };
 
 pub(crate) const NAMESPACES: [&str; 2] = ["red", "blue"];
@@ -53,6 +56,7 @@ pub(crate) struct StepPlan {
     pub(crate) timeout_seconds: Option<u8>,
     /// Whether its results must be objects.
     pub(crate) is_checked: bool,
+    pub(crate) on_exhaustion: OnExhaustion,
 }
 
 #[derive(Clone, Debug)]
@@ -90,6 +94,12 @@ pub(crate) enum Action {
         task: usize,
         fate: Fate,
     },
+    Operate {
+        engine: usize,
+        task: usize,
+        verb: VerbPlan,
+        fate: Fate,
+    },
     Register {
         engine: usize,
         template: usize,
@@ -109,6 +119,19 @@ pub(crate) enum Action {
     RestartEngine {
         engine: usize,
     },
+}
+
+/// What an operator does; steps are named by a number that is taken modulo what there is, and none is every failed one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum VerbPlan {
+    Pause,
+    Resume,
+    Resolve,
+    Retry(Option<usize>),
+    ResolveSteps { step: Option<usize>, has_result: bool },
+    CompleteStep(usize),
+    Prioritize(i16),
+    Rerun,
 }
 
 /// Whether the caller of a verb lives to see its answer.
@@ -249,6 +272,7 @@ impl StepPlan {
             },
             timeout_seconds: self.timeout_seconds.map(f64::from),
             result_schema: self.is_checked.then(|| serde_json::json!({"type": "object"})),
+            on_exhaustion: self.on_exhaustion,
             ..StepTemplate::default()
         }
     }

@@ -78,7 +78,16 @@ impl Working {
 
     /// Whether a branch before a convergence has run.
     fn is_reached(&self, idx: u32) -> bool {
-        self.step(idx).is_some_and(|step| step.flow.as_ref().is_some_and(|flow| flow.is_reached))
+        let is_known = self.step(idx).is_some_and(|step| step.flow.as_ref().is_some_and(|flow| flow.is_reached));
+        is_known || self.has_branch_done(idx)
+    }
+
+    /// The same from the rows, for a convergence that an operator has brought back.
+    fn has_branch_done(&self, idx: u32) -> bool {
+        let branches =
+            self.definition.as_ref().map(|definition| definition.graph.dependencies(idx)).unwrap_or_default();
+        let is_done = |state| matches!(state, StepState::Complete | StepState::ResolvedManually);
+        branches.iter().any(|branch| self.step(*branch).is_some_and(|step| is_done(step.state)))
     }
 
     /// A step that has not begun fails for good.
