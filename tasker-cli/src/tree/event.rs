@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tasker_core::model::{Event, Fact, StepError};
+use tasker_core::model::{Actor, Event, Fact, StepError};
 
 use super::Progress;
 use crate::{
