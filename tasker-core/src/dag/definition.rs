@@ -4,7 +4,7 @@ use jsonschema::Validator;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Graph, GraphError, PlannedStep, Rules, plan::planned_steps};
+use super::{Graph, GraphError, PlannedStep, Rules, WaitRules, plan::planned_steps};
 use crate::{
     model::{AssignedHandler, Json, TemplateId},
     template::{Handler, Template},
@@ -76,6 +76,26 @@ impl Definition {
     #[must_use]
     pub fn template_idx(&self, idx: u32) -> u32 {
         idx
+    }
+
+    /// The steps that wait for a signal, with its name, in the order of the template.
+    pub fn signals(&self) -> impl Iterator<Item = (u32, &str)> {
+        (0..).zip(&self.rules).filter_map(|(idx, rules)| match rules.as_deref()?.wait.as_ref()? {
+            WaitRules::Signal { name, .. } => Some((idx, name.as_str())),
+            _ => None,
+        })
+    }
+
+    /// Checks a signal's payload against the schema of the first step that waits for it.
+    ///
+    /// # Errors
+    /// Every place where the payload does not satisfy the schema.
+    pub fn check_signal(&self, name: &str, payload: &Json) -> Result<(), Vec<SchemaFault>> {
+        let idx = self.signals().find(|(_, known)| *known == name).map(|(idx, _)| idx);
+        match idx.and_then(|idx| self.rules(idx)).and_then(|rules| rules.wait.as_ref()) {
+            Some(WaitRules::Signal { schema, .. }) => check(schema.as_ref(), payload),
+            _ => Ok(()),
+        }
     }
 
     /// Checks a task's input against the template's `input_schema`.

@@ -1,9 +1,11 @@
+use std::time::Duration;
+
 use jsonschema::Validator;
 
 use super::definition::{DefinitionError, check, compile};
 use crate::{
     model::Json,
-    template::{Expression, OnExhaustion, PublishedEvent, StepKind, StepTemplate},
+    template::{Expression, OnExhaustion, PublishedEvent, StepKind, StepTemplate, Wait},
 };
 
 /// What makes a step more than code that runs when its dependencies are done; made ready to be looked at often.
@@ -13,6 +15,15 @@ pub struct Rules {
     pub when: Option<Expression>,
     pub on_exhaustion: OnExhaustion,
     pub publishes: Vec<Publication>,
+    pub wait: Option<WaitRules>,
+}
+
+/// What a step waits for, and for how long.
+#[derive(Debug)]
+pub enum WaitRules {
+    Span(Duration),
+    Until(Expression),
+    Signal { name: String, schema: Option<Validator>, deadline: Option<Duration> },
 }
 
 /// An event that a step publishes.
@@ -36,6 +47,7 @@ impl Rules {
             kind: step.kind,
             when: step.when.as_deref().map(expression).transpose()?,
             on_exhaustion: step.on_exhaustion,
+            wait: step.wait.as_ref().and_then(|wait| WaitRules::new(wait).transpose()).transpose()?,
             publishes: step.publishes_events.iter().map(Publication::new).collect::<Result<_, _>>()?,
         })))
     }
@@ -44,6 +56,26 @@ impl Rules {
     #[must_use]
     pub fn is_convergence(&self) -> bool {
         self.kind == StepKind::DeferredConvergence
+    }
+}
+
+impl Rules {
+    /// Whether the engine runs the step itself, so that it is never in a queue.
+    #[must_use]
+    pub fn is_by_engine(&self) -> bool {
+        self.kind.stand_in().is_some()
+    }
+}
+
+impl WaitRules {
+    fn new(wait: &Wait) -> Result<Option<Self>, DefinitionError> {
+        let span = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        if let Some(name) = &wait.signal {
+            let schema = wait.schema.as_ref().map(compile).transpose()?;
+            return Ok(Some(Self::Signal { name: name.clone(), schema, deadline: wait.deadline_seconds.map(span) }));
+        }
+        let until = wait.until.as_deref().map(expression).transpose()?.map(Self::Until);
+        Ok(until.or(wait.seconds.map(|seconds| Self::Span(span(seconds)))))
     }
 }
 

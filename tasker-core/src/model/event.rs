@@ -113,6 +113,22 @@ pub enum Fact {
     /// The task waits for an operator because of this step; other branches run on.
     #[serde(rename = "task.blocked")]
     TaskBlocked { step: u32 },
+    /// It waits for a time or a signal.
+    #[serde(rename = "step.waiting")]
+    StepWaiting {
+        step: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due_at: Option<Timestamp>,
+    },
+    /// What this step waits for was sent, before the wait or during it.
+    #[serde(rename = "signal.received")]
+    SignalReceived {
+        step: u32,
+        signal: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        payload: serde_json::Value,
+    },
     /// An event of the user's own domain.
     #[serde(rename = "event.published")]
     EventPublished { step: u32, attempt: u32, name: String, payload: serde_json::Value },
@@ -149,6 +165,8 @@ impl Fact {
             | Self::StepCancelled { step }
             | Self::StepSkipped { step, .. }
             | Self::TaskBlocked { step }
+            | Self::StepWaiting { step, .. }
+            | Self::SignalReceived { step, .. }
             | Self::EventPublished { step, .. } => Some(*step),
         }
     }

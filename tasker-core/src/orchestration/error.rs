@@ -51,6 +51,12 @@ pub enum Error {
     /// The result given by hand does not satisfy the step's `result_schema`. Mend the places that are named.
     #[error("the result does not satisfy the step's result_schema: {}", places(.0))]
     ResultInvalid(Vec<SchemaFault>),
+    /// No step of the task waits for such a signal, or all of them have theirs. Correct the name.
+    #[error("no step of task {task_id} waits for a signal `{name}`")]
+    SignalUnknown { task_id: TaskId, name: String, known: Vec<String> },
+    /// The payload does not satisfy the schema of the step that waits for it. Mend the places that are named.
+    #[error("the payload does not satisfy the signal's schema: {}", places(.0))]
+    SignalInvalid(Vec<SchemaFault>),
     /// The task did not end in the time that was given. It goes on; wait again or look at it.
     #[error("task {task_id} is still `{state}`")]
     NotEnded { task_id: TaskId, state: TaskState },
@@ -83,6 +89,8 @@ impl Error {
             Self::StepDoomed { .. } => "step_doomed",
             Self::NothingFailed(_) => "nothing_failed",
             Self::ResultInvalid(_) => "result_invalid",
+            Self::SignalUnknown { .. } => "signal_unknown",
+            Self::SignalInvalid(_) => "signal_invalid",
             Self::NotEnded { .. } => "task_not_ended",
             Self::Definition(_) => "template_unusable",
             Self::Store(store::Error::Unavailable(_)) => "database_unavailable",
@@ -121,9 +129,16 @@ impl Error {
             }
             Self::StepNotFound { task_id } => format!("`tasker task get {task_id}` shows its steps"),
             Self::StepUnfit { task_id, .. } => format!("`tasker task why {task_id}` tells what its steps wait for"),
-            Self::StepDoomed { task_id, by, .. } => format!("retry or resolve `{by}`: `tasker task retry {task_id} {by}`"),
+            Self::StepDoomed { task_id, by, .. } => {
+                format!("retry or resolve `{by}`: `tasker task retry {task_id} {by}`")
+            }
             Self::NothingFailed(task_id) => format!("name a step: `tasker task get {task_id}` shows them"),
             Self::ResultInvalid(_) => "mend the places that are named; nothing was recorded".to_owned(),
+            Self::SignalUnknown { task_id, known, .. } if known.is_empty() => {
+                format!("`tasker task get {task_id}` shows its steps; none of them waits for a signal")
+            }
+            Self::SignalUnknown { known, .. } => format!("send one that a step waits for: {}", known.join(", ")),
+            Self::SignalInvalid(_) => "mend the places that are named; nothing was recorded".to_owned(),
             Self::NotEnded { task_id, .. } => format!("it goes on: `tasker task watch {task_id}` follows it"),
             Self::Definition(_) => "register the template anew under another version".to_owned(),
             Self::Closed => "try again".to_owned(),

@@ -11,6 +11,7 @@ mod group;
 mod query;
 mod recall;
 mod report;
+mod signal;
 mod submit;
 mod sweep;
 mod templates;

@@ -126,6 +126,13 @@ impl<'a> Desk<'a> {
                 self.tasks[at].task.error = Some(error);
             }
             Input::DeadlinePassed { .. } | Input::Operate { .. } => {}
+            Input::Signal { name, payload, by, .. } => {
+                if self.tasks[at].task.is_whole {
+                    self.tasks[at].signal(name, payload, by.as_deref());
+                } else {
+                    self.need_whole(at);
+                }
+            }
         }
         if self.tasks[at].is_short {
             self.need_whole(at);
@@ -200,6 +207,7 @@ impl<'a> Desk<'a> {
                 self.apply(at, idx, judgement, true);
             }
             StepState::WaitingForRetry => self.tasks[at].release(idx),
+            StepState::Waiting => self.tasks[at].wait_over(idx),
             _ => {}
         }
     }

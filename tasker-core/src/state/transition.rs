@@ -31,6 +31,8 @@ pub enum StepCause {
     CompleteManually,
     /// A decision, a condition or a failure left it out.
     Skip,
+    /// It begins to wait for a time or a signal.
+    Wait,
 }
 
 /// Why a task changes its state.
@@ -91,6 +93,15 @@ const STEP: &[(StepState, StepCause, StepState)] = &[
     (StepState::Pending,         StepCause::Skip,             StepState::Skipped),
     (StepState::Pending,         StepCause::Fail,             StepState::Error),
     (StepState::InProgress,      StepCause::Skip,             StepState::Skipped),
+    (StepState::Waiting,         StepCause::Resolve,          StepState::ResolvedManually),
+    (StepState::Waiting,         StepCause::CompleteManually, StepState::Complete),
+    (StepState::Pending,         StepCause::Wait,             StepState::Waiting),
+    (StepState::Waiting,         StepCause::Wait,             StepState::Waiting),
+    (StepState::Waiting,         StepCause::Ready,            StepState::Enqueued),
+    (StepState::Waiting,         StepCause::Succeed,          StepState::Complete),
+    (StepState::Waiting,         StepCause::Fail,             StepState::Error),
+    (StepState::Waiting,         StepCause::Skip,             StepState::Skipped),
+    (StepState::Waiting,         StepCause::Cancel,           StepState::Cancelled),
 ];
 
 /// The life of a task. What is not listed cannot happen.
@@ -198,7 +209,13 @@ mod tests {
 
     #[test]
     fn whatever_is_not_final_can_be_cancelled() {
-        for state in [StepState::Pending, StepState::Enqueued, StepState::InProgress, StepState::WaitingForRetry] {
+        for state in [
+            StepState::Pending,
+            StepState::Enqueued,
+            StepState::InProgress,
+            StepState::WaitingForRetry,
+            StepState::Waiting,
+        ] {
             assert_eq!(step_transition(state, StepCause::Cancel), Some(StepState::Cancelled));
         }
         for state in [TaskState::Pending, TaskState::InProgress, TaskState::Paused, TaskState::BlockedByFailures] {

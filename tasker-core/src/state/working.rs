@@ -218,7 +218,9 @@ impl Working {
 
     /// The earliest time at which a step that was put off here, or the task, is due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        let put_off = self.steps.iter().filter(|step| step.is_touched && step.row.state == StepState::WaitingForRetry);
+        let put_off = self.steps.iter().filter(|step| {
+            step.is_touched && matches!(step.row.state, StepState::WaitingForRetry | StepState::Waiting)
+        });
         let deadline = self.task.deadline_at.filter(|_| self.is_touched);
         put_off.filter_map(|step| step.row.due_at).chain(deadline).min()
     }

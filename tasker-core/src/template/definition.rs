@@ -55,6 +55,9 @@ pub struct StepTemplate {
     pub when: Option<String>,
     #[serde(default, skip_serializing_if = "OnExhaustion::is_fail")]
     pub on_exhaustion: OnExhaustion,
+    /// Of a step of type `wait`: what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Wait>,
 }
 
 impl StepTemplate {
@@ -74,6 +77,40 @@ pub enum StepKind {
     Decision,
     /// Runs after those of its dependencies that were not skipped.
     DeferredConvergence,
+    /// Waits for a time or a signal, without a handler.
+    Wait,
+}
+
+impl StepKind {
+    /// What stands for the handler of a step that has none.
+    #[must_use]
+    pub fn stand_in(self) -> Option<&'static str> {
+        match self {
+            Self::Wait => Some("WaitHandler"),
+            _ => None,
+        }
+    }
+}
+
+/// What a step of type `wait` waits for; exactly one of the first three is given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Wait {
+    /// So many seconds, from when it could begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// A point in time: an expression (CEL) that gives it as RFC 3339 text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// A signal of this name, sent to the task before or during the wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// JSON Schema (2020-12) that the signal's payload must satisfy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
+    /// Seconds after which the step fails with `wait_timed_out`, and its `on_exhaustion` says what then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_seconds: Option<f64>,
 }
 
 /// What becomes of a step, and of what depends on it, when it has failed for good.

@@ -67,10 +67,9 @@ impl Expression {
             (format!("not an expression of CEL: {reason}"), "write, for example, `input.amount > 100`".to_owned())
         })?;
         let references = program.references();
-        let mut unknown: Vec<&str> = references.variables();
-        unknown.retain(|name| !VARIABLES.contains(name) && !name.starts_with('@'));
-        unknown.sort_unstable();
-        if let Some(name) = unknown.first() {
+        let mut reads = Reads::default();
+        reads.walk(program.expression());
+        if let Some(name) = reads.unknown.as_deref() {
             let remedy = match nearest(name, VARIABLES) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "an expression reads `input` and `results.STEP`; put text in quotes".to_owned(),
@@ -87,8 +86,6 @@ impl Expression {
             };
             return Err((format!("the expression calls `{name}`, which is no function"), remedy));
         }
-        let mut reads = Reads::default();
-        reads.walk(program.expression());
         reads.steps.sort_unstable();
         reads.steps.dedup();
         let path = path_of(program.expression());
@@ -148,17 +145,28 @@ impl fmt::Debug for Expression {
     }
 }
 
-/// Which results an expression reads.
+/// What an expression reads.
 #[derive(Default)]
 struct Reads {
     steps: Vec<String>,
+    /// `results` as a whole.
     all: bool,
+    /// The first variable that there is not.
+    unknown: Option<String>,
+    /// What macros such as `map` name.
+    bound: Vec<String>,
 }
 
 impl Reads {
     fn walk(&mut self, node: &IdedExpr) {
         match &node.expr {
-            Expr::Ident(name) => self.all |= name == "results",
+            Expr::Ident(name) if self.bound.contains(name) => {}
+            Expr::Ident(name) => {
+                self.all |= name == "results";
+                if !VARIABLES.contains(&name.as_str()) {
+                    self.unknown.get_or_insert_with(|| name.clone());
+                }
+            }
             Expr::Select(select) if is_results(&select.operand) => self.steps.push(select.field.clone()),
             Expr::Select(select) => self.walk(&select.operand),
             Expr::Call(call) => match call.args.as_slice() {
@@ -174,9 +182,12 @@ impl Reads {
             Expr::Map(map) => map.entries.iter().for_each(|entry| self.entry(&entry.expr)),
             Expr::Struct(of) => of.entries.iter().for_each(|entry| self.entry(&entry.expr)),
             Expr::Comprehension(over) => {
-                [&over.iter_range, &over.accu_init, &over.loop_cond, &over.loop_step, &over.result]
-                    .into_iter()
-                    .for_each(|node| self.walk(node));
+                [&over.iter_range, &over.accu_init].into_iter().for_each(|node| self.walk(node));
+                let known = self.bound.len();
+                let names = [Some(&over.iter_var), over.iter_var2.as_ref(), Some(&over.accu_var)];
+                self.bound.extend(names.into_iter().flatten().cloned());
+                [&over.loop_cond, &over.loop_step, &over.result].into_iter().for_each(|node| self.walk(node));
+                self.bound.truncate(known);
             }
             _ => {}
         }

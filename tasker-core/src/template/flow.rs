@@ -17,8 +17,10 @@ pub(super) fn check(reader: &mut Reader, steps: &[StepTemplate], nodes: &[Node],
     for (index, (step, node)) in steps.iter().zip(nodes).enumerate() {
         let at = at.index(index);
         check_type(reader, steps, step, node, &at);
-        for (field, text) in [("when", step.when.as_deref())] {
-            let Some((text, place)) = text.zip(node.get(field)) else { continue };
+        let until = step.wait.as_ref().and_then(|wait| wait.until.as_deref());
+        let inner = node.get("wait").and_then(|wait| wait.get("until"));
+        for (field, text, place) in [("when", step.when.as_deref(), node.get("when")), ("wait", until, inner)] {
+            let Some((text, place)) = text.zip(place) else { continue };
             let Ok(expression) = Expression::parse(text) else { continue };
             for named in expression.steps() {
                 if !before.is_before(named, &step.name) {
@@ -41,6 +43,12 @@ fn check_type(reader: &mut Reader, steps: &[StepTemplate], step: &StepTemplate, 
             "a deferred convergence has to have dependencies",
             "name the branches that it runs after, or make it `standard`",
         )),
+        StepKind::Wait if step.wait.is_none() => {
+            Some(("a step of type `wait` has to say what it waits for", "add, for example, `wait: {signal: approved}`"))
+        }
+        kind if kind != StepKind::Wait && step.wait.is_some() => {
+            Some(("only a step of type `wait` waits", "add `type: wait`, or remove `wait`"))
+        }
         _ => None,
     };
     if let Some((message, remedy)) = fault {

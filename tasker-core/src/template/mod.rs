@@ -26,7 +26,7 @@ mod yaml;
 
 pub use definition::{
     Backoff, Environment, Handler, Lifecycle, OnExhaustion, PublishCondition, PublishedEvent, Retry, RetryOverride,
-    StepKind, StepOverride, StepTemplate, Template,
+    StepKind, StepOverride, StepTemplate, Template, Wait,
 };
 pub use expression::{Expression, Scope};
 pub use fault::{Fault, FaultCode, Faults};

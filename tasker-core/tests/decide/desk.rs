@@ -68,7 +68,7 @@ impl Desk {
             losses: 0,
             unmet: step.unmet,
             dependents: step.dependents.clone(),
-            due_at: None,
+            due_at: (step.state() == StepState::Waiting).then_some(self.now),
             worker_id: None,
             started_at: None,
             error: None,
@@ -90,6 +90,11 @@ impl Desk {
             is_whole: true,
         });
         self.log.push((task_id, 1, vec![Fact::TaskCreated]));
+    }
+
+    /// The result of a step.
+    pub(crate) fn result(&self, name: &str) -> serde_json::Value {
+        self.results[&self.step(name).id].to_value()
     }
 
     /// The input of every task.

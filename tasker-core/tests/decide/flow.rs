@@ -1,8 +1,11 @@
 //! Decisions, conditions, and steps whose failure is not the end.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use tasker_core::model::{
-    DomainEvent, ErrorKind, Fact, Json, Next, Outcome, SkipReason, StepError, StepState, TaskState,
+use tasker_core::{
+    model::{DomainEvent, ErrorKind, Fact, Json, Next, Outcome, SkipReason, StepError, StepState, TaskState},
+    state::Input,
 };
 
 use crate::{desk::Desk, done, failed};
@@ -234,4 +237,94 @@ fn events_are_published_by_their_conditions_and_checked() {
     assert_eq!(events.len(), 2, "{events:?}");
     let (events, _) = published(&Outcome::failed(StepError::retryable("busy", "later")));
     assert!(events.len() == 1 && events[0].starts_with("tried"), "{events:?}");
+}
+
+const WAITS: &str = "
+name: waits
+namespace: shop
+version: 1.0.0
+steps:
+  - {name: cool_off, type: wait, wait: {seconds: 60}}
+  - {name: ask, handler: {callable: h}}
+  - name: approval
+    type: wait
+    dependencies: [ask]
+    wait: {signal: approved, deadline_seconds: 3600}
+    on_exhaustion: skip
+  - {name: until, type: wait, dependencies: [ask], wait: {until: input.opens_at}}
+  - {name: ship, handler: {callable: h}, dependencies: [cool_off, approval, until]}
+";
+
+fn waiting(opens_at: &str) -> Desk {
+    let mut desk = Desk::new(WAITS);
+    desk.give(&json!({"opens_at": opens_at}));
+    desk.apply(&[desk.due("cool_off")], None);
+    desk
+}
+
+fn signal(desk: &Desk, payload: &Value) -> Input {
+    let task_id = desk.task().task_id;
+    Input::Signal { task_id, name: "approved".into(), payload: Json::from(payload), by: Some("ann".into()) }
+}
+
+#[test]
+fn waits_end_by_time_and_by_signal() {
+    let mut desk = waiting("1970-01-01T00:30:00Z");
+    let ask = desk.claim(8);
+    assert_eq!(desk.names(&ask), ["ask"], "a step that waits is never handed out");
+    desk.report(&ask, &done());
+    assert_eq!(states(&desk, ["cool_off", "approval", "until"]), [StepState::Waiting; 3]);
+    desk.pass(Duration::from_secs(59));
+    desk.apply(&[desk.due("cool_off")], None);
+    assert_eq!(desk.state("cool_off"), StepState::Waiting, "not before its time");
+    desk.pass(Duration::from_secs(1));
+    desk.apply(&[desk.due("cool_off")], None);
+    assert_eq!(desk.state("cool_off"), StepState::Complete);
+    desk.apply(&[signal(&desk, &json!({"amount": 7}))], None);
+    assert_eq!(desk.result("approval")["payload"], json!({"amount": 7}));
+    assert_eq!(desk.result("approval")["by"], json!("ann"));
+    desk.pass(Duration::from_secs(1_800));
+    desk.apply(&[desk.due("until")], None);
+    assert_eq!(desk.state("ship"), StepState::Enqueued);
+    run_out(&mut desk);
+    assert_eq!(desk.task().state, TaskState::Complete);
+    desk.check_log();
+}
+
+#[test]
+fn a_signal_may_come_before_the_wait_and_counts_once() {
+    let mut desk = waiting("1970-01-01T00:00:00Z");
+    desk.apply(&[signal(&desk, &json!(1))], None);
+    let before = desk.log_len();
+    desk.apply(&[signal(&desk, &json!(2))], None);
+    assert_eq!(desk.log_len(), before, "the wait has its signal");
+    let ask = desk.claim(1);
+    desk.report(&ask, &done());
+    assert_eq!(states(&desk, ["approval", "until"]), [StepState::Complete; 2], "a time that is over is not waited for");
+    assert_eq!(desk.result("approval")["payload"], json!(1));
+}
+
+#[test]
+fn a_wait_that_runs_out_goes_by_its_rule() {
+    let mut desk = waiting("1970-01-01T00:00:00Z");
+    let ask = desk.claim(1);
+    desk.report(&ask, &done());
+    desk.pass(Duration::from_secs(3_600));
+    desk.apply(&[desk.due("cool_off"), desk.due("approval")], None);
+    assert_eq!(states(&desk, ["approval", "ship"]), [StepState::Skipped, StepState::Enqueued]);
+    let code = desk.facts().into_iter().find_map(|fact| match fact {
+        Fact::StepSkipped { error, .. } => error.map(|error| error.code),
+        _ => None,
+    });
+    assert_eq!(code.as_deref(), Some("wait_timed_out"));
+    desk.check_log();
+}
+
+#[test]
+fn a_time_that_is_none_fails_the_wait() {
+    let mut desk = waiting("tomorrow");
+    let ask = desk.claim(1);
+    desk.report(&ask, &done());
+    assert_eq!(desk.state("until"), StepState::Error);
+    assert_eq!(desk.task().error.as_ref().map(|error| error.code.as_str()), Some("wait_invalid"));
 }

@@ -177,7 +177,10 @@ impl TaskModel {
             | Fact::StepReopened { .. }
             | Fact::StepHeld { .. } => self.take_by_hand(fact, at)?,
             Fact::StepSkipped { step, reason, error } => self.skip(*step, *reason, error.as_ref(), at)?,
-            Fact::EventPublished { .. } | Fact::TaskBlocked { .. } => ensure!(false, "no template here asks for it"),
+            Fact::EventPublished { .. }
+            | Fact::TaskBlocked { .. }
+            | Fact::StepWaiting { .. }
+            | Fact::SignalReceived { .. } => ensure!(false, "no template here asks for it"),
             Fact::StepCancelled { step } => {
                 let step = &mut self.steps[*step as usize];
                 ensure!(!step.state.is_final(), "cancelled when {}", step.state);

@@ -32,8 +32,11 @@ impl Working {
         self.start(idx, &rules);
     }
 
-    fn start(&mut self, idx: u32, _rules: &HeldRules) {
-        self.enqueue(idx, StepCause::Ready);
+    fn start(&mut self, idx: u32, rules: &HeldRules) {
+        match &rules.get().wait {
+            Some(wait) => self.begin_wait(idx, wait),
+            None => drop(self.enqueue(idx, StepCause::Ready)),
+        }
     }
 
     /// The value of an expression of a step; none if it reads what is not at hand, which is then asked for.
@@ -91,7 +94,7 @@ impl Working {
     }
 
     /// A step that has not begun fails for good.
-    fn fail_unbegun(&mut self, idx: u32, error: StepError) {
+    pub(super) fn fail_unbegun(&mut self, idx: u32, error: StepError) {
         if self.step(idx).is_some_and(|step| !step.state.is_final() && step.state != StepState::InProgress) {
             self.is_short |= !self.fail(idx, error, false);
         }

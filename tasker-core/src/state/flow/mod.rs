@@ -8,6 +8,7 @@ mod decision;
 mod exhaust;
 mod publish;
 mod skip;
+mod wait;
 
 pub(super) use decision::{Chosen, chosen};
 pub(super) use publish::publications;

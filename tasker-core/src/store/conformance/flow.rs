@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::bench::{Bench, failed, lease, report_of, template};
 use crate::{
-    model::{Fact, Json, Next, Outcome, StepError, StepState, TaskState},
+    model::{Actor, Fact, Json, Next, Outcome, StepError, StepState, TaskState},
+    state::{Input, Verb},
     store::Store,
-    template::{OnExhaustion, StepKind, Template},
+    template::{OnExhaustion, StepKind, Template, Wait},
 };
 
 /// A template of the given shape, with one of its steps changed.
@@ -54,11 +55,7 @@ pub(super) async fn a_condition_reads_input_and_results(store: Arc<dyn Store>) {
         bench.report(lease(&claimed[1]), Outcome::succeeded(Json::null())).await;
         assert_eq!(bench.states(task_id).await[2], state, "limit {limit}");
         bench.audit(task_id).await;
-        let cancel = crate::state::Input::Operate {
-            task_id,
-            verb: crate::state::Verb::Cancel,
-            actor: crate::model::Actor::default(),
-        };
+        let cancel = Input::Operate { task_id, verb: Verb::Cancel, actor: Actor::default() };
         bench.transact(&[cancel], None).await;
     }
 }
@@ -92,5 +89,45 @@ pub(super) async fn a_failed_step_may_be_skipped(store: Arc<dyn Store>) {
     let claimed = bench.claim(&["handle"], 1).await;
     bench.report(lease(&claimed[0]), Outcome::succeeded(Json::null())).await;
     assert_eq!(bench.task(task_id).await.state, TaskState::Complete);
+    bench.audit(task_id).await;
+}
+
+pub(super) async fn a_wait_is_begun_by_the_sweep_and_ended_by_a_signal(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let template = with_step("a b:a", "a", |step| {
+        step.kind = StepKind::Wait;
+        step.wait = Some(Wait { signal: Some("go".to_owned()), deadline_seconds: Some(3_600.0), ..Wait::default() });
+    });
+    let definition = bench.register(&template).await;
+    let task_id = bench.submit(&definition).await;
+    assert_eq!(bench.states(task_id).await, [StepState::Waiting, StepState::Pending]);
+    assert_eq!(bench.claim(&["handle"], 9).await, [], "a step that waits is in no queue");
+    bench.sweep().await;
+    let step = &bench.steps(task_id).await[0];
+    let now = bench.store.now().await.unwrap();
+    assert!(step.due_at.is_some_and(|due_at| due_at > now) && step.attempt == 0);
+    let signal =
+        Input::Signal { task_id, name: "go".to_owned(), payload: Json::parse("1.10".into()).unwrap(), by: None };
+    bench.transact(&[signal], None).await;
+    assert_eq!(bench.states(task_id).await, [StepState::Complete, StepState::Enqueued]);
+    bench.audit(task_id).await;
+}
+
+pub(super) async fn a_signal_is_kept_for_a_wait_to_come(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let template = with_step("a b:a", "b", |step| {
+        step.kind = StepKind::Wait;
+        step.wait = Some(Wait { signal: Some("go".to_owned()), ..Wait::default() });
+    });
+    let definition = bench.register(&template).await;
+    let task_id = bench.submit(&definition).await;
+    let payload = Json::parse(r#"{"z": 1.10, "a": "é"}"#.to_owned()).unwrap();
+    bench.transact(&[Input::Signal { task_id, name: "go".to_owned(), payload, by: Some("ann".into()) }], None).await;
+    assert_eq!(bench.states(task_id).await[1], StepState::Pending);
+    let claimed = bench.claim(&["handle"], 1).await;
+    bench.report(lease(&claimed[0]), Outcome::succeeded(Json::null())).await;
+    assert_eq!(bench.task(task_id).await.state, TaskState::Complete);
+    let result = bench.steps(task_id).await[1].result.clone().unwrap().to_string();
+    assert!(result.contains(r#"{"z": 1.10, "a": "é"}"#), "{result}");
     bench.audit(task_id).await;
 }
