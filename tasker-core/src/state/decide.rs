@@ -14,6 +14,7 @@ use crate::{
 
 /// What [`decide`] answers: the changes, or what it must see first.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every answer is the large one")]
 pub enum Decision {
     Done(Changes),
     /// Every step of these tasks must be in the snapshot.
