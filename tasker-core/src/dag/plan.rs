@@ -89,7 +89,7 @@ pub(super) fn planned_steps(template: &Template, graph: &Graph) -> Arc<[PlannedS
         handler: step.handler.callable.as_str().into(),
         unmet: u32::try_from(graph.dependencies(idx).len()).unwrap_or(u32::MAX),
         dependents: graph.dependents(idx).into(),
-        by_engine: step.kind.stand_in().is_some() || step.when.is_some(),
+        by_engine: step.kind.is_by_engine() || step.when.is_some(),
     });
     planned.collect()
 }

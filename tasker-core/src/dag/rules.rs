@@ -63,7 +63,7 @@ impl Rules {
     /// Whether the engine runs the step itself, so that it is never in a queue.
     #[must_use]
     pub fn is_by_engine(&self) -> bool {
-        self.kind.stand_in().is_some()
+        self.kind.is_by_engine()
     }
 }
 

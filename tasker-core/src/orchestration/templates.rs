@@ -97,7 +97,7 @@ impl Engine {
         let routes: BTreeSet<_> = template
             .steps
             .iter()
-            .filter(|step| step.kind.stand_in().is_none())
+            .filter(|step| !step.kind.is_by_engine())
             .map(|step| Route {
                 queue: template.namespace.as_str().into(),
                 handler: step.handler.callable.as_str().into(),

@@ -36,6 +36,8 @@ pub struct StepTemplate {
     pub name: String,
     #[serde(default, rename = "type")]
     pub kind: StepKind,
+    /// Empty where the engine itself runs the step.
+    #[serde(default, skip_serializing_if = "Handler::is_none")]
     pub handler: Handler,
     /// Names of the steps that must be done before this one starts.
     #[serde(default)]
@@ -82,13 +84,10 @@ pub enum StepKind {
 }
 
 impl StepKind {
-    /// What stands for the handler of a step that has none.
+    /// Whether the engine itself runs the step, so that it has no handler and is in no queue.
     #[must_use]
-    pub fn stand_in(self) -> Option<&'static str> {
-        match self {
-            Self::Wait => Some("WaitHandler"),
-            _ => None,
-        }
+    pub fn is_by_engine(self) -> bool {
+        self == Self::Wait
     }
 }
 
@@ -147,6 +146,13 @@ pub struct Handler {
     /// Configuration that the handler is given with every attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initialization: Option<Value>,
+}
+
+impl Handler {
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.callable.is_empty()
+    }
 }
 
 /// Whether, how often and when a failed step runs again.

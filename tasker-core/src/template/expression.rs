@@ -63,7 +63,9 @@ impl Expression {
         }
         let program = Program::compile(text).map_err(|errors| {
             let reason = errors.errors.first().map(|error| error.msg.clone()).unwrap_or_default();
-            let reason = reason.lines().next().unwrap_or_default().to_owned();
+            // The list of every token that could stand there helps nobody.
+            let reason = reason.lines().next().unwrap_or_default();
+            let reason = reason.split(" expecting ").next().unwrap_or_default().to_owned();
             (format!("not an expression of CEL: {reason}"), "write, for example, `input.amount > 100`".to_owned())
         })?;
         let references = program.references();

@@ -109,8 +109,8 @@ impl Reader {
     }
 
     fn handler(&mut self, step: &Fields<'_>, at: &Path<'_>) -> Handler {
-        if let Some(callable) = fields_kind(step).stand_in() {
-            return Handler { callable: callable.to_owned(), method: None, initialization: None };
+        if fields_kind(step).is_by_engine() {
+            return Handler::default();
         }
         if let Some(class) = step.entry("handler_class") {
             let callable = class.value.text().unwrap_or_default();

@@ -182,7 +182,7 @@ pub(super) fn new_template(template: &Template) -> NewTemplate {
     let mut routes: Vec<_> = template
         .steps
         .iter()
-        .filter(|step| step.kind.stand_in().is_none())
+        .filter(|step| !step.kind.is_by_engine())
         .map(|step| Route { queue: template.namespace.as_str().into(), handler: step.handler.callable.as_str().into() })
         .collect();
     routes.sort();
