@@ -6,7 +6,7 @@ use super::bench::{Bench, failed, lease, report_of, template};
 use crate::{
     model::{Actor, Fact, Json, Next, Outcome, StepError, StepState, TaskState},
     state::{Input, Verb},
-    store::Store,
+    store::{Store, TaskFilter},
     template::{OnExhaustion, StepKind, Template, Wait},
 };
 
@@ -130,4 +130,22 @@ pub(super) async fn a_signal_is_kept_for_a_wait_to_come(store: Arc<dyn Store>) {
     let result = bench.steps(task_id).await[1].result.clone().unwrap().to_string();
     assert!(result.contains(r#"{"z": 1.10, "a": "é"}"#), "{result}");
     bench.audit(task_id).await;
+}
+
+pub(super) async fn a_task_that_waits_is_found(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let template = with_step("a b:a", "b", |step| {
+        step.kind = StepKind::Wait;
+        step.wait = Some(Wait { signal: Some("go".to_owned()), ..Wait::default() });
+    });
+    let definition = bench.register(&template).await;
+    let task_id = bench.submit(&definition).await;
+    let claimed = bench.claim(&["handle"], 1).await;
+    bench.report(lease(&claimed[0]), Outcome::succeeded(Json::null())).await;
+    let step = &bench.steps(task_id).await[1];
+    assert_eq!((step.state, step.due_at), (StepState::Waiting, None));
+    let filter = TaskFilter { states: vec![TaskState::InProgress], ..TaskFilter::default() };
+    let found = bench.store.tasks(&filter, 10).await.unwrap();
+    assert_eq!(found.items.iter().map(|task| task.task_id).collect::<Vec<_>>(), [task_id]);
+    assert_eq!(bench.store.due(10).await.unwrap().steps, []);
 }
