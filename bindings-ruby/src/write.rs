@@ -42,8 +42,9 @@ pub(crate) fn write(ruby: &Ruby, value: Value, what: &str) -> Result<Json, Error
         Refusal::Fault(fault) => {
             let (path, reason) = (fault.path.clone(), fault.reason);
             let error = fault.into_error(what);
-            let raised = tasker_core(ruby, "Errors")
-                .and_then(|errors| errors.funcall::<_, _, Exception>("conversion_error", (error.message(), path, reason)));
+            let raised = tasker_core(ruby, "Errors").and_then(|errors| {
+                errors.funcall::<_, _, Exception>("conversion_error", (error.message(), path, reason))
+            });
             raised.map_or_else(|error| error, Error::from)
         }
     })
