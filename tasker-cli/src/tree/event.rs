@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tasker_core::model::{Actor, Event, Fact, StepError};
+use tasker_core::model::{Actor, Event, Fact, SkipReason, StepError};
 
 use super::Progress;
 use crate::{
@@ -73,6 +73,11 @@ fn word(fact: &Fact) -> Option<&'static str> {
         Fact::TaskRerun { .. } => "rerun",
         Fact::StepReset { .. } => "retried",
         Fact::StepCompletedManually { .. } => "complete",
+        Fact::StepSkipped { .. } => "skipped",
+        Fact::StepWaiting { .. } => "waiting",
+        Fact::SignalReceived { .. } => "signal",
+        Fact::TaskBlocked { .. } => "blocked",
+        Fact::EventPublished { .. } => "published",
         // A start follows at once, or when the task goes on.
         Fact::TaskStarted | Fact::StepEnqueued { .. } | Fact::StepHeld { .. } => return None,
     })
@@ -101,8 +106,27 @@ fn details(progress: &Progress, event: &Event) -> String {
         | Fact::StepReset { actor, .. }
         | Fact::StepResolved { actor, .. }
         | Fact::StepCompletedManually { actor, .. } => who(actor),
+        Fact::StepSkipped { reason, error, .. } => match error {
+            Some(error) => took + &why(error),
+            None => format!("  {}", skipped(*reason)),
+        },
+        Fact::StepWaiting { due_at: Some(due_at), .. } => format!("  for {}", span::show(due_at.since(event.at))),
+        Fact::SignalReceived { signal, by, .. } => {
+            let by = by.as_deref().map(|by| format!("  by {by}")).unwrap_or_default();
+            format!("  {signal}{by}")
+        }
+        Fact::EventPublished { name, .. } => format!("  {name}"),
         Fact::TaskCreated => format!(" {}", progress.version),
         _ => String::new(),
+    }
+}
+
+fn skipped(reason: SkipReason) -> &'static str {
+    match reason {
+        SkipReason::Decision => "a decision left it out",
+        SkipReason::Condition => "its condition is false",
+        SkipReason::Dependencies => "what it depends on was skipped",
+        SkipReason::Failure => "it failed",
     }
 }
 

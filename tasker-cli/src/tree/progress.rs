@@ -114,6 +114,7 @@ impl Progress {
                 }
             }
             Fact::TaskResumed { .. } => self.go_on(),
+            Fact::TaskBlocked { .. } => self.state = TaskState::BlockedByFailures,
             Fact::TaskReopened { .. } => {
                 (self.error, self.ended_at) = (None, None);
                 self.go_on();
@@ -176,7 +177,17 @@ impl StepProgress {
             Fact::StepReopened { .. } => (self.state, self.ended_at) = (StepState::Pending, None),
             Fact::StepResolved { .. } => self.end(StepState::ResolvedManually, at),
             Fact::StepCompletedManually { .. } => self.end(StepState::Complete, at),
-            Fact::TaskCreated
+            Fact::StepSkipped { error, .. } => {
+                self.error.clone_from(error);
+                self.end(StepState::Skipped, at);
+            }
+            Fact::StepWaiting { due_at, .. } => {
+                (self.state, self.started_at, self.due_at) = (StepState::Waiting, Some(at), *due_at);
+            }
+            Fact::SignalReceived { .. }
+            | Fact::EventPublished { .. }
+            | Fact::TaskBlocked { .. }
+            | Fact::TaskCreated
             | Fact::TaskStarted
             | Fact::TaskCompleted
             | Fact::TaskFailed { .. }
