@@ -9,8 +9,9 @@ pub(super) struct Outcomes {
     waiting: VecDeque<Report>,
     /// Those that were refused by themselves, each with the time of the next try.
     set_aside: VecDeque<(Instant, Report)>,
-    /// How many are in the report that is under way; none if none is.
-    under_way: Option<usize>,
+    /// How many reports are under way, and how many outcomes are in them.
+    reports: usize,
+    under_way: usize,
 }
 
 impl Outcomes {
@@ -19,7 +20,7 @@ impl Outcomes {
     }
 
     /// The outcomes of the next report, oldest first; one that was refused by itself goes by itself again. The report is
-    /// under way until it is confirmed, or its outcomes come back.
+    /// under way until its outcomes are confirmed, or come back.
     pub(super) fn next(&mut self, max: usize, now: Instant) -> Vec<Report> {
         let again = self.set_aside.front().is_some_and(|(retry_at, _)| *retry_at <= now);
         let reports: Vec<_> = if again {
@@ -28,7 +29,8 @@ impl Outcomes {
             let count = self.waiting.len().min(max);
             self.waiting.drain(..count).collect()
         };
-        self.under_way = Some(reports.len());
+        self.reports += 1;
+        self.under_way += reports.len();
         reports
     }
 
@@ -37,19 +39,20 @@ impl Outcomes {
         if self.waiting.is_empty() { self.set_aside.front().map(|(retry_at, _)| *retry_at) } else { Some(now) }
     }
 
-    pub(super) fn confirm(&mut self) {
-        self.under_way = None;
+    /// A report of so many outcomes was taken.
+    pub(super) fn confirm(&mut self, count: usize) {
+        self.land(count);
     }
 
     /// Keeps the outcomes of a report that failed, in front of the others.
     pub(super) fn keep(&mut self, reports: Vec<Report>) {
-        self.under_way = None;
+        self.land(reports.len());
         reports.into_iter().rev().for_each(|report| self.waiting.push_front(report));
     }
 
     /// Lets the others pass the outcome of a report that was refused.
     pub(super) fn set_aside(&mut self, report: Report, retry_at: Instant) {
-        self.under_way = None;
+        self.land(1);
         self.set_aside.push_back((retry_at, report));
     }
 
@@ -62,11 +65,16 @@ impl Outcomes {
     }
 
     pub(super) fn count(&self) -> usize {
-        self.waiting.len() + self.set_aside.len() + self.under_way.unwrap_or_default()
+        self.waiting.len() + self.set_aside.len() + self.under_way
     }
 
     /// Whether there are none, and no call is under way that could bring more.
     pub(super) fn is_flushed(&self) -> bool {
-        self.waiting.is_empty() && self.set_aside.is_empty() && self.under_way.is_none()
+        self.waiting.is_empty() && self.set_aside.is_empty() && self.reports == 0
+    }
+
+    fn land(&mut self, count: usize) {
+        self.reports = self.reports.saturating_sub(1);
+        self.under_way = self.under_way.saturating_sub(count);
     }
 }
