@@ -2,8 +2,8 @@
 //!
 //! The layers, each of which may use only those above it in this list:
 //! [`model`] (plain types), [`template`] (YAML to a checked template), [`dag`] (graphs and the rows of a new task),
-//! [`state`] (what happens next, as a pure function), [`store`] (the database seam) and [`orchestration`] (the verbs
-//! of the product). ARCHITECTURE.md has the map and the invariants.
+//! [`state`] (what happens next, as a pure function), [`store`] (the database seam), [`orchestration`] (the verbs of the
+//! product) and [`view`] (the documents that the outside sees). ARCHITECTURE.md has the map and the invariants.
 
 pub mod dag;
 pub mod model;
@@ -11,3 +11,4 @@ pub mod orchestration;
 pub mod state;
 pub mod store;
 pub mod template;
+pub mod view;

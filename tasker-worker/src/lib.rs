@@ -3,11 +3,12 @@
 pub mod client;
 pub mod coordinator;
 pub mod handler;
+pub mod host;
 pub mod protocol;
 pub mod runtime;
 pub mod worker;
 
 pub use client::Client;
-pub use handler::{HandlerRegistry, StepContext, StepHandler, StepResult};
+pub use handler::{BatchPlan, Decision, HandlerRegistry, StepContext, StepHandler, StepResult};
 pub use protocol::StepError;
 pub use worker::Worker;

@@ -3,7 +3,7 @@ use std::{fmt, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Json, StepId, TaskId, limits};
+use super::{DomainEvent, Json, Next, StepId, TaskId, limits};
 
 /// The right to report one attempt of one step. The attempt is the fence: once the step has another one, reports under
 /// this lease are refused.
@@ -27,17 +27,45 @@ impl Lease {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {
     /// The handler returned this result.
-    Succeeded { result: Json },
+    Succeeded {
+        result: Json,
+        /// What a decision or a batchable step says about the steps after it; other steps say nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Next>,
+        /// Events that the handler published; each has to be among the step's `publishes_events`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        events: Vec<DomainEvent>,
+    },
     /// The handler failed.
-    Failed { error: StepError },
+    Failed {
+        error: StepError,
+        /// Events that the handler published before it failed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        events: Vec<DomainEvent>,
+    },
     /// The handler never began (the worker is draining); the step goes back to its queue and nothing is counted.
     Released,
     /// The handler began and its taker vanished without an answer; counted as a lost worker.
     Abandoned,
 }
 
+impl Outcome {
+    /// The handler returned this result, and says nothing else.
+    #[must_use]
+    pub fn succeeded(result: Json) -> Self {
+        Self::Succeeded { result, next: None, events: Vec::new() }
+    }
+
+    /// The handler failed, and says nothing else.
+    #[must_use]
+    pub fn failed(error: StepError) -> Self {
+        Self::Failed { error, events: Vec::new() }
+    }
+}
+
 /// What a failure means for the step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// Trying again may help; the step's retry policy decides.
@@ -50,6 +78,7 @@ pub enum ErrorKind {
 
 /// A failure, in one shape for every language. Its rare parts are boxed, so that a `Result` of it stays small.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StepError {
     pub kind: ErrorKind,
@@ -58,6 +87,7 @@ pub struct StepError {
     pub message: String,
     /// The language's own name of the error: an exception class, a Rust type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>))]
     pub error_type: Option<Box<str>>,
     /// Wait at least this long before the next attempt, whatever the backoff says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,6 +96,7 @@ pub struct StepError {
     pub backtrace: Option<String>,
     /// Anything the handler wants to keep with the failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<serde_json::Value>))]
     pub context: Option<Box<serde_json::Value>>,
 }
 

@@ -1,7 +1,7 @@
 use std::{any::Any, panic::AssertUnwindSafe};
 
 use futures::FutureExt;
-use tasker_core::model::{Json, Outcome, StepError, limits};
+use tasker_core::model::{Outcome, StepError, limits};
 
 use super::{StepContext, StepHandler};
 
@@ -14,21 +14,34 @@ pub async fn run(handler: &dyn StepHandler, context: &StepContext) -> Outcome {
         Ok(ended) => ended,
         Err(panic) => Err(StepError::retryable("handler_panicked", panic_text(panic.as_ref()))),
     };
-    match ended.and_then(|result| within_limit(result.into_json())) {
-        Ok(result) => Outcome::Succeeded { result },
-        Err(error) => Outcome::Failed { error: error.bounded() },
+    let events = context.take_events();
+    checked(match ended {
+        Ok(result) => {
+            let (result, next) = result.into_parts();
+            Outcome::Succeeded { result, next, events }
+        }
+        Err(error) => Outcome::Failed { error, events },
+    })
+}
+
+/// The outcome within the limits of its size, whatever language it comes from.
+pub(crate) fn checked(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Succeeded { result, next, events } => match fault_of_size(result.size()) {
+            None => Outcome::Succeeded { result, next, events },
+            Some(error) => Outcome::Failed { error, events },
+        },
+        Outcome::Failed { error, events } => Outcome::Failed { error: error.bounded(), events },
+        Outcome::Released | Outcome::Abandoned => outcome,
     }
 }
 
-fn within_limit(result: Json) -> Result<Json, StepError> {
-    let (size, limit) = (result.size(), limits::PAYLOAD_BYTES);
-    if size <= limit {
-        return Ok(result);
-    }
+fn fault_of_size(size: usize) -> Option<StepError> {
+    let limit = limits::PAYLOAD_BYTES;
     let message = format!(
         "the result has {size} bytes and the limit is {limit}: store the data elsewhere and return where it is"
     );
-    Err(StepError::permanent("result_too_large", message))
+    (size > limit).then(|| StepError::permanent("result_too_large", message))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {
@@ -39,7 +52,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use tasker_core::model::ErrorKind;
+    use tasker_core::model::{ErrorKind, Json};
 
     use super::*;
     use crate::handler::{HandlerRegistry, context::tests::context};
@@ -51,7 +64,7 @@ mod tests {
 
     fn failure(outcome: Outcome) -> (ErrorKind, String) {
         match outcome {
-            Outcome::Failed { error } => (error.kind, error.code),
+            Outcome::Failed { error, .. } => (error.kind, error.code),
             other => panic!("{other:?} is no failure"),
         }
     }
@@ -62,7 +75,7 @@ mod tests {
             let n: u32 = context.input("n")?;
             Ok(json!({"n": n + 1}))
         });
-        assert_eq!(outcome_of(registry).await, Outcome::Succeeded { result: Json::from(&json!({"n": 21})) });
+        assert_eq!(outcome_of(registry).await, Outcome::succeeded(Json::from(&json!({"n": 21}))));
     }
 
     #[tokio::test]
