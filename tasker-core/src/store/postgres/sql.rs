@@ -6,6 +6,7 @@ statements! { "postgres":
     APPLIED_MIGRATIONS = "applied_migrations",
     APPLY = "apply",
     APPLY_UNCHANGED = "apply_unchanged",
+    APPLY_UNCHANGED_ONE = "apply_unchanged_one",
     DUE_STEPS = "due_steps",
     DUE_TASKS = "due_tasks",
     EXISTING_TASKS = "existing_tasks",
