@@ -19,12 +19,15 @@ demo: setup ## Build Tasker and watch a workflow run, on SQLite
 	@cargo run --quiet -p tasker-cli -- demo $(ARGS)
 
 test: setup ## Run every test, on SQLite and on a throw-away PostgreSQL
-	@scripts/install-packages.sh postgresql
+	@scripts/install-packages.sh postgresql python
 	scripts/with-postgres.sh cargo test $(or $(ARGS),--workspace)
+	$(if $(ARGS),,scripts/with-postgres.sh scripts/python.sh test)
 
-lint: setup ## Check formatting, lints and the shell scripts' syntax
+lint: setup ## Check formatting, lints, types and the shell scripts' syntax
+	@scripts/install-packages.sh python
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	scripts/python.sh lint
 	for script in .ci/run scripts/*.sh; do bash -n $$script || exit 1; done
 
 fmt: ## Format the code

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing of the things named, and nothing else; says nothing when all is there.
-#   scripts/install-packages.sh [compiler] [postgresql]
+#   scripts/install-packages.sh [compiler] [postgresql] [python]
 # compiler: the C compiler that links Rust programs and builds the bundled SQLite.
 # postgresql: the server binaries; no server of the system's own is set up or started.
+# python: Python 3.10 or newer, able to make virtual environments.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -15,7 +16,8 @@ is_missing() {
   case $1 in
     compiler) ! command -v cc >/dev/null ;;
     postgresql) ! "$here/find-postgres.sh" >/dev/null ;;
-    *) die "\`$1\` is not known here: say compiler or postgresql" ;;
+    python) ! python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ;;
+    *) die "\`$1\` is not known here: say compiler, postgresql or python" ;;
   esac
 }
 
@@ -50,6 +52,7 @@ install() {
   case $1 in
     compiler) apt_install gcc libc6-dev ;;
     postgresql) install_postgresql ;;
+    python) apt_install python3 python3-venv ;;
   esac
 }
 
@@ -57,6 +60,7 @@ remedy() {
   case $1 in
     compiler) echo "a C compiler (cc): apt-get install gcc libc6-dev | dnf install gcc | apk add gcc musl-dev | xcode-select --install" ;;
     postgresql) echo "PostgreSQL 14 or newer: apt-get install postgresql | dnf install postgresql-server | apk add postgresql | brew install postgresql@17" ;;
+    python) echo "Python 3.10 or newer with venv: apt-get install python3 python3-venv | dnf install python3 | apk add python3 | brew install python" ;;
   esac
 }
 

@@ -18,6 +18,8 @@ pub const PAGE: u32 = 1_000;
 pub const REPORT: usize = 1_000;
 /// Tasks in one submission.
 pub const SUBMISSION: usize = 1_000;
+/// Rows counted for an answer; more are as many as this.
+pub const COUNT: u64 = 100_000;
 /// Events that one attempt may publish.
 pub const EVENTS: usize = 100;
 /// Parts of one batch.
