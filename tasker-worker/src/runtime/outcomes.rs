@@ -3,6 +3,28 @@ use std::collections::VecDeque;
 use tasker_core::model::Report;
 use tokio::time::Instant;
 
+/// One half of all tasks. Two reports under way at the same time are of different halves: they never wait for each other's
+/// locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Half {
+    Even,
+    Odd,
+}
+
+impl Half {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Even => Self::Odd,
+            Self::Odd => Self::Even,
+        }
+    }
+
+    fn of(report: &Report) -> Self {
+        let [.., last] = report.lease.task_id.0.as_bytes();
+        if last % 2 == 0 { Self::Even } else { Self::Odd }
+    }
+}
+
 /// The outcomes that the coordinator has not yet confirmed.
 #[derive(Default)]
 pub(super) struct Outcomes {
@@ -21,10 +43,14 @@ impl Outcomes {
 
     /// The outcomes of the next report, oldest first; one that was refused by itself goes by itself again. The report is
     /// under way until its outcomes are confirmed, or come back.
-    pub(super) fn next(&mut self, max: usize, now: Instant) -> Vec<Report> {
+    pub(super) fn next(&mut self, max: usize, half: Option<Half>, now: Instant) -> Vec<Report> {
         let again = self.set_aside.front().is_some_and(|(retry_at, _)| *retry_at <= now);
         let reports: Vec<_> = if again {
             self.set_aside.pop_front().into_iter().map(|(_, report)| report).collect()
+        } else if let Some(half) = half {
+            let (of_half, others) = self.waiting.drain(..).partition(|report| Half::of(report) == half);
+            self.waiting = others;
+            Vec::from(of_half)
         } else {
             let count = self.waiting.len().min(max);
             self.waiting.drain(..count).collect()
@@ -32,6 +58,11 @@ impl Outcomes {
         self.reports += 1;
         self.under_way += reports.len();
         reports
+    }
+
+    /// How many outcomes of one half wait.
+    pub(super) fn waiting_of(&self, half: Half) -> usize {
+        self.waiting.iter().filter(|report| Half::of(report) == half).count()
     }
 
     /// When there are outcomes to report: at once, at a later time, or not before more come.

@@ -11,14 +11,19 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use super::{outage::Outage, pace::Pace, shared::Shared};
+use super::{
+    outage::Outage,
+    outcomes::{Half, Outcomes},
+    pace::Pace,
+    shared::Shared,
+};
 use crate::coordinator::{Coordinator, Error};
 
 /// Carries outcomes to the coordinator and steps back.
 ///
 /// What piles up while a report is under way makes up the next one: a lone outcome leaves at once, and a crowd shares the
-/// cost of a commit. No timer holds anything back. When a crowd has piled up, a second report leaves beside the first, so
-/// that the database writes the one while handlers and engine work on the other.
+/// cost of a commit. No timer holds anything back. A large crowd travels in two reports at the same time, each with the
+/// outcomes of one half of the tasks: the database writes the one while handlers and engine work on the other.
 pub(super) struct Pump {
     shared: Arc<Shared>,
     coordinator: Arc<dyn Coordinator>,
@@ -28,8 +33,10 @@ pub(super) struct Pump {
     batch_max: usize,
     /// Nothing leaves before this time: calls fail.
     rest_until: Option<Instant>,
-    /// Calls under way, and whether one of them looks into the queues.
+    /// Calls under way, and the half of the tasks that one of them is about; none for all.
     under_way: usize,
+    half: Option<Half>,
+    /// Whether one of them looks into the queues.
     is_looking: bool,
     /// Calls that have left so far.
     left: u64,
@@ -37,8 +44,8 @@ pub(super) struct Pump {
 
 /// Calls under way at most.
 const LANES: usize = 2;
-/// Outcomes that a report must carry to leave beside another; fewer are better off in the next one's commit.
-const BESIDE_MIN: usize = 32;
+/// Outcomes of one half of the tasks for which a report of their own pays; fewer are better off in a common commit.
+const HALF_MIN: usize = 32;
 /// Refusals in a row that are taken for the search for one outcome; after that every report is refused, and the pump waits
 /// between two of them.
 const SEARCH_MAX: u32 = 12;
@@ -48,6 +55,7 @@ const REFUSED_AGAIN: Duration = Duration::from_secs(5);
 /// One call of the coordinator.
 struct Flush {
     reports: Vec<Report>,
+    half: Option<Half>,
     want: usize,
     look: Look,
     asked_at: Instant,
@@ -67,6 +75,7 @@ impl Pump {
             batch_max: limits::REPORT,
             rest_until: None,
             under_way: 0,
+            half: None,
             is_looking: false,
             left: 0,
         }
@@ -108,33 +117,49 @@ impl Pump {
         if let Some(rest_until) = self.rest_until.filter(|rest_until| *rest_until > now) {
             return Next::Wait(Some(rest_until));
         }
-        let is_crowd = ledger.outcomes.waiting() >= BESIDE_MIN && self.outage.tries() == 0;
-        if self.under_way > 0 && (self.under_way >= LANES || !is_crowd) {
+        let half = self.half(&ledger.outcomes);
+        if self.under_way > 0 && half.is_none() {
             return Next::Wait(None);
         }
         let want = ledger.free().min(limits::REPORT);
         let look = if self.is_looking { Look::Nowhere } else { self.pace.look(now, want) };
         let report_at = ledger.outcomes.due_at(now);
         if look != Look::Nowhere || report_at.is_some_and(|report_at| report_at <= now) {
-            let reports = ledger.outcomes.next(self.batch_max, now);
+            let reports = ledger.outcomes.next(self.batch_max, half, now);
             ledger.ask(want);
-            return Next::Flush(self.leave(reports, want, look, now));
+            return Next::Flush(self.leave(reports, half, want, look, now));
         }
         let poll_at = (want > 0).then(|| self.pace.poll_at());
         Next::Wait(poll_at.into_iter().chain(report_at).min())
     }
 
-    fn leave(&mut self, reports: Vec<Report>, want: usize, look: Look, asked_at: Instant) -> Flush {
+    /// The half of the tasks that the next report is to be about; none if it takes all, and has to leave alone.
+    fn half(&self, outcomes: &Outcomes) -> Option<Half> {
+        let may_share = self.outage.tries() == 0 && self.under_way < LANES && outcomes.waiting() >= HALF_MIN;
+        let pays = |half: &Half| outcomes.waiting_of(*half) >= HALF_MIN;
+        match (may_share, self.under_way, self.half) {
+            (false, ..) | (true, 1.., None) => None,
+            (true, 1.., Some(half)) => Some(half.other()).filter(pays),
+            (true, 0, _) => Some(Half::Even).filter(pays).filter(|half| pays(&half.other())),
+        }
+    }
+
+    fn leave(&mut self, reports: Vec<Report>, half: Option<Half>, want: usize, look: Look, asked_at: Instant) -> Flush {
         self.left += 1;
         let alone = (self.under_way == 0).then_some(self.left);
+        if self.under_way == 0 {
+            self.half = half;
+        }
         self.under_way += 1;
         self.is_looking |= look != Look::Nowhere;
-        Flush { reports, want, look, asked_at, alone }
+        Flush { reports, half, want, look, asked_at, alone }
     }
 
     fn land(&mut self, flush: Flush, answer: Result<Reported, Error>) {
-        let Flush { reports, want, look, asked_at, alone } = flush;
+        let Flush { reports, half, want, look, asked_at, alone } = flush;
         self.under_way -= 1;
+        // What is still under way is about the others.
+        self.half = half.map(Half::other);
         self.is_looking &= look == Look::Nowhere;
         match answer {
             Ok(reported) => {
