@@ -3,6 +3,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     cache::{DefinitionCache, PayloadCache},
     group::GroupCommit,
+    keys::KeyCache,
     recall::Recall,
     submit::Pending,
     templates::TemplateIndex,
@@ -17,6 +18,7 @@ pub struct Engine {
     pub(super) definitions: DefinitionCache,
     pub(super) payloads: PayloadCache,
     pub(super) recall: Recall,
+    pub(super) keys: KeyCache,
     pub(super) templates: TemplateIndex,
     pub(super) wakeups: Wakeups,
     pub(super) submissions: GroupCommit<Pending>,
@@ -56,6 +58,7 @@ impl Engine {
             definitions: DefinitionCache::new(),
             payloads: PayloadCache::new(options.cache_bytes),
             recall: Recall::new(),
+            keys: KeyCache::default(),
             templates: TemplateIndex::default(),
             wakeups: Wakeups::default(),
             options,

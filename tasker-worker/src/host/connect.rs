@@ -5,7 +5,7 @@ use tasker_core::{
     store,
 };
 
-use super::{HostConfig, Result, refused};
+use super::{HostConfig, Result, forked_sqlite::OpenSqlite, refused};
 use crate::{
     client::Client,
     coordinator::{Coordinator, EmbeddedCoordinator},
@@ -15,6 +15,7 @@ use crate::{
 pub(super) struct Connection {
     pub(super) client: Client,
     engine: Arc<Engine>,
+    sqlite: Option<OpenSqlite>,
 }
 
 impl Connection {
@@ -24,13 +25,21 @@ impl Connection {
             let message = "this build of Tasker cannot reach a server";
             return Err(refused("api_url_unsupported", message, "name the server's database instead"));
         }
+        let sqlite = OpenSqlite::count(&url)?;
         let store = store::open(&url).await?;
         if config.migrate {
             store.migrate().await?;
         }
         let options = Options { environment: config.environment(), ..Options::default() };
         let engine = Engine::new(store, options);
-        Ok(Self { client: Client::embedded(Arc::clone(&engine)), engine })
+        Ok(Self { client: Client::embedded(Arc::clone(&engine)), engine, sqlite })
+    }
+
+    pub(super) async fn close(&self) {
+        self.engine.store().close().await;
+        if let Some(sqlite) = &self.sqlite {
+            sqlite.end();
+        }
     }
 
     /// One for each worker. Must be called within a tokio runtime.

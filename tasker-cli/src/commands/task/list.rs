@@ -39,6 +39,7 @@ impl List {
             version: None,
             states: self.state,
             after: self.after,
+            ..TaskFilter::default()
         };
         let page = engine.tasks(&filter, self.limit).await?;
         if output.is_json() {
