@@ -18,3 +18,7 @@ pub const PAGE: u32 = 1_000;
 pub const REPORT: usize = 1_000;
 /// Tasks in one submission.
 pub const SUBMISSION: usize = 1_000;
+/// Events that one attempt may publish.
+pub const EVENTS: usize = 100;
+/// Parts of one batch.
+pub const BATCH: usize = 100_000;
