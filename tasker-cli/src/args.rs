@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, builder::styling};
 
 use crate::{
-    commands::{bench, completions, demo, dev, migrate, schema, task, template},
+    commands::{bench, completions, demo, dev, explain, migrate, schema, task, template},
     failure::{Exit, Failure},
     output::{Format, Output},
 };
@@ -33,6 +33,9 @@ Operate:
   migrate      Bring the database's schema up to date
   bench        Measure the engine on a store
 
+When something is wrong:
+  explain      Explain the code of an error: its cause, and what to do
+
 For your tools:
   schema       Print the JSON Schemas, for editors and generators
   completions  Print the completions of a shell
@@ -47,9 +50,12 @@ Examples:
   tasker dev --templates templates/               a worker, and templates that follow the files
   tasker task submit shop/order --input @order.json --watch
   tasker task list --state error -o json
+  tasker task list --api http://127.0.0.1:8080    the same from a server
 
 Environment:
   DATABASE_URL          the store, as --store names it
+  TASKER_API_URL        the server, as --api names it; it beats a store that is named in the same place
+  TASKER_API_KEY        the key for the server
   TASKER_ENV            which `environments` of the templates apply
   TASKER_NAMESPACE      the namespace of names that are given without one
   TASKER_TEMPLATE_PATH  where templates are looked for
@@ -57,7 +63,7 @@ Environment:
   NO_COLOR              no colours
 
 A flag beats the environment, which beats tasker.toml in the current folder
-(store = \"...\", environment, namespace, template_path, log).
+(store = \"...\", api, api_key, environment, namespace, template_path, log).
 
 Exit codes: 0 complete, 1 error, 2 usage, 3 cancelled, 4 timeout, 130 Ctrl-C.";
 
@@ -78,6 +84,9 @@ pub(crate) struct Global {
     /// The store: postgres://user@host/database, sqlite:FILE or sqlite::memory: [env: DATABASE_URL] [default: sqlite:tasker.db]
     #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
     pub(crate) store: Option<String>,
+    /// A server to ask in place of a store: http://host:port; its key is TASKER_API_KEY [env: TASKER_API_URL]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "store", help_heading = "Everywhere")]
+    pub(crate) api: Option<String>,
     /// How to answer: human, or json (JSON lines for what happens over time)
     #[arg(
         hide_possible_values = true,
@@ -111,6 +120,7 @@ pub(crate) enum Command {
     Task(task::Task),
     Migrate(migrate::Migrate),
     Bench(bench::Bench),
+    Explain(explain::Explain),
     Schema(schema::Schema),
     Completions(completions::Completions),
 }

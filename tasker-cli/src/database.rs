@@ -14,6 +14,10 @@ use crate::{
 
 /// An engine on the settings' store, whose schema must be up to date.
 pub(crate) async fn engine(settings: &Settings) -> Result<Arc<Engine>> {
+    if settings.api.is_some() && settings.store.is_none() {
+        let remedy = "name the store with --store";
+        return Err(Failure::usage("this command works on a store itself, and only a server is named", remedy));
+    }
     let url = settings.store_url();
     if is_missing_file(url) {
         let message = format!("there is no database at {}", without_password(url));

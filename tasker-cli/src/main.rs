@@ -7,10 +7,12 @@ mod database;
 mod failure;
 mod follow;
 mod output;
+mod reach;
 mod settings;
 mod span;
 mod stop;
 mod style;
+mod table;
 mod tree;
 
 use std::process::ExitCode;

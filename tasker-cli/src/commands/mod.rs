@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod dev;
+pub(crate) mod explain;
 pub(crate) mod migrate;
 mod pace;
 mod reference;
@@ -47,6 +48,7 @@ async fn dispatch(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Task(task) => task.run(settings, output).await,
         Command::Migrate(migrate) => migrate.run(settings, output).await,
         Command::Bench(bench) => bench.run(settings, output).await,
+        Command::Explain(explain) => explain.run(output),
         Command::Schema(schema) => Ok(schema.run(output)),
         Command::Completions(completions) => Ok(completions.run()),
     }

@@ -9,7 +9,10 @@ mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-use tasker_core::{model::TaskId, orchestration::Engine};
+use tasker_core::{
+    model::{TaskId, Timestamp},
+    orchestration::Engine,
+};
 
 pub use error::Error;
 pub use tasker_core::{
@@ -63,6 +66,17 @@ impl Client {
         match &self.backend {
             Backend::Embedded(engine) => engine.store().describe(),
             Backend::Http(connection) => connection.describe(),
+        }
+    }
+
+    /// The time by the clock that tasks go by: the database's, or (as well as its answers tell) the server's.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn now(&self) -> Result<Timestamp> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(engine.store().now().await?),
+            Backend::Http(connection) => Ok(connection.now()),
         }
     }
 

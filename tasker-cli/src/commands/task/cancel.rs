@@ -1,12 +1,11 @@
 use clap::Args;
-use serde_json::json;
 use tasker_core::model::TaskId;
 
 use super::task_id;
 use crate::{
-    database,
     failure::{Exit, Result},
     output::Output,
+    reach,
     settings::Settings,
 };
 
@@ -26,9 +25,8 @@ pub(crate) struct Cancel {
 
 impl Cancel {
     pub(super) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
-        let engine = database::engine(settings).await?;
-        let task = engine.cancel(self.task_id, self.by, self.reason).await?;
-        output.either(&json!({"task": task}), || format!("task {} is {}", task.task_id, task.state));
+        let task = reach::client(settings).await?.cancel(self.task_id, self.by, self.reason).await?;
+        output.either(&task, || format!("task {} is {}", task.task_uuid, task.status));
         Ok(Exit::Complete)
     }
 }

@@ -1,17 +1,21 @@
 //! `tasker task`: runs of templates.
 
 mod cancel;
-mod document;
+mod filter;
 mod get;
+mod history;
 mod input;
 mod list;
+mod shown;
 mod submit;
+mod wait;
 mod watch;
 
 use clap::Subcommand;
 use tasker_core::model::TaskId;
+use tasker_worker::client::TaskView;
 
-pub(crate) use document::TaskDocument;
+pub(crate) use shown::shown;
 
 use crate::{
     failure::{Exit, Failure, Result},
@@ -26,6 +30,8 @@ pub(crate) enum Task {
     Get(get::Get),
     List(list::List),
     Watch(watch::Watch),
+    Wait(wait::Wait),
+    History(history::History),
     Cancel(cancel::Cancel),
 }
 
@@ -36,6 +42,8 @@ impl Task {
             Self::Get(get) => get.run(settings, output).await,
             Self::List(list) => list.run(settings, output).await,
             Self::Watch(watch) => watch.run(settings, output).await,
+            Self::Wait(wait) => wait.run(settings, output).await,
+            Self::History(history) => history.run(settings, output).await,
             Self::Cancel(cancel) => cancel.run(settings, output).await,
         }
     }
@@ -46,6 +54,6 @@ fn task_id(text: &str) -> Result<TaskId, String> {
 }
 
 /// What a task's end means to a command that waited for it.
-fn ended(task: &tasker_core::model::Task) -> Result<Exit> {
+fn ended(task: &TaskView) -> Result<Exit> {
     Failure::of_end(task).map_or(Ok(Exit::Complete), Err)
 }
