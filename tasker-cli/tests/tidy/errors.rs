@@ -4,8 +4,8 @@ use crate::rust_code::test_ranges;
 use crate::tree::{Fault, File, Tree};
 
 /// What an error is made with: its code is the first text behind it, within so many characters.
-const MAKERS: &[&str] = &["Failure::new(", "ErrorView::new(", "problem::new("];
-const NEAR: usize = 120;
+const MAKERS: &[(&str, usize)] =
+    &[("Failure::new(", 120), ("ErrorView::new(", 120), ("problem::new(", 120), (" refused(", 1)];
 
 pub(crate) fn faults(tree: &Tree) -> Vec<Fault> {
     let pages = tree.files.iter().filter(|file| file.path.starts_with("docs/errors/"));
@@ -27,9 +27,9 @@ pub(crate) fn faults(tree: &Tree) -> Vec<Fault> {
 fn codes(file: &File) -> Vec<(usize, &str)> {
     let tests = test_ranges(&file.text, &file.code);
     let mut codes = Vec::new();
-    for maker in MAKERS {
+    for (maker, near) in MAKERS {
         for (at, _) in file.code.match_indices(maker) {
-            codes.extend(text_in(&file.text, at + maker.len(), NEAR));
+            codes.extend(text_in(&file.text, at + maker.len(), *near));
         }
     }
     if file.path.ends_with("/error.rs")
