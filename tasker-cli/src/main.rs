@@ -6,6 +6,8 @@ mod commands;
 mod database;
 mod failure;
 mod follow;
+#[cfg(test)]
+mod manual;
 mod output;
 mod reach;
 mod settings;
