@@ -2,9 +2,11 @@
 //!
 //! The layers, each of which may use only those above it in this list:
 //! [`model`] (plain types), [`template`] (YAML to a checked template), [`dag`] (graphs and the rows of a new task),
-//! [`state`] (what happens next, as a pure function), [`store`] (the database seam) and [`orchestration`] (the verbs
-//! of the product). ARCHITECTURE.md has the map and the invariants.
+//! [`state`] (what happens next, as a pure function), [`store`] (the database seam), [`orchestration`] (the verbs of the
+//! product) and `api` (the server, feature "api"). ARCHITECTURE.md has the map and the invariants.
 
+#[cfg(feature = "api")]
+pub mod api;
 pub mod dag;
 pub mod model;
 pub mod orchestration;

@@ -8,6 +8,7 @@ use super::{Json, Lease, Timestamp};
 
 /// One attempt of one step, handed to a worker together with all that its handler may ask for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
     /// Goes back with the outcome.
@@ -42,6 +43,7 @@ pub struct Assignment {
 
 /// The code that an assignment is for, and how it is configured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AssignedHandler {
     pub callable: Arc<str>,

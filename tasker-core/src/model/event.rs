@@ -4,6 +4,7 @@ use super::{StepError, TaskId, Timestamp, WorkerId};
 
 /// Something that happened to a task or to one of its steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum Fact {
     #[serde(rename = "task.created")]
@@ -83,6 +84,7 @@ impl EventBatch {
 
 /// One event of a task. `task_id` and `seq` together are its stable id; `seq` counts from 1 without gaps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Event {
     pub task_id: TaskId,
     pub seq: i64,

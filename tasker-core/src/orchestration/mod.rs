@@ -8,6 +8,7 @@ mod control;
 mod engine;
 mod error;
 mod group;
+mod health;
 mod query;
 mod recall;
 mod report;
@@ -24,6 +25,9 @@ pub use sweep::{Sweeper, Swept};
 pub use templates::Registered;
 pub use wake::Wakeups;
 
-pub use crate::model::{Report, Reported};
+pub use crate::{
+    model::{Report, Reported},
+    store::WorkerRecord,
+};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -13,6 +13,7 @@ use crate::{
 
 /// A request to run a template.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SubmitTask {
     pub namespace: String,
