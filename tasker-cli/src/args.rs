@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, builder::styling};
 
 use crate::{
-    commands::{bench, completions, demo, dev, migrate, schema, task, template},
+    commands::{bench, completions, demo, dev, migrate, openapi, schema, server, task, template},
     failure::{Exit, Failure},
     output::{Format, Output},
 };
@@ -30,10 +30,12 @@ Templates and tasks:
   task         Submit tasks, look at them, follow them, stop them
 
 Operate:
+  server       Serve the REST API, and let workers join over HTTP
   migrate      Bring the database's schema up to date
   bench        Measure the engine on a store
 
 For your tools:
+  openapi      Print the OpenAPI document of the server
   schema       Print the JSON Schemas, for editors and generators
   completions  Print the completions of a shell
 
@@ -53,11 +55,12 @@ Environment:
   TASKER_ENV            which `environments` of the templates apply
   TASKER_NAMESPACE      the namespace of names that are given without one
   TASKER_TEMPLATE_PATH  where templates are looked for
+  TASKER_HTTP_ADDR      where the server listens
   TASKER_LOG            what is logged to stderr: error, warn, info, debug, trace (or a filter)
   NO_COLOR              no colours
 
 A flag beats the environment, which beats tasker.toml in the current folder
-(store = \"...\", environment, namespace, template_path, log).
+(store = \"...\", environment, namespace, template_path, http_address, log).
 
 Exit codes: 0 complete, 1 error, 2 usage, 3 cancelled, 4 timeout, 130 Ctrl-C.";
 
@@ -109,8 +112,11 @@ pub(crate) enum Command {
     Template(template::Template),
     #[command(subcommand)]
     Task(task::Task),
+    Server(server::Server),
     Migrate(migrate::Migrate),
     Bench(bench::Bench),
+    #[command(name = "openapi")]
+    OpenApi(openapi::OpenApi),
     Schema(schema::Schema),
     Completions(completions::Completions),
 }

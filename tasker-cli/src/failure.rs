@@ -104,7 +104,7 @@ impl Failure {
 impl From<orchestration::Error> for Box<Failure> {
     fn from(error: orchestration::Error) -> Self {
         use orchestration::Error;
-        let failure = Failure::new(error.code(), error.to_string(), remedy(&error));
+        let failure = Failure::new(error.code(), error.to_string(), error.remedy());
         match error {
             Error::NotEnded { .. } => failure.with_exit(Exit::TimedOut),
             Error::TemplateInvalid(faults) => {
@@ -140,56 +140,4 @@ impl From<worker::Error> for Box<Failure> {
 
 pub(crate) fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
-}
-
-fn remedy(error: &orchestration::Error) -> String {
-    use orchestration::Error;
-    match error {
-        Error::TemplateNotFound { nearest: Some(nearest), .. } => {
-            format!(
-                "use `{}`, or register the template: `tasker template register FILE`",
-                nearest.replacen(' ', "@", 1)
-            )
-        }
-        Error::TemplateNotFound { .. } => {
-            "register it with `tasker template register FILE`; `tasker template list` shows what is there".to_owned()
-        }
-        Error::TemplateInvalid(_) => "mend the places that are named; nothing was registered".to_owned(),
-        Error::TemplateConflict { version, .. } => {
-            format!("give the changed template a new `version:` ({} for example)", next_patch(version))
-        }
-        Error::InputInvalid(_) => {
-            "mend the places that are named; `tasker template show` shows the input_schema".to_owned()
-        }
-        Error::FieldInvalid { field, .. } => format!("correct `{field}`"),
-        Error::TaskNotFound(_) => "`tasker task list` shows the tasks of this store".to_owned(),
-        Error::TaskEnded { task_id, .. } => format!("nothing is left to do: see `tasker task get {task_id}`"),
-        Error::NotEnded { task_id, .. } => format!("it goes on: `tasker task watch {task_id}` follows it"),
-        Error::Definition(_) => "register the template anew under another version".to_owned(),
-        Error::Closed => "try again".to_owned(),
-        Error::Store(store::Error::Unavailable(_)) => {
-            "check that the database runs and that --store (or DATABASE_URL) is right, then try again".to_owned()
-        }
-        Error::Store(store::Error::Schema(_)) => "run `tasker migrate` with the same --store".to_owned(),
-        Error::Store(store::Error::Url(_)) => {
-            "write --store postgres://user@host/database, sqlite:FILE or sqlite::memory:".to_owned()
-        }
-        Error::Store(store::Error::Corrupt(_)) => {
-            "restore the row that is named from a backup, or remove it".to_owned()
-        }
-        Error::Store(store::Error::Refused(_)) => {
-            "this is a fault in Tasker: please report it with the message".to_owned()
-        }
-    }
-}
-
-fn next_patch(version: &str) -> String {
-    let numbers = version.split(['-', '+']).next().unwrap_or(version);
-    match numbers.rsplit_once('.') {
-        Some((front, patch)) => match patch.parse::<u64>() {
-            Ok(patch) => format!("{front}.{}", patch + 1),
-            Err(_) => "1.0.1".to_owned(),
-        },
-        None => "1.0.1".to_owned(),
-    }
 }

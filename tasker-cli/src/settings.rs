@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) environment: Option<String>,
     pub(crate) namespace: Option<String>,
     pub(crate) template_path: Option<PathBuf>,
+    /// Where a server listens.
+    pub(crate) http_address: Option<String>,
     pub(crate) log: String,
 }
 
@@ -46,6 +48,7 @@ impl Settings {
             environment: of(&global.environment, "TASKER_ENV", file.environment),
             namespace: of(&global.namespace, "TASKER_NAMESPACE", file.namespace),
             template_path: of(&None, "TASKER_TEMPLATE_PATH", file.template_path).map(PathBuf::from),
+            http_address: of(&None, "TASKER_HTTP_ADDR", file.http_address),
             log: of(&global.log, "TASKER_LOG", file.log).unwrap_or_else(|| "warn".to_owned()),
         }
     }
@@ -59,6 +62,7 @@ struct File {
     environment: Option<String>,
     namespace: Option<String>,
     template_path: Option<String>,
+    http_address: Option<String>,
     log: Option<String>,
 }
 
@@ -76,7 +80,7 @@ impl File {
         };
         toml::from_str(&text).map_err(|error| {
             let remedy =
-                "it may have `store`, `environment`, `namespace`, `template_path` and `log`, each a text in quotes";
+                "it may have `store`, `environment`, `namespace`, `template_path`, `http_address` and `log`, each a text in quotes";
             // The error quotes the line, in which a password may stand.
             let place = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
             Failure::new("settings_invalid", format!("{FILE} has a fault in line {place}"), remedy)

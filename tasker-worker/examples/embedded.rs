@@ -51,10 +51,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .await?;
     let input = Json::from(&json!({"prices_cents": [1_999, 450]}));
     let submitted = worker.client().submit(SubmitTask::new("shop", "quote", input)).await?;
-    let task = worker.client().wait(submitted.task_id, Duration::from_secs(30)).await?;
-    println!("{} {}", task.task_id, task.state);
-    for step in worker.client().steps(submitted.task_id).await? {
-        println!("  {:<9} {:<9} {}", step.name, step.state, step.result.unwrap_or(Json::null()));
+    let task = worker.client().wait(submitted.task_uuid, Duration::from_secs(30)).await?;
+    println!("{} {}", task.task_uuid, task.status);
+    for step in task.steps.unwrap_or_default() {
+        println!("  {:<9} {:<9} {}", step.name, step.current_state, step.results.unwrap_or(Json::null()));
     }
     worker.shutdown(Duration::from_secs(10)).await;
     Ok(())

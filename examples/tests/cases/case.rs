@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 use serde_json::Value;
-use tasker_core::model::{Json, Step, StepError, StepState, Task, TaskState};
+use tasker_core::{
+    model::{Json, StepError, StepState, TaskState},
+    view::{StepView, TaskView},
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,12 +60,12 @@ impl Case {
 
 impl Expected {
     /// Where a run ended otherwise than expected; empty if it ended as it should.
-    pub(crate) fn differences(&self, task: &Task, steps: &[Step]) -> Vec<String> {
+    pub(crate) fn differences(&self, task: &TaskView) -> Vec<String> {
         let mut found = Vec::new();
-        compare(&mut found, "state", &self.state, &Some(task.state));
+        compare(&mut found, "state", &self.state, &Some(task.status));
         compare(&mut found, "error_code", &self.error_code, &code_of(task.error.as_ref()));
         for (name, expected) in &self.steps {
-            let Some(step) = steps.iter().find(|step| step.name == *name) else {
+            let Some(step) = task.steps.iter().flatten().find(|step| step.name == *name) else {
                 found.push(format!("{name}: the template has no such step"));
                 continue;
             };
@@ -73,17 +76,17 @@ impl Expected {
 }
 
 impl ExpectedStep {
-    fn differences(&self, found: &mut Vec<String>, step: &Step) {
+    fn differences(&self, found: &mut Vec<String>, step: &StepView) {
         let name = &step.name;
-        compare(found, &format!("{name}.state"), &self.state, &step.state);
+        compare(found, &format!("{name}.state"), &self.state, &step.current_state);
         if let Some(attempts) = self.attempts {
-            compare(found, &format!("{name}.attempts"), &attempts, &step.attempt);
+            compare(found, &format!("{name}.attempts"), &attempts, &step.attempts);
         }
         // The last failure stays with a step that succeeded later.
-        let failed = (step.state == StepState::Error).then_some(step.error.as_ref()).flatten();
+        let failed = (step.current_state == StepState::Error).then_some(step.error.as_ref()).flatten();
         compare(found, &format!("{name}.error_code"), &self.error_code, &code_of(failed));
         if let Some(expected) = &self.result {
-            let result = step.result.as_ref().map_or(Value::Null, Json::to_value);
+            let result = step.results.as_ref().map_or(Value::Null, Json::to_value);
             compare_within(found, &format!("{name}.result"), expected, &result);
         }
     }

@@ -43,8 +43,8 @@ async fn the_input_to_begin_with_leads_to_the_end() {
     let runs = EXAMPLES.iter().map(async |example| {
         let input = Json::parse(example.input.to_owned()).unwrap();
         let submitted = worker.client().submit(request(example, input)).await.unwrap();
-        let task = worker.client().wait(submitted.task_id, PATIENCE).await.unwrap();
-        (example.name, task.state)
+        let task = worker.client().wait(submitted.task_uuid, PATIENCE).await.unwrap();
+        (example.name, task.status)
     });
     assert_eq!(join_all(runs).await, EXAMPLES.map(|example| (example.name, TaskState::Complete)));
     worker.shutdown(PATIENCE).await;
@@ -64,14 +64,10 @@ async fn run(worker: &Worker, example: &Example, case: &Case, directory: &Path) 
         (Err(error), Some(code)) if error.code() == code => Vec::new(),
         (Err(error), _) => vec![format!("refused with {}: {error}", error.code())],
         (Ok(_), Some(code)) => vec![format!("expected to be refused with {code}, and was accepted")],
-        (Ok(submitted), None) => {
-            let ended = client.wait(submitted.task_id, PATIENCE).await;
-            let steps = client.steps(submitted.task_id).await.unwrap();
-            match ended {
-                Ok(task) => case.expect.differences(&task, &steps),
-                Err(error) => vec![format!("{error}; {steps:?}")],
-            }
-        }
+        (Ok(submitted), None) => match client.wait(submitted.task_uuid, PATIENCE).await {
+            Ok(task) => case.expect.differences(&task),
+            Err(error) => vec![format!("{error}; {:?}", client.steps(submitted.task_uuid).await)],
+        },
     };
     found.into_iter().map(|difference| format!("{} / {}: {difference}", example.name, case.name)).collect()
 }

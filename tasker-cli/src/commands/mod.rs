@@ -5,9 +5,11 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod migrate;
+pub(crate) mod openapi;
 mod pace;
 mod reference;
 pub(crate) mod schema;
+pub(crate) mod server;
 pub(crate) mod task;
 pub(crate) mod template;
 
@@ -47,6 +49,8 @@ async fn dispatch(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Task(task) => task.run(settings, output).await,
         Command::Migrate(migrate) => migrate.run(settings, output).await,
         Command::Bench(bench) => bench.run(settings, output).await,
+        Command::Server(server) => server.run(settings, output).await,
+        Command::OpenApi(openapi) => Ok(openapi.run()),
         Command::Schema(schema) => Ok(schema.run(output)),
         Command::Completions(completions) => Ok(completions.run()),
     }

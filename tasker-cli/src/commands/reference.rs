@@ -47,6 +47,7 @@ mod tests {
             environment: None,
             namespace: namespace.map(str::to_owned),
             template_path: None,
+            http_address: None,
             log: String::new(),
         }
     }

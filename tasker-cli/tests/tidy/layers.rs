@@ -12,7 +12,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["model", "template", "dag", "state"]),
     ("events", &["model", "store"]),
     ("orchestration", &["model", "template", "dag", "state", "store", "events"]),
-    ("api", &["model", "template", "dag", "state", "events", "orchestration"]),
+    ("view", &["model", "template", "dag", "state", "store", "orchestration"]),
+    ("api", &["model", "template", "dag", "state", "events", "orchestration", "view"]),
 ];
 
 pub(crate) fn faults(tree: &Tree) -> Vec<Fault> {

@@ -19,7 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Api,
-    extract::{Path, Query},
+    extract::{Parameters, Path},
     problem::{self, Refusals, Result, field_invalid},
 };
 use crate::{
@@ -63,7 +63,7 @@ struct Resume {
 async fn of_task(
     State(api): State<Api>,
     Path(id): Path<TaskId>,
-    Query(resume): Query<Resume>,
+    Parameters(resume): Parameters<Resume>,
     headers: HeaderMap,
 ) -> Result<Response> {
     let after = match last_event_id(&headers)? {

@@ -67,9 +67,9 @@ impl<S: Send + Sync> FromRequest<S> for Yaml {
 }
 
 /// The parameters behind the `?`.
-pub(super) struct Query<T>(pub(super) T);
+pub(super) struct Parameters<T>(pub(super) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
     type Rejection = Box<Problem>;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {

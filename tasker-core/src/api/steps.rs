@@ -8,7 +8,7 @@ use super::{
     problem::{self, Refusals, Result},
 };
 use crate::{
-    model::{Page, TaskId},
+    model::TaskId,
     view::{EventView, StepView},
 };
 

@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Api,
-    extract::{self, Body, Path, Query},
+    extract::{self, Body, Parameters, Path},
     problem::{Refusals, Result, field_invalid},
 };
 use crate::{
@@ -71,7 +71,7 @@ async fn submit_bulk(State(api): State<Api>, Body(Bulk { tasks }): Body<Bulk>) -
     for (index, task) in tasks.iter().enumerate() {
         match extract::decode::<SubmitTask>(task.as_str().as_bytes()) {
             Ok(request) => requests.push(request),
-            Err(problem) => refused.push((index, problem.into_error())),
+            Err(problem) => refused.push((index, (*problem).into())),
         }
     }
     let mut answer = BulkSubmitted::submit(&api.engine, requests).await?;
@@ -88,7 +88,7 @@ async fn submit_bulk(State(api): State<Api>, Body(Bulk { tasks }): Body<Bulk>) -
     (status = OK, description = "One page, without the steps.", body = Page<TaskView>),
     Refusals,
 ))]
-async fn list(State(api): State<Api>, Query(query): Query<TaskQuery>) -> Result<Json<Page<TaskView>>> {
+async fn list(State(api): State<Api>, Parameters(query): Parameters<TaskQuery>) -> Result<Json<Page<TaskView>>> {
     Ok(Json(TaskView::list(&api.engine, &query).await?))
 }
 
@@ -117,7 +117,7 @@ const WAIT_MAX: f64 = 60.0;
     (status = OK, description = "The task.", body = TaskView),
     Refusals,
 ))]
-async fn show(State(api): State<Api>, Path(id): Path<TaskId>, Query(wait): Query<Wait>) -> Result<Json<TaskView>> {
+async fn show(State(api): State<Api>, Path(id): Path<TaskId>, Parameters(wait): Parameters<Wait>) -> Result<Json<TaskView>> {
     let at_most = match wait.timeout {
         None => WAIT,
         Some(seconds) if (0.0..=WAIT_MAX).contains(&seconds) => Duration::from_secs_f64(seconds),
@@ -157,7 +157,7 @@ struct After {
 async fn history(
     State(api): State<Api>,
     Path(id): Path<TaskId>,
-    Query(After { after }): Query<After>,
+    Parameters(After { after }): Parameters<After>,
 ) -> Result<Json<Page<EventView>>> {
     let after = i64::try_from(after.unwrap_or(0)).unwrap_or(i64::MAX);
     Ok(Json(EventView::history(&api.engine, id, after).await?))

@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Api,
-    extract::{Path, Query, Yaml},
+    extract::{Parameters, Path, Yaml},
     problem::{Refusals, Result},
 };
 use crate::{
@@ -41,7 +41,7 @@ struct Filter {
     (status = OK, description = "The templates.", body = Page<TemplateView>),
     Refusals,
 ))]
-async fn list(State(api): State<Api>, Query(filter): Query<Filter>) -> Result<Json<Page<TemplateView>>> {
+async fn list(State(api): State<Api>, Parameters(filter): Parameters<Filter>) -> Result<Json<Page<TemplateView>>> {
     let Filter { namespace, name } = filter;
     let items = TemplateView::list(&api.engine, namespace.as_deref(), name.as_deref()).await?;
     Ok(Json(Page { items, next: None }))
@@ -65,7 +65,7 @@ struct Source {
     (status = OK, description = "It was registered before.", body = RegisteredView),
     Refusals,
 ))]
-async fn register(State(api): State<Api>, Query(source): Query<Source>, Yaml(yaml): Yaml) -> Result<Response> {
+async fn register(State(api): State<Api>, Parameters(source): Parameters<Source>, Yaml(yaml): Yaml) -> Result<Response> {
     let name = source.source_name.as_deref().unwrap_or("template");
     let registered = RegisteredView::register(&api.engine, &yaml, name).await?;
     let status = if registered.is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -119,7 +119,7 @@ struct Versions {
 async fn diff(
     State(api): State<Api>,
     Path((namespace, name)): Path<(String, String)>,
-    Query(Versions { from, to }): Query<Versions>,
+    Parameters(Versions { from, to }): Parameters<Versions>,
 ) -> Result<Json<TemplateDiff>> {
     Ok(Json(TemplateDiff::load(&api.engine, &namespace, &name, &from, to.as_deref()).await?))
 }

@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Api,
-    extract::{Body, Path, Query},
+    extract::{Body, Parameters, Path},
     problem::{self, Refusals, Result, field_invalid},
     sessions::{Call, Joined},
 };
@@ -165,7 +165,7 @@ struct Wakeup {
 async fn wakeups(
     State(api): State<Api>,
     Path(worker_id): Path<WorkerId>,
-    Query(query): Query<Wait>,
+    Parameters(query): Parameters<Wait>,
 ) -> Result<Json<Wakeup>> {
     let joined = joined(&api, worker_id)?;
     let until = Instant::now() + wait(query.wait_ms)?;

@@ -40,6 +40,7 @@ pub enum Outcome {
 
 /// What a failure means for the step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// Trying again may help; the step's retry policy decides.
@@ -52,6 +53,7 @@ pub enum ErrorKind {
 
 /// A failure, in one shape for every language. Its rare parts are boxed, so that a `Result` of it stays small.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StepError {
     pub kind: ErrorKind,
@@ -60,6 +62,7 @@ pub struct StepError {
     pub message: String,
     /// The language's own name of the error: an exception class, a Rust type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>))]
     pub error_type: Option<Box<str>>,
     /// Wait at least this long before the next attempt, whatever the backoff says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,6 +71,7 @@ pub struct StepError {
     pub backtrace: Option<String>,
     /// Anything the handler wants to keep with the failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<serde_json::Value>))]
     pub context: Option<Box<serde_json::Value>>,
 }
 

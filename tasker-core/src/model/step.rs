@@ -7,6 +7,7 @@ use super::{Json, StepError, StepId, Timestamp, WorkerId};
 
 /// Where a step stands. The last five are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
     /// Waits for dependencies.

@@ -7,6 +7,7 @@ use super::{Json, StepError, TaskId, TemplateId, Timestamp};
 
 /// Where a task stands. The last four are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TaskState {
     /// No step has been started.

@@ -68,6 +68,35 @@ impl Error {
         }
     }
 
+    /// What to do about it, for people.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::TemplateNotFound { nearest: Some(nearest), .. } => format!(
+                "use `{}`, or register the template: `tasker template register FILE`",
+                nearest.replacen(' ', "@", 1)
+            ),
+            Self::TemplateNotFound { .. } => {
+                "register it with `tasker template register FILE`; `tasker template list` shows what is there"
+                    .to_owned()
+            }
+            Self::TemplateInvalid(_) => "mend the places that are named; nothing was registered".to_owned(),
+            Self::TemplateConflict { version, .. } => {
+                format!("give the changed template a new `version:` ({} for example)", next_patch(version))
+            }
+            Self::InputInvalid(_) => {
+                "mend the places that are named; `tasker template show` shows the input_schema".to_owned()
+            }
+            Self::FieldInvalid { field, .. } => format!("correct `{field}`"),
+            Self::TaskNotFound(_) => "`tasker task list` shows the tasks of this store".to_owned(),
+            Self::TaskEnded { task_id, .. } => format!("nothing is left to do: see `tasker task get {task_id}`"),
+            Self::NotEnded { task_id, .. } => format!("it goes on: `tasker task watch {task_id}` follows it"),
+            Self::Definition(_) => "register the template anew under another version".to_owned(),
+            Self::Closed => "try again".to_owned(),
+            Self::Store(error) => error.remedy().to_owned(),
+        }
+    }
+
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -87,4 +116,14 @@ fn places(faults: &[SchemaFault]) -> String {
     let places: Vec<_> = faults.iter().take(10).map(|fault| format!("{}: {}", fault.place(), fault.message)).collect();
     let more = faults.len().saturating_sub(places.len());
     if more > 0 { format!("{} (and {more} more)", places.join("; ")) } else { places.join("; ") }
+}
+
+fn next_patch(version: &str) -> String {
+    let next = semver::Version::parse(version).map(|version| {
+        version
+            .patch
+            .checked_add(1)
+            .map_or(version.clone(), |patch| semver::Version::new(version.major, version.minor, patch))
+    });
+    next.map_or_else(|_| "1.0.1".to_owned(), |version| version.to_string())
 }

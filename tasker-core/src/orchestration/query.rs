@@ -1,9 +1,10 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
 use super::{Engine, Error, Result};
 use crate::{
+    dag::{Definition, TemplateKey},
     model::{Event, Fact, Page, Step, Task, TaskId, WorkerId, limits},
     store::{TaskFilter, WorkerRecord},
 };
@@ -18,6 +19,15 @@ impl Engine {
     /// [`Error::TaskNotFound`], [`Error::Store`].
     pub async fn task(&self, task_id: TaskId) -> Result<Task> {
         self.store.task(task_id).await?.ok_or(Error::TaskNotFound(task_id))
+    }
+
+    /// The definition that a task runs.
+    ///
+    /// # Errors
+    /// [`Error::Definition`], [`Error::Store`].
+    pub async fn definition_of(&self, task: &Task) -> Result<Arc<Definition>> {
+        let environment = task.environment.as_deref().map(Into::into);
+        self.definition(&TemplateKey { id: task.template_id, environment }).await
     }
 
     /// Tasks that pass the filter, newest first; at most [`limits::PAGE`] on a page.

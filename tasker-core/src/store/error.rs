@@ -22,6 +22,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// What to do about it, for people.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => {
+                "check that the database runs and that --store (or DATABASE_URL) is right, then try again"
+            }
+            Self::Schema(_) => "run `tasker migrate` with the same --store",
+            Self::Url(_) => "write --store postgres://user@host/database, sqlite:FILE or sqlite::memory:",
+            Self::Corrupt(_) => "restore the row that is named from a backup, or remove it",
+            Self::Refused(_) => "this is a fault in Tasker: please report it with the message",
+        }
+    }
+
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {

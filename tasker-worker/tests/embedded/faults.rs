@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::json;
 use tasker_core::{
-    model::{ErrorKind, Fact, StepState, TaskState},
+    model::{ErrorKind, StepState, TaskState},
     orchestration::Engine,
 };
 use tasker_worker::{
@@ -54,10 +54,14 @@ async fn a_task_survives_the_death_of_its_worker() {
     let heir = builder(&engine, &CHAIN).handler("a", quick).handler("b", quick).handler("c", quick);
     let heir = heir.start().await.unwrap();
     let (task, steps) = ended(&heir.client(), task_id).await;
-    assert_eq!(task.state, TaskState::Complete);
-    assert_eq!((steps["b"].attempt, steps["b"].losses, steps["b"].failures), (2, 1, 0));
-    let history = heir.client().history(task_id, 0).await.unwrap();
-    assert!(history.iter().any(|event| event.fact == Fact::StepLost { step: 1, attempt: 1 }));
+    assert_eq!(task.status, TaskState::Complete);
+    assert_eq!((steps["b"].attempts, steps["b"].losses, steps["b"].failures), (2, 1, 0));
+    let history = heir.client().history(task_id, 0).await.unwrap().items;
+    assert!(
+        history
+            .iter()
+            .any(|event| (event.kind.as_str(), event.step_idx, event.attempt) == ("step.lost", Some(1), Some(1)))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +73,7 @@ async fn a_worker_that_is_shut_down_gives_its_work_away_at_once() {
     let drained = leaving.shutdown(Duration::ZERO).await;
     assert_eq!((drained.abandoned, drained.undelivered), (1, 0));
     let steps = leaving.client().steps(task_id).await.unwrap();
-    assert_eq!((steps[1].state, steps[1].losses), (StepState::Enqueued, 1));
+    assert_eq!((steps[1].current_state, steps[1].losses), (StepState::Enqueued, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +91,7 @@ async fn a_handler_that_outlives_its_first_lease_keeps_the_step() {
     });
     let worker = builder.start().await.unwrap();
     let (task, steps) = run(&worker.client(), json!({})).await;
-    assert_eq!((task.state, steps["long"].attempt), (TaskState::Complete, 1));
+    assert_eq!((task.status, steps["long"].attempts), (TaskState::Complete, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,7 +108,7 @@ async fn a_handler_that_runs_too_long_is_dropped_and_has_failed() {
     let worker = builder.start().await.unwrap();
     // There is one slot: the second attempt gets it only if the first handler was dropped.
     let (_, steps) = run(&worker.client(), json!({})).await;
-    assert_eq!((steps["slow"].state, result(&steps["slow"])), (StepState::Complete, json!(1)));
+    assert_eq!((steps["slow"].current_state, result(&steps["slow"])), (StepState::Complete, json!(1)));
     let error = steps["slow"].error.as_ref().unwrap();
     assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Timeout, "step_timeout"));
 }
@@ -120,7 +124,7 @@ async fn a_handler_that_panics_fails_its_step_and_frees_its_slot() {
         });
     let worker = builder.start().await.unwrap();
     let (task, steps) = run(&worker.client(), json!({})).await;
-    assert_eq!((task.state, steps["risky"].attempt), (TaskState::Complete, 2));
+    assert_eq!((task.status, steps["risky"].attempts), (TaskState::Complete, 2));
     assert_eq!(steps["risky"].error.as_ref().unwrap().code, "handler_panicked");
 }
 
@@ -149,7 +153,7 @@ async fn the_handler_of_a_cancelled_task_is_dropped() {
     let task_id = submit(&worker.client(), json!({})).await;
     drop(begun.acquire().await.unwrap());
     let task = worker.client().cancel(task_id, None, None).await.unwrap();
-    assert_eq!(task.state, TaskState::Cancelled);
+    assert_eq!(task.status, TaskState::Cancelled);
     drop(tokio::time::timeout(LONG, dropped.acquire()).await.unwrap().unwrap());
 }
 
@@ -174,5 +178,5 @@ async fn a_handler_that_is_told_to_stop_may_still_succeed() {
     drop(begun.acquire().await.unwrap());
     assert_eq!(worker.shutdown(Duration::ZERO).await.abandoned, 0);
     assert!(is_told.load(Ordering::Relaxed));
-    assert_eq!(worker.client().get(task_id).await.unwrap().state, TaskState::Complete);
+    assert_eq!(worker.client().get(task_id).await.unwrap().status, TaskState::Complete);
 }

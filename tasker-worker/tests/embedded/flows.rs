@@ -26,9 +26,9 @@ async fn every_step_of_a_diamond_sees_the_results_of_all_before_it() {
         .await
         .unwrap();
     let (task, steps) = run(&worker.client(), json!({"word": "hello"})).await;
-    assert_eq!(task.state, TaskState::Complete);
+    assert_eq!(task.status, TaskState::Complete);
     assert_eq!(result(&steps["d"]), json!({"a": 1, "b": 2, "input": "hello"}));
-    assert!(steps.values().all(|step| step.attempt == 1));
+    assert!(steps.values().all(|step| step.attempts == 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +43,7 @@ async fn a_fan_of_steps_runs_beside_each_other_and_comes_together() {
     let builder = Worker::builder("sqlite::memory:").template_yaml(template(&steps)).handlers(registry).slots(7);
     let worker = builder.start().await.unwrap();
     let (task, steps) = run(&worker.client(), json!({})).await;
-    assert_eq!(task.state, TaskState::Complete);
+    assert_eq!(task.status, TaskState::Complete);
     assert_eq!(result(&steps["sum"]), json!(1 + 1 + 100 * 2));
 }
 
@@ -64,11 +64,11 @@ async fn a_step_that_fails_is_tried_again_and_a_permanent_failure_ends_the_task(
         .await
         .unwrap();
     let (task, steps) = run(&worker.client(), json!({})).await;
-    assert_eq!(task.state, TaskState::Error);
-    assert_eq!((steps["shaky"].state, result(&steps["shaky"])), (StepState::Complete, json!(3)));
-    assert_eq!((steps["strict"].state, steps["strict"].attempt), (StepState::Error, 1));
+    assert_eq!(task.status, TaskState::Error);
+    assert_eq!((steps["shaky"].current_state, result(&steps["shaky"])), (StepState::Complete, json!(3)));
+    assert_eq!((steps["strict"].current_state, steps["strict"].attempts), (StepState::Error, 1));
     assert_eq!(steps["strict"].error.as_ref().unwrap().code, "declined");
-    assert_eq!(steps["never"].state, StepState::Cancelled);
+    assert_eq!(steps["never"].current_state, StepState::Cancelled);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,9 +80,9 @@ async fn a_worker_serves_its_namespaces_only() {
     let task_id = submit(&other.client(), json!({})).await;
     let both = Worker::builder(engine).namespace("other").namespace("test").handler("a", count).start().await.unwrap();
     ended(&both.client(), task_id).await;
-    let history = both.client().history(task_id, 0).await.unwrap();
-    let runners = both.client().workers_of(&history).await.unwrap();
-    assert_eq!(runners.iter().map(|worker| worker.worker_id).collect::<Vec<_>>(), [both.runtime().worker_id()]);
+    let history = both.client().history(task_id, 0).await.unwrap().items;
+    let runners: Vec<_> = history.iter().filter_map(|event| event.worker_id).collect();
+    assert_eq!(runners, [both.runtime().worker_id()]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +107,7 @@ async fn templates_are_found_under_a_folder() {
     std::fs::write(folder.path().join("notes.txt"), "no template").unwrap();
     let builder = Worker::builder("sqlite::memory:").handler("a", count).templates(folder.path());
     let worker = builder.start().await.unwrap();
-    assert_eq!(run(&worker.client(), json!({})).await.0.state, TaskState::Complete);
+    assert_eq!(run(&worker.client(), json!({})).await.0.status, TaskState::Complete);
 }
 
 #[tokio::test(flavor = "multi_thread")]

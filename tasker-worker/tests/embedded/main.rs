@@ -9,11 +9,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tasker_core::{
-    model::{Json, Step, Task, TaskId},
+    model::{Json, TaskId},
     orchestration::{Engine, Options},
     store,
 };
-use tasker_worker::{Client, client::SubmitTask};
+use tasker_worker::{
+    Client,
+    client::{StepView, SubmitTask, TaskView},
+};
 
 /// Long enough for anything that is to happen; a test that waits for it fails.
 const LONG: Duration = Duration::from_secs(60);
@@ -39,20 +42,20 @@ fn template(steps: &[(&str, &[&str], &str)]) -> String {
 }
 
 async fn submit(client: &Client, input: Value) -> TaskId {
-    client.submit(SubmitTask::new("test", "it", Json::from(&input))).await.unwrap().task_id
+    client.submit(SubmitTask::new("test", "it", Json::from(&input))).await.unwrap().task_uuid
 }
 
-async fn run(client: &Client, input: Value) -> (Task, BTreeMap<String, Step>) {
+async fn run(client: &Client, input: Value) -> (TaskView, BTreeMap<String, StepView>) {
     let task_id = submit(client, input).await;
     ended(client, task_id).await
 }
 
-async fn ended(client: &Client, task_id: TaskId) -> (Task, BTreeMap<String, Step>) {
+async fn ended(client: &Client, task_id: TaskId) -> (TaskView, BTreeMap<String, StepView>) {
     let task = client.wait(task_id, LONG).await.unwrap();
-    let steps = client.steps(task_id).await.unwrap();
+    let steps = task.steps.clone().unwrap();
     (task, steps.into_iter().map(|step| (step.name.clone(), step)).collect())
 }
 
-fn result(step: &Step) -> Value {
-    step.result.as_ref().map_or(json!("no result"), Json::to_value)
+fn result(step: &StepView) -> Value {
+    step.results.as_ref().map_or(json!("no result"), Json::to_value)
 }

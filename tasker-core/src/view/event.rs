@@ -1,0 +1,100 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{
+    dag::Definition,
+    model::{Event, StepError, StepId, TaskId, Timestamp, WorkerId},
+};
+
+/// Something that happened to a task or to one of its steps. `task_uuid` and `seq` together are its stable id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct EventView {
+    #[cfg_attr(feature = "api", schema(value_type = String, format = Uuid))]
+    pub task_uuid: TaskId,
+    /// Counts from 1 in each task, without gaps.
+    pub seq: i64,
+    #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
+    pub at: Timestamp,
+    /// What happened: `task.created`, `step.completed`, ... A reader passes over words that it does not know.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub namespace: String,
+    /// Name of the task's template.
+    pub name: String,
+    pub version: String,
+    /// Name of the step; none for what happened to the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_idx: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_uuid: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// The worker that runs the attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = Uuid))]
+    pub worker_id: Option<WorkerId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<StepError>,
+    /// When what was scheduled is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
+    pub due_at: Option<Timestamp>,
+    /// The operator who did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why the operator did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What else the event says.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(feature = "api", schema(value_type = Object))]
+    pub details: Map<String, Value>,
+}
+
+impl EventView {
+    /// An event with the names that the log leaves out.
+    #[must_use]
+    pub fn new(event: Event, definition: &Definition) -> Self {
+        let step_idx = event.fact.step();
+        // The fact as it is stored: its fields have the same names here, and those that are not known go to the details.
+        let mut fields = match serde_json::to_value(&event.fact) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        };
+        fields.remove("step");
+        Self {
+            task_uuid: event.task_id,
+            seq: event.seq,
+            at: event.at,
+            kind: taken(&mut fields, "type").unwrap_or_default(),
+            namespace: definition.namespace.to_string(),
+            name: definition.name.to_string(),
+            version: definition.version.to_string(),
+            step: step_idx.and_then(|idx| definition.template.steps.get(idx as usize)).map(|step| step.name.clone()),
+            step_idx,
+            step_uuid: step_idx.map(|idx| StepId::new(event.task_id, idx).uuid()),
+            attempt: taken(&mut fields, "attempt"),
+            worker_id: taken(&mut fields, "worker"),
+            error: taken(&mut fields, "error"),
+            due_at: taken(&mut fields, "due_at"),
+            by: taken(&mut fields, "by"),
+            reason: taken(&mut fields, "reason"),
+            details: fields,
+        }
+    }
+
+    /// Whether nothing more happens to the task by itself.
+    #[must_use]
+    pub fn ends_task(&self) -> bool {
+        matches!(self.kind.as_str(), "task.completed" | "task.failed" | "task.cancelled" | "task.resolved_manually")
+    }
+}
+
+fn taken<T: serde::de::DeserializeOwned>(fields: &mut Map<String, Value>, name: &str) -> Option<T> {
+    fields.remove(name).and_then(|value| serde_json::from_value(value).ok())
+}

@@ -1,0 +1,147 @@
+//! The engine's answers as documents: what the API and a client in the same process both ask for.
+
+use std::time::Duration;
+
+use super::{
+    BulkSubmitted, EventView, RegisteredView, StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView,
+};
+use crate::{
+    model::{Page, Task, TaskId, limits},
+    orchestration::{Engine, Result, SubmitTask},
+    template,
+};
+
+impl SubmittedView {
+    /// Stores a task.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`].
+    pub async fn submit(engine: &Engine, request: SubmitTask) -> Result<Self> {
+        Ok(engine.submit(request).await?.into())
+    }
+}
+
+impl BulkSubmitted {
+    /// Stores many tasks in one transaction.
+    ///
+    /// # Errors
+    /// As [`Engine::submit_many`].
+    pub async fn submit(engine: &Engine, requests: Vec<SubmitTask>) -> Result<Self> {
+        Ok(Self::new(engine.submit_many(requests).await?))
+    }
+}
+
+impl TaskView {
+    /// One task with its steps.
+    ///
+    /// # Errors
+    /// As [`Engine::task`].
+    pub async fn load(engine: &Engine, task_id: TaskId) -> Result<Self> {
+        Self::with_steps(engine, engine.task(task_id).await?).await
+    }
+
+    /// A task at its end, with its steps.
+    ///
+    /// # Errors
+    /// As [`Engine::wait`].
+    pub async fn wait(engine: &Engine, task_id: TaskId, at_most: Duration) -> Result<Self> {
+        Self::with_steps(engine, engine.wait(task_id, at_most).await?).await
+    }
+
+    /// One page of tasks, newest first.
+    ///
+    /// # Errors
+    /// As [`TaskQuery::filter`] and [`Engine::tasks`].
+    pub async fn list(engine: &Engine, query: &TaskQuery) -> Result<Page<Self>> {
+        let page = engine.tasks(&query.filter()?, query.limit()?).await?;
+        Ok(Page { items: page.items.into_iter().map(Self::brief).collect(), next: page.next })
+    }
+
+    /// A task that was loaded before, with its steps.
+    ///
+    /// # Errors
+    /// As [`Engine::steps`].
+    pub async fn with_steps(engine: &Engine, task: Task) -> Result<Self> {
+        let definition = engine.definition_of(&task).await?;
+        let steps = engine.steps(task.task_id).await?;
+        Ok(Self::full(task, steps, &definition))
+    }
+}
+
+impl StepView {
+    /// The steps of a task, in the order of its template.
+    ///
+    /// # Errors
+    /// As [`Engine::task`].
+    pub async fn list(engine: &Engine, task_id: TaskId) -> Result<Vec<Self>> {
+        let definition = engine.definition_of(&engine.task(task_id).await?).await?;
+        Ok(Self::all(engine.steps(task_id).await?, &definition))
+    }
+}
+
+impl EventView {
+    /// What happened to a task after the event numbered `after_seq` (0 for all); `next` is the number to go on behind.
+    ///
+    /// # Errors
+    /// As [`Engine::task`] and [`Engine::history`].
+    pub async fn history(engine: &Engine, task_id: TaskId, after_seq: i64) -> Result<Page<Self>> {
+        let task = engine.task(task_id).await?;
+        Self::history_of(engine, &task, after_seq).await
+    }
+
+    /// The same of a task that was loaded before.
+    ///
+    /// # Errors
+    /// As [`Engine::history`].
+    pub async fn history_of(engine: &Engine, task: &Task, after_seq: i64) -> Result<Page<Self>> {
+        let definition = engine.definition_of(task).await?;
+        let events = engine.history(task.task_id, after_seq).await?;
+        // Each commit has at least one event.
+        let is_full = events.len() >= limits::PAGE as usize;
+        let next = events.last().filter(|_| is_full).map(|event| event.seq.to_string());
+        let items = events.into_iter().map(|event| Self::new(event, &definition)).collect();
+        Ok(Page { items, next })
+    }
+}
+
+impl RegisteredView {
+    /// Checks a template's YAML and registers it; `source_name` is what faults name as the file.
+    ///
+    /// # Errors
+    /// As [`Engine::register_yaml`].
+    pub async fn register(engine: &Engine, yaml: &str, source_name: &str) -> Result<Self> {
+        let template = template::parse(yaml, source_name)?;
+        let registered = engine.register(&template).await?;
+        Ok(Self::new(registered, template))
+    }
+}
+
+impl TemplateView {
+    /// The registered versions, by namespace, name and descending version, without their definitions.
+    ///
+    /// # Errors
+    /// As [`Engine::templates`].
+    pub async fn list(engine: &Engine, namespace: Option<&str>, name: Option<&str>) -> Result<Vec<Self>> {
+        Ok(engine.templates(namespace, name).await?.into_iter().map(Self::from).collect())
+    }
+
+    /// A registered template with its definition: the version asked for, or the highest.
+    ///
+    /// # Errors
+    /// As [`Engine::template`].
+    pub async fn load(engine: &Engine, namespace: &str, name: &str, version: Option<&str>) -> Result<Self> {
+        Ok(engine.template(namespace, name, version).await?.into())
+    }
+}
+
+impl TemplateDiff {
+    /// Compares two registered versions; the highest where none is named.
+    ///
+    /// # Errors
+    /// As [`Engine::template`].
+    pub async fn load(engine: &Engine, namespace: &str, name: &str, from: &str, to: Option<&str>) -> Result<Self> {
+        let before = engine.template(namespace, name, Some(from)).await?;
+        let after = engine.template(namespace, name, to).await?;
+        Ok(Self::of(&before.template, &after.template))
+    }
+}

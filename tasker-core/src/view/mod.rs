@@ -1,0 +1,30 @@
+//! The documents that the outside sees: one form for REST, for clients in this process and over HTTP, for `tasker -o json`
+//! and for every language.
+//!
+//! Field names are those that Tasker's users know; times are RFC 3339 texts, spans are milliseconds (`_ms`). A reader
+//! passes over fields that it does not know, so that older clients read what newer servers write.
+
+mod bulk;
+mod diff;
+mod event;
+mod load;
+mod problem;
+mod query;
+mod step;
+mod submitted;
+mod task;
+mod template;
+mod worker;
+
+pub use bulk::{BulkSubmitted, SubmittedItem};
+pub use diff::{Change, ChangeKind, TemplateDiff};
+pub use event::EventView;
+pub use problem::{ErrorView, FaultView, Problem};
+pub use query::TaskQuery;
+pub use step::StepView;
+pub use submitted::SubmittedView;
+pub use task::TaskView;
+pub use template::{RegisteredView, TemplateView};
+pub use worker::WorkerView;
+
+pub use crate::model::Page;

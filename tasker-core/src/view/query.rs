@@ -1,0 +1,79 @@
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::{TaskState, limits},
+    orchestration::{Error, Result},
+    store::{TaskCursor, TaskFilter},
+};
+
+/// Which tasks to list, and how many: the query of `GET /v1/tasks`. What is not given does not filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema, utoipa::IntoParams))]
+#[cfg_attr(feature = "api", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct TaskQuery {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Name of the template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// States, separated by commas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Go on behind this task: the `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// Tasks on the page, 1 to 1,000; 50 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// Tasks on a page that says nothing of its size.
+const LIMIT: u32 = 50;
+
+impl TaskQuery {
+    /// The filter that the texts mean.
+    ///
+    /// # Errors
+    /// [`Error::FieldInvalid`], which names the field and what it takes.
+    pub fn filter(&self) -> Result<TaskFilter> {
+        Ok(TaskFilter {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            version: self.version.clone(),
+            states: self.states()?,
+            after: self.after.as_deref().map(cursor).transpose()?,
+        })
+    }
+
+    /// # Errors
+    /// [`Error::FieldInvalid`] for a page of nothing, or of more than [`limits::PAGE`].
+    pub fn limit(&self) -> Result<u32> {
+        match self.limit.unwrap_or(LIMIT) {
+            limit if (1..=limits::PAGE).contains(&limit) => Ok(limit),
+            limit => {
+                let reason = format!("a page of {limit} tasks; write a number from 1 to {}", limits::PAGE);
+                Err(Error::FieldInvalid { field: "limit", reason })
+            }
+        }
+    }
+
+    fn states(&self) -> Result<Vec<TaskState>> {
+        let words = self.status.as_deref().unwrap_or_default().split(',').filter(|word| !word.is_empty());
+        words.map(|word| TaskState::from_str(word.trim()).map_err(|reason| unknown_state(&reason))).collect()
+    }
+}
+
+fn unknown_state(reason: &str) -> Error {
+    let names: Vec<_> = TaskState::ALL.iter().map(|state| state.as_str()).collect();
+    Error::FieldInvalid { field: "status", reason: format!("{reason}: write one of {}", names.join(", ")) }
+}
+
+fn cursor(text: &str) -> Result<TaskCursor> {
+    text.parse().map_err(|reason| Error::FieldInvalid { field: "after", reason })
+}

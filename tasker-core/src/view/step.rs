@@ -1,0 +1,97 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    dag::Definition,
+    model::{Json, Step, StepError, StepState, TaskId, Timestamp, WorkerId},
+};
+
+/// One node of one task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct StepView {
+    pub step_uuid: Uuid,
+    #[cfg_attr(feature = "api", schema(value_type = String, format = Uuid))]
+    pub task_uuid: TaskId,
+    /// The step's place among those of its task, from 0.
+    pub step_idx: u32,
+    pub name: String,
+    pub current_state: StepState,
+    /// The registered name of the code that runs it.
+    pub handler: String,
+    pub queue: String,
+    /// Names of the steps that must be done before this one starts.
+    #[serde(default)]
+    pub dependencies: Vec<String>,
+    /// The current or last attempt; 0 before the first. Lost and released attempts count too.
+    pub attempts: u32,
+    /// Failures after which the step is not tried again.
+    pub max_attempts: u32,
+    /// Attempts that ended in a failure.
+    pub failures: u32,
+    /// Attempts whose worker went silent.
+    pub losses: u32,
+    /// What the handler returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<serde_json::Value>))]
+    pub results: Option<Json>,
+    /// The last failure; kept after a later attempt succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<StepError>,
+    /// When a step that is `waiting_for_retry` runs again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
+    pub next_retry_at: Option<Timestamp>,
+    /// When the lease of a step that is `in_progress` ends, or the wait of one that is `waiting`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
+    pub due_at: Option<Timestamp>,
+    /// Who runs it, or ran it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = Uuid))]
+    pub worker_id: Option<WorkerId>,
+    /// When the current or last attempt began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
+    pub started_at: Option<Timestamp>,
+    /// When the step came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
+    pub completed_at: Option<Timestamp>,
+}
+
+impl StepView {
+    /// The steps of one task, with what its definition says of them.
+    #[must_use]
+    pub fn all(steps: Vec<Step>, definition: &Definition) -> Vec<Self> {
+        steps.into_iter().map(|step| Self::new(step, definition)).collect()
+    }
+
+    #[must_use]
+    pub fn new(step: Step, definition: &Definition) -> Self {
+        let planned = definition.template.steps.get(step.id.idx as usize);
+        let is_retry = step.state == StepState::WaitingForRetry;
+        Self {
+            step_uuid: step.id.uuid(),
+            task_uuid: step.id.task_id,
+            step_idx: step.id.idx,
+            name: step.name,
+            current_state: step.state,
+            handler: step.handler,
+            queue: step.queue,
+            dependencies: planned.map(|step| step.dependencies.clone()).unwrap_or_default(),
+            attempts: step.attempt,
+            max_attempts: planned.map_or(1, |step| if step.retry.retryable { step.retry.max_attempts } else { 1 }),
+            failures: step.failures,
+            losses: step.losses,
+            results: step.result,
+            error: step.error,
+            next_retry_at: step.due_at.filter(|_| is_retry),
+            due_at: step.due_at.filter(|_| !is_retry),
+            worker_id: step.worker_id,
+            started_at: step.started_at,
+            completed_at: step.ended_at,
+        }
+    }
+}
