@@ -9,23 +9,22 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Instant, Sleep, sleep},
+    time::{Sleep, sleep},
 };
-
-/// How long a client may leave what is written to it unread.
-const WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// A connection that ends when the client stops to read: an answer that nobody takes holds memory, and an event stream that
 /// nobody reads would do so for ever.
 pub(super) struct Connection {
     stream: TcpStream,
+    /// How long the client may leave what is written to it unread.
+    patience: Duration,
     /// Set while a write waits for the client.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, deadline: None }
+    pub(super) fn new(stream: TcpStream, patience: Duration) -> Self {
+        Self { stream, patience, deadline: None }
     }
 
     fn bounded<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -33,9 +32,9 @@ impl Connection {
             self.deadline = None;
             return written;
         }
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(WRITE_TIME)));
+        let patience = self.patience;
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(deadline.as_mut().poll(context));
-        deadline.as_mut().reset(Instant::now() + WRITE_TIME);
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
     }
 }

@@ -1,7 +1,5 @@
 //! Requests, decoded: what cannot be decoded is answered with the place that is wrong.
 
-use std::time::Duration;
-
 use axum::{
     body::{Body as Incoming, Bytes},
     extract::{FromRequest, FromRequestParts, Request, rejection::PathRejection},
@@ -11,33 +9,33 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::problem::{self, Result};
+use super::{
+    Api,
+    problem::{self, Result},
+};
 use crate::{model::limits, view::{FaultView, Problem}};
-
-/// How long a client may take to send a body.
-const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// A JSON body.
 pub(super) struct Body<T>(pub(super) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
     type Rejection = Box<Problem>;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self> {
+    async fn from_request(request: Request, api: &Api) -> Result<Self> {
         demand_json(request.headers())?;
-        decode(&read(request.into_body()).await?).map(Self)
+        decode(&read(request.into_body(), api).await?).map(Self)
     }
 }
 
 /// A JSON body that may be left out.
 pub(super) struct OptionalBody<T>(pub(super) T);
 
-impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalBody<T> {
+impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalBody<T> {
     type Rejection = Box<Problem>;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self> {
+    async fn from_request(request: Request, api: &Api) -> Result<Self> {
         let (parts, body) = request.into_parts();
-        let bytes = read(body).await?;
+        let bytes = read(body, api).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
@@ -52,15 +50,15 @@ pub(super) struct Yaml(pub(super) String);
 const YAML: [&str; 6] =
     ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/plain", "application/json"];
 
-impl<S: Send + Sync> FromRequest<S> for Yaml {
+impl FromRequest<Api> for Yaml {
     type Rejection = Box<Problem>;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self> {
+    async fn from_request(request: Request, api: &Api) -> Result<Self> {
         let kind = content_type(request.headers());
         if !YAML.contains(&kind.as_str()) {
             return Err(unsupported(&kind, "send YAML, with the header `content-type: application/yaml`"));
         }
-        let bytes = read(request.into_body()).await?;
+        let bytes = read(request.into_body(), api).await?;
         let text = String::from_utf8(bytes.into()).map_err(|error| not_text(error.utf8_error()))?;
         Ok(Self(text))
     }
@@ -134,8 +132,8 @@ fn not_text(error: std::str::Utf8Error) -> Box<Problem> {
     problem::new(StatusCode::BAD_REQUEST, "text_invalid", detail, "send the body in UTF-8")
 }
 
-async fn read(body: Incoming) -> Result<Bytes> {
-    let collected = timeout(BODY_TIME, Limited::new(body, limits::BODY_BYTES).collect()).await;
+async fn read(body: Incoming, api: &Api) -> Result<Bytes> {
+    let collected = timeout(api.patience.body, Limited::new(body, limits::BODY_BYTES).collect()).await;
     match collected {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(problem::new(
@@ -153,7 +151,7 @@ async fn read(body: Incoming) -> Result<Bytes> {
         Err(_) => Err(problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "body_too_slow",
-            format!("the body did not arrive within {} s", BODY_TIME.as_secs()),
+            format!("the body did not arrive within {:?}", api.patience.body),
             "send the request again, over a faster connection or with a smaller body",
         )),
     }

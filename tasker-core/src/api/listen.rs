@@ -18,13 +18,29 @@ use super::{Api, connection::Connection, router};
 
 /// Connections at the same time; more wait to be accepted.
 const CONNECTIONS: usize = 4_096;
-/// How long a client may take to send the head of a request, the wait for the next one included.
-const HEAD_TIME: Duration = Duration::from_secs(30);
 /// Bytes of the head of a request, and of what is buffered of an answer.
 const HEAD_BYTES: usize = 64 * 1024;
 const HEADERS: usize = 100;
 /// After the system could not accept a connection, since it ran out of files for example.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// How long a client may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// To send the head of a request, the rest between two requests included.
+    pub head: Duration,
+    /// To send the body of a request.
+    pub body: Duration,
+    /// To read what is written to it, before it goes on.
+    pub write: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let patience = Duration::from_secs(30);
+        Self { head: patience, body: patience, write: patience }
+    }
+}
 
 impl Api {
     /// Serves requests until [`Api::close`], and then lets those under way end for at most `grace`. Answers how many
@@ -44,7 +60,7 @@ impl Api {
             };
             match accepted {
                 Ok((stream, peer, permit)) => {
-                    let connection = graceful.watch(connection(stream, service.clone()));
+                    let connection = graceful.watch(connection(stream, service.clone(), self.patience));
                     tokio::spawn(async move {
                         if let Err(error) = connection.await {
                             debug!(%peer, %error, "a connection ended early");
@@ -80,11 +96,12 @@ async fn accept(
 fn connection(
     stream: TcpStream,
     service: Router,
+    patience: Patience,
 ) -> http1::Connection<TokioIo<Connection>, TowerToHyperService<Router>> {
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        .header_read_timeout(patience.head)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS)
-        .serve_connection(TokioIo::new(Connection::new(stream)), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(Connection::new(stream, patience.write)), TowerToHyperService::new(service))
 }

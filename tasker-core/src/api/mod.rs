@@ -27,6 +27,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use access::Access;
 pub use document::document;
+pub use listen::Patience;
 
 use self::{metrics::Metrics, sessions::Sessions};
 use crate::orchestration::Engine;
@@ -36,6 +37,7 @@ use crate::orchestration::Engine;
 pub struct Api {
     engine: Arc<Engine>,
     access: Access,
+    patience: Patience,
     metrics: Arc<Metrics>,
     sessions: Arc<Sessions>,
     /// Places for clients that follow events.
@@ -49,11 +51,18 @@ impl Api {
         Self {
             engine,
             access,
+            patience: Patience::default(),
             metrics: Arc::new(Metrics::new()),
             sessions: Arc::default(),
             streams: Arc::new(Semaphore::new(events::STREAMS)),
             closing: CancellationToken::new(),
         }
+    }
+
+    /// The same, with other limits for slow clients.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// Stops to accept; what waits (long polls, event streams) ends soon, and the rest when it is done.
