@@ -8,6 +8,6 @@ pub mod runtime;
 pub mod worker;
 
 pub use client::Client;
-pub use handler::{HandlerRegistry, StepContext, StepHandler, StepResult};
+pub use handler::{BatchPlan, Decision, HandlerRegistry, StepContext, StepHandler, StepResult};
 pub use protocol::StepError;
 pub use worker::Worker;

@@ -22,7 +22,7 @@ fn the_schema_is_the_one_that_is_checked_in() {
 #[test]
 fn every_golden_sample_survives_the_round_trip() {
     let samples = golden();
-    assert!(samples.len() >= 14, "samples are missing: {samples:?}");
+    assert!(samples.len() >= 27, "samples are missing: {samples:?}");
     for (name, text) in samples {
         let written = match kind(&name) {
             "polled" => round_trip::<Polled>(&text),
@@ -56,6 +56,16 @@ fn types_and_schema_refuse_the_same_faults() {
         report(json!("finished")),
         report(json!({"succeeded": {}})),
         report(json!({"succeeded": {"result": 1, "extra": 2}})),
+        report(json!({"succeeded": {"result": 1, "next": {"route": ["a"]}}})),
+        report(json!({"succeeded": {"result": 1, "next": {"skip": {}}}})),
+        report(
+            json!({"succeeded": {"result": 1, "next": {"batches": {"batches": {"split": {"total_items": -1, "batch_size": 1}}}}}}),
+        ),
+        report(json!({"succeeded": {"result": 1, "next": {"batches": {"batches": {"ranges": [{"start": 1}]}}}}})),
+        report(
+            json!({"succeeded": {"result": 1, "next": {"batches": {"batches": {"items": []}, "failure_strategy": "shrug"}}}}),
+        ),
+        report(json!({"succeeded": {"result": 1, "events": [{"name": "a"}]}})),
         report(json!({"failed": {"error": {"kind": "fatal", "code": "x", "message": "y"}}})),
         report(json!({"failed": {"error": {"kind": "permanent", "message": "no code"}}})),
         report(json!({"failed": {"error": error, "retry": true}})),

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Json, Lease, Timestamp};
+use super::{BatchPart, Checkpoint, Json, Lease, TaskId, Timestamp};
 
 /// One attempt of one step, handed to a worker together with all that its handler may ask for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -25,10 +25,14 @@ pub struct Assignment {
     pub version: Arc<str>,
     /// Name of the step.
     pub step: Arc<str>,
+    /// What the engine makes of the outcome; `standard` where it is not given.
+    #[serde(default, skip_serializing_if = "AttemptKind::is_standard")]
+    pub kind: AttemptKind,
     pub handler: AssignedHandler,
     /// The task's input.
     pub input: Json,
-    /// Results of every ancestor step, by the step's name.
+    /// Results of every ancestor step, by the step's name. Steps that were skipped have none. A step that ran in parts
+    /// has a list here, in the order of the parts, and only for the steps that name it as a dependency.
     pub results: BTreeMap<Arc<str>, Json>,
     /// Attempts before this one that ended in a failure.
     pub failures: u32,
@@ -39,6 +43,46 @@ pub struct Assignment {
     pub timeout_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<Arc<str>>,
+    /// Which part of a batch this attempt is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchPart>,
+    /// What an earlier attempt has stored, to go on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+    /// The step of another task that started this task and waits for its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentStep>,
+}
+
+/// What an attempt is: the type of its step, or a compensation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptKind {
+    #[default]
+    Standard,
+    /// Its outcome says which of its dependents run.
+    Decision,
+    DeferredConvergence,
+    /// Its outcome says into which parts the work is split.
+    Batchable,
+    BatchWorker,
+    /// Undoes what `step` has done; that step's result is among `results`.
+    Compensation,
+}
+
+impl AttemptKind {
+    #[must_use]
+    pub fn is_standard(&self) -> bool {
+        *self == Self::Standard
+    }
+}
+
+/// The step that a sub-workflow belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ParentStep {
+    pub task_id: TaskId,
+    pub step_uuid: Uuid,
 }
 
 /// The code that an assignment is for, and how it is configured.

@@ -20,3 +20,7 @@ pub const REPORT: usize = 1_000;
 pub const SUBMISSION: usize = 1_000;
 /// Bytes of the body of one request.
 pub const BODY_BYTES: usize = 10 * 1024 * 1024;
+/// Events that one attempt may publish.
+pub const EVENTS: usize = 100;
+/// Parts of one batch.
+pub const BATCH: usize = 100_000;

@@ -6,6 +6,7 @@ mod event;
 mod id;
 mod json;
 pub mod limits;
+mod next;
 mod outcome;
 mod page;
 mod report;
@@ -13,13 +14,16 @@ mod step;
 mod task;
 mod time;
 
-pub use assignment::{AssignedHandler, Assignment};
+pub use assignment::{AssignedHandler, Assignment, AttemptKind, ParentStep};
 #[cfg(feature = "test-support")]
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
 pub use event::{Event, EventBatch, Fact};
 pub use id::{StepId, TaskId, TemplateId, WorkerId};
 pub use json::Json;
+pub use next::{
+    BatchConfig, BatchPart, BatchWork, Batches, Checkpoint, CursorRange, DomainEvent, FailureStrategy, Next,
+};
 pub use outcome::{ErrorKind, Lease, Outcome, StepError, Verdict};
 pub use page::Page;
 pub use report::{Report, Reported};

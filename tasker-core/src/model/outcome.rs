@@ -3,7 +3,7 @@ use std::{fmt, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Json, StepId, TaskId, limits};
+use super::{DomainEvent, Json, Next, StepId, TaskId, limits};
 
 /// The right to report one attempt of one step. The attempt is the fence: once the step has another one, reports under
 /// this lease are refused.
@@ -29,13 +29,40 @@ impl Lease {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {
     /// The handler returned this result.
-    Succeeded { result: Json },
+    Succeeded {
+        result: Json,
+        /// What a decision or a batchable step says about the steps after it; other steps say nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Next>,
+        /// Events that the handler published; each has to be among the step's `publishes_events`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        events: Vec<DomainEvent>,
+    },
     /// The handler failed.
-    Failed { error: StepError },
+    Failed {
+        error: StepError,
+        /// Events that the handler published before it failed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        events: Vec<DomainEvent>,
+    },
     /// The handler never began (the worker is draining); the step goes back to its queue and nothing is counted.
     Released,
     /// The handler began and its taker vanished without an answer; counted as a lost worker.
     Abandoned,
+}
+
+impl Outcome {
+    /// The handler returned this result, and says nothing else.
+    #[must_use]
+    pub fn succeeded(result: Json) -> Self {
+        Self::Succeeded { result, next: None, events: Vec::new() }
+    }
+
+    /// The handler failed, and says nothing else.
+    #[must_use]
+    pub fn failed(error: StepError) -> Self {
+        Self::Failed { error, events: Vec::new() }
+    }
 }
 
 /// What a failure means for the step.

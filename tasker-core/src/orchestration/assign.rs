@@ -6,9 +6,9 @@ use std::{
 use super::{Engine, Result, cache::TaskInput};
 use crate::{
     dag::Definition,
-    model::{Assignment, Json, Lease, StepId, TaskId},
+    model::{Assignment, AttemptKind, Json, Lease, StepId, TaskId},
     state::Claimed,
-    store::PayloadRequest,
+    store::{PayloadRequest, Work},
 };
 
 /// The inputs and results that a batch of claimed steps needs. They are held here and not only in the cache, which may
@@ -17,6 +17,7 @@ use crate::{
 struct Gathered {
     inputs: HashMap<TaskId, TaskInput>,
     results: HashMap<StepId, Json>,
+    work: HashMap<StepId, Work>,
 }
 
 impl Engine {
@@ -35,7 +36,11 @@ impl Engine {
         let mut missing: BTreeMap<TaskId, PayloadRequest> = BTreeMap::new();
         for (claimed, definition) in steps {
             let task_id = claimed.id.task_id;
-            let request = || PayloadRequest { task_id, with_context: false, steps: Vec::new() };
+            let request = || PayloadRequest::new(task_id);
+            // Only a step that ran before can have left a checkpoint.
+            if claimed.attempt > 1 {
+                missing.entry(task_id).or_insert_with(request).work.push(claimed.id.idx);
+            }
             if let Entry::Vacant(entry) = gathered.inputs.entry(task_id) {
                 match self.payloads.input(task_id) {
                     Some(input) => drop(entry.insert(input)),
@@ -71,6 +76,7 @@ impl Engine {
                 self.payloads.put_input(task_id, input.clone());
                 gathered.inputs.insert(task_id, input);
             }
+            gathered.work.extend(payload.work.into_iter().map(|(idx, work)| (StepId::new(task_id, idx), work)));
             for (idx, result) in payload.results {
                 self.payloads.put_result(task_id, idx, result.clone());
                 gathered.results.insert(StepId::new(task_id, idx), result);
@@ -80,7 +86,7 @@ impl Engine {
     }
 
     fn assignment(&self, claimed: &Claimed, definition: &Definition, gathered: &Gathered) -> Option<Assignment> {
-        let Claimed { id, attempt, failures, lease_until, .. } = *claimed;
+        let Claimed { ref id, attempt, failures, lease_until, .. } = *claimed;
         let step = definition.template.steps.get(id.idx as usize)?;
         let input = gathered.inputs.get(&id.task_id)?.clone();
         let ancestors = definition.graph.ancestors(id.idx);
@@ -105,6 +111,10 @@ impl Engine {
             max_attempts: step.retry.max_attempts,
             timeout_ms: step.timeout().map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
             correlation_id: input.correlation_id,
+            kind: AttemptKind::Standard,
+            batch: None,
+            checkpoint: gathered.work.get(id).and_then(|work| work.checkpoint.clone()),
+            parent: None,
         })
     }
 }

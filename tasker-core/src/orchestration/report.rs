@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::{Engine, Result};
 use crate::{
-    model::{Lease, Report, Reported, Timestamp},
+    model::{Checkpoint, Lease, Report, Reported, Timestamp, limits},
     state::{Claim, Input, Look, Route},
     store::WorkerRecord,
 };
@@ -120,6 +120,23 @@ impl Engine {
     /// [`super::Error::Store`]. The leases are as they were.
     pub async fn extend(&self, leases: &[Lease]) -> Result<Vec<Option<Timestamp>>> {
         Ok(self.store.extend_leases(leases, self.lease_ms()).await?)
+    }
+
+    /// Stores how far attempts have come, for whoever goes on with their steps, and extends their leases. One answer for
+    /// each, in order, as in [`Engine::extend`].
+    ///
+    /// # Errors
+    /// [`super::Error::FieldInvalid`] for a checkpoint over [`limits::PAYLOAD_BYTES`]; [`super::Error::Store`]. What was
+    /// stored before is still there.
+    pub async fn checkpoint(&self, checkpoints: &[(Lease, Checkpoint)]) -> Result<Vec<Option<Timestamp>>> {
+        for (_, checkpoint) in checkpoints {
+            let size = checkpoint.size();
+            if size > limits::PAYLOAD_BYTES {
+                let reason = format!("has {size} bytes; at most {} are kept", limits::PAYLOAD_BYTES);
+                return Err(super::Error::FieldInvalid { field: "checkpoint", reason });
+            }
+        }
+        Ok(self.store.put_checkpoints(checkpoints, self.lease_ms()).await?)
     }
 
     pub(super) fn lease_ms(&self) -> u64 {

@@ -23,11 +23,11 @@ pub(super) enum Judgement {
 /// Judges how an attempt ended by the step's limits, its `result_schema` and its retry policy.
 pub(super) fn judge(step: &StepSnapshot, outcome: &Outcome, definition: &Definition) -> Judgement {
     match outcome {
-        Outcome::Succeeded { result } => match refusal(step, result, definition) {
+        Outcome::Succeeded { result, .. } => match refusal(step, result, definition) {
             None => Judgement::Complete(result.clone()),
             Some(error) => Judgement::Error(error),
         },
-        Outcome::Failed { error } => fail(step, error, definition),
+        Outcome::Failed { error, .. } => fail(step, error, definition),
         Outcome::Released => Judgement::Return { is_lost: false },
         Outcome::Abandoned => lose(step),
     }

@@ -25,14 +25,14 @@ pub use open::open;
 pub use postgres::PostgresStore;
 pub use record::{
     Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, StoredTemplate, TemplateSummary,
-    Transacted, Usage, WorkerRecord,
+    Transacted, Usage, Work, WorkerRecord,
 };
 pub use sqlite::SqliteStore;
 pub use statement::Statement;
 
 use crate::{
     dag::NewTask,
-    model::{EventBatch, Lease, Page, Step, Task, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{Checkpoint, EventBatch, Lease, Page, Step, Task, TaskId, TemplateId, Timestamp, WorkerId},
     state::{Changes, Claim, Decision, Route, Scope, Snapshot},
 };
 
@@ -86,6 +86,14 @@ pub trait Store: Send + Sync + 'static {
     /// Extends leases that are still held, to `lease_ms` from now. One answer for each, in order: the new end, or none
     /// if the step has another attempt or is no longer running.
     async fn extend_leases(&self, leases: &[Lease], lease_ms: u64) -> Result<Vec<Option<Timestamp>>>;
+
+    /// Stores how far attempts have come, in place of what was stored before, and extends their leases like
+    /// [`Store::extend_leases`]. Nothing is stored for a lease that is no longer held.
+    async fn put_checkpoints(
+        &self,
+        checkpoints: &[(Lease, Checkpoint)],
+        lease_ms: u64,
+    ) -> Result<Vec<Option<Timestamp>>>;
 
     /// What has fallen due: steps whose `due_at`, tasks whose deadline has passed; at most `limit` of each.
     async fn due(&self, limit: u32) -> Result<Due>;

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dag::TemplateKey,
-    model::{Json, StepId, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{BatchPart, Checkpoint, Json, StepId, TaskId, TemplateId, Timestamp, WorkerId},
     state::{Changes, Route},
     template::Template,
 };
@@ -125,6 +125,16 @@ pub struct PayloadRequest {
     pub with_context: bool,
     /// The steps whose results are wanted.
     pub steps: Vec<u32>,
+    /// The steps whose own work is wanted: their part of a batch, and what an earlier attempt has stored.
+    pub work: Vec<u32>,
+}
+
+impl PayloadRequest {
+    /// A request that wants nothing yet.
+    #[must_use]
+    pub fn new(task_id: TaskId) -> Self {
+        Self { task_id, with_context: false, steps: Vec::new(), work: Vec::new() }
+    }
 }
 
 /// The answer to a [`PayloadRequest`].
@@ -134,6 +144,15 @@ pub struct Payload {
     pub correlation_id: Option<String>,
     /// Results by the step's index, ascending.
     pub results: Vec<(u32, Json)>,
+    /// By the step's index, ascending.
+    pub work: Vec<(u32, Work)>,
+}
+
+/// What one step is to do besides what its template says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Work {
+    pub part: Option<BatchPart>,
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// Counters of a database; only the difference of two readings says something. Whatever else uses the server counts too.

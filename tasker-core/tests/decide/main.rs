@@ -13,11 +13,11 @@ use tasker_core::{
 };
 
 fn done() -> Outcome {
-    Outcome::Succeeded { result: Json::from(&serde_json::json!({"ok": true})) }
+    Outcome::succeeded(Json::from(&serde_json::json!({"ok": true})))
 }
 
 fn failed(kind: ErrorKind) -> Outcome {
-    Outcome::Failed { error: StepError::new(kind, "broken", "it broke") }
+    Outcome::failed(StepError::new(kind, "broken", "it broke"))
 }
 
 const DIAMOND: &str = "
@@ -202,7 +202,7 @@ steps:
     let code = |result: &serde_json::Value| {
         let mut desk = Desk::new(yaml);
         let claimed = desk.claim(1);
-        desk.report(&claimed, &Outcome::Succeeded { result: Json::from(result) });
+        desk.report(&claimed, &Outcome::succeeded(Json::from(result)));
         let error = desk.task().error.clone();
         (desk.state("a"), error.map(|error| error.code))
     };

@@ -147,7 +147,7 @@ async fn work(engine: Arc<Engine>, number: usize, diary: Arc<Mutex<Diary>>, stop
         let reported = engine.report(&session, finished.clone(), random.usize(1..6), look).await.unwrap();
         let verdicts = reported.verdicts.iter().zip(&finished).filter(|(verdict, _)| **verdict == Verdict::Accepted);
         let accepted = verdicts.filter_map(|(_, Report { lease, outcome })| match outcome {
-            Outcome::Succeeded { result } => Some((*lease, result.clone())),
+            Outcome::Succeeded { result, .. } => Some((*lease, result.clone())),
             _ => None,
         });
         {
@@ -177,13 +177,13 @@ async fn rest(session: &Session, stop: &CancellationToken) {
 fn handle(lease: Lease, random: &mut fastrand::Rng) -> Option<Report> {
     let outcome = match random.u8(..100) {
         0..4 => return None,
-        4..12 => Outcome::Failed { error: StepError::retryable("jammed", "at random") },
-        12..14 => Outcome::Failed { error: StepError::permanent("broken", "at random") },
+        4..12 => Outcome::failed(StepError::retryable("jammed", "at random")),
+        12..14 => Outcome::failed(StepError::permanent("broken", "at random")),
         14..17 => Outcome::Released,
         17..19 => Outcome::Abandoned,
         _ => {
             let result = serde_json::json!({ "by": random.u64(..), "padding": "p".repeat(random.usize(..600)) });
-            Outcome::Succeeded { result: Json::from(&result) }
+            Outcome::succeeded(Json::from(&result))
         }
     };
     Some(Report { lease, outcome })

@@ -107,7 +107,7 @@ fn end(step: &Step, outcome: &Outcome, blueprint: &Blueprint, now: Timestamp) ->
     let (idx, attempt) = (step.id.idx, step.attempt);
     let failed = |error| Fact::StepFailed { step: idx, attempt, error };
     match outcome {
-        Outcome::Succeeded { result } => {
+        Outcome::Succeeded { result, .. } => {
             let template = &blueprint.template.steps[idx as usize];
             if result.size() > limits::PAYLOAD_BYTES {
                 failed(StepError::permanent("result_too_large", ""))
@@ -117,7 +117,7 @@ fn end(step: &Step, outcome: &Outcome, blueprint: &Blueprint, now: Timestamp) ->
                 Fact::StepCompleted { step: idx, attempt }
             }
         }
-        Outcome::Failed { error } => {
+        Outcome::Failed { error, .. } => {
             let (policy, failures) = (blueprint.retry(idx as usize), step.failures + 1);
             if error.kind == ErrorKind::Permanent || !policy.retryable || failures >= policy.max_attempts {
                 return failed(error.clone());

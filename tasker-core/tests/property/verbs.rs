@@ -124,8 +124,7 @@ impl World {
 
     fn outcome(&mut self, lease: Lease, plan: OutcomePlan) -> Outcome {
         let serial = self.next_serial();
-        let failed =
-            |kind| Outcome::Failed { error: StepError::new(kind, "jammed", format!("for the {serial}th time")) };
+        let failed = |kind| Outcome::failed(StepError::new(kind, "jammed", format!("for the {serial}th time")));
         let result = match plan {
             OutcomePlan::Success { padding } => {
                 Json::from(&serde_json::json!({ "serial": serial, "padding": "p".repeat(padding) }))
@@ -135,7 +134,7 @@ impl World {
             OutcomePlan::Retryable { retry_after_ms: None } => return failed(ErrorKind::Retryable),
             OutcomePlan::Retryable { retry_after_ms: Some(ms) } => {
                 let error = StepError::retryable("busy", format!("come back later than {serial}"));
-                return Outcome::Failed { error: error.with_retry_after(Duration::from_millis(ms)) };
+                return Outcome::failed(error.with_retry_after(Duration::from_millis(ms)));
             }
             OutcomePlan::Permanent => return failed(ErrorKind::Permanent),
             OutcomePlan::Timeout => return failed(ErrorKind::Timeout),
@@ -143,7 +142,7 @@ impl World {
             OutcomePlan::Abandoned => return Outcome::Abandoned,
         };
         self.observer.sends(lease, result.clone());
-        Outcome::Succeeded { result }
+        Outcome::succeeded(result)
     }
 
     pub(crate) async fn submit(&mut self, engine: usize, requests: &[Request], fate: Fate) -> Checked {

@@ -4,6 +4,7 @@
 //! ([`tasker_core::view`]), the same [`Error`].
 
 mod error;
+pub(crate) mod http;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
@@ -20,6 +21,8 @@ pub use tasker_core::{
 };
 pub use watch::Watch;
 
+use self::http::Connection;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A handle on an engine. Cheap to clone.
@@ -33,6 +36,8 @@ pub struct Client {
 enum Backend {
     /// In this process.
     Embedded(Arc<Engine>),
+    /// Behind a server.
+    Http(Connection),
 }
 
 impl Client {
@@ -40,6 +45,25 @@ impl Client {
     #[must_use]
     pub fn embedded(engine: Arc<Engine>) -> Self {
         Self { backend: Backend::Embedded(engine) }
+    }
+
+    /// A client of the server at a URL (`http://127.0.0.1:8080`, `https://tasker.example.com`), with an API key where the
+    /// server asks for one. Nothing is sent yet. Calls must be made within a tokio runtime; each has a time limit, and those
+    /// that may be sent twice are, when an answer is lost.
+    ///
+    /// # Errors
+    /// `api_url_invalid`, `api_key_invalid`.
+    pub fn http(url: &str, key: Option<&str>) -> Result<Self> {
+        Ok(Self { backend: Backend::Http(Connection::new(url, key)?) })
+    }
+
+    /// Where the engine is, for people: the address of the database or of the server, without passwords.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match &self.backend {
+            Backend::Embedded(engine) => engine.store().describe(),
+            Backend::Http(connection) => connection.describe(),
+        }
     }
 
     /// Checks a template's YAML and registers it; `source_name` is what faults name as the file. The same content again is
@@ -50,6 +74,7 @@ impl Client {
     pub async fn register_template(&self, yaml: &str, source_name: &str) -> Result<RegisteredView> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(RegisteredView::register(engine, yaml, source_name).await?),
+            Backend::Http(connection) => http::register_template(connection, yaml, source_name).await,
         }
     }
 
@@ -60,6 +85,7 @@ impl Client {
     pub async fn templates(&self, namespace: Option<&str>, name: Option<&str>) -> Result<Vec<TemplateView>> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(TemplateView::list(engine, namespace, name).await?),
+            Backend::Http(connection) => http::templates(connection, namespace, name).await,
         }
     }
 
@@ -70,6 +96,7 @@ impl Client {
     pub async fn template(&self, namespace: &str, name: &str, version: Option<&str>) -> Result<TemplateView> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(TemplateView::load(engine, namespace, name, version).await?),
+            Backend::Http(connection) => http::template(connection, namespace, name, version).await,
         }
     }
 
@@ -86,6 +113,7 @@ impl Client {
     ) -> Result<TemplateDiff> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(TemplateDiff::load(engine, namespace, name, from, to).await?),
+            Backend::Http(connection) => http::template_diff(connection, namespace, name, from, to).await,
         }
     }
 
@@ -96,6 +124,7 @@ impl Client {
     pub async fn submit(&self, request: SubmitTask) -> Result<SubmittedView> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(SubmittedView::submit(engine, request).await?),
+            Backend::Http(connection) => http::submit(connection, &request).await,
         }
     }
 
@@ -107,6 +136,7 @@ impl Client {
     pub async fn submit_many(&self, requests: Vec<SubmitTask>) -> Result<BulkSubmitted> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(BulkSubmitted::submit(engine, requests).await?),
+            Backend::Http(connection) => http::submit_many(connection, &requests).await,
         }
     }
 
@@ -117,6 +147,7 @@ impl Client {
     pub async fn get(&self, task_id: TaskId) -> Result<TaskView> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(TaskView::load(engine, task_id).await?),
+            Backend::Http(connection) => http::get(connection, task_id).await,
         }
     }
 
@@ -127,6 +158,7 @@ impl Client {
     pub async fn list(&self, query: &TaskQuery) -> Result<Page<TaskView>> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(TaskView::list(engine, query).await?),
+            Backend::Http(connection) => http::list(connection, query).await,
         }
     }
 
@@ -137,6 +169,7 @@ impl Client {
     pub async fn steps(&self, task_id: TaskId) -> Result<Vec<StepView>> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(StepView::list(engine, task_id).await?),
+            Backend::Http(connection) => http::steps(connection, task_id).await,
         }
     }
 
@@ -148,6 +181,7 @@ impl Client {
     pub async fn history(&self, task_id: TaskId, after_seq: i64) -> Result<Page<EventView>> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(EventView::history(engine, task_id, after_seq).await?),
+            Backend::Http(connection) => http::history(connection, task_id, after_seq).await,
         }
     }
 
@@ -158,6 +192,7 @@ impl Client {
     pub async fn watch(&self, task_id: TaskId, after_seq: i64) -> Result<Watch> {
         match &self.backend {
             Backend::Embedded(engine) => Watch::embedded(Arc::clone(engine), task_id, after_seq).await,
+            Backend::Http(connection) => Ok(Watch::http(http::watch(connection, task_id, after_seq).await?)),
         }
     }
 
@@ -168,6 +203,7 @@ impl Client {
     pub async fn wait(&self, task_id: TaskId, at_most: Duration) -> Result<TaskView> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(TaskView::wait(engine, task_id, at_most).await?),
+            Backend::Http(connection) => http::wait(connection, task_id, at_most).await,
         }
     }
 
@@ -181,14 +217,13 @@ impl Client {
                 let task = engine.cancel(task_id, by, reason).await?;
                 Ok(TaskView::with_steps(engine, task).await?)
             }
+            Backend::Http(connection) => http::cancel(connection, task_id, by.as_deref(), reason.as_deref()).await,
         }
     }
 }
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.backend {
-            Backend::Embedded(engine) => f.debug_struct("Client").field("store", &engine.store().describe()).finish(),
-        }
+        f.debug_tuple("Client").field(&self.describe()).finish()
     }
 }

@@ -2,7 +2,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use tasker_core::{
-    model::{Lease, Report, Reported, Timestamp},
+    model::{Checkpoint, Lease, Report, Reported, Timestamp},
     orchestration::{Engine, Session, Sweeper},
     state::Look,
     store::WorkerRecord,
@@ -51,6 +51,10 @@ impl Coordinator for EmbeddedCoordinator {
 
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Option<Timestamp>>> {
         Ok(self.engine.extend(leases).await?)
+    }
+
+    async fn checkpoint(&self, lease: Lease, checkpoint: &Checkpoint) -> Result<Option<Timestamp>> {
+        Ok(self.engine.checkpoint(&[(lease, checkpoint.clone())]).await?.pop().flatten())
     }
 
     async fn woken(&self) {

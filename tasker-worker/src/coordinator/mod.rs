@@ -5,7 +5,7 @@ mod http;
 
 use async_trait::async_trait;
 use tasker_core::{
-    model::{Lease, Report, Reported, Timestamp},
+    model::{Checkpoint, Lease, Report, Reported, Timestamp},
     state::Look,
     store::WorkerRecord,
 };
@@ -28,6 +28,10 @@ pub trait Coordinator: Send + Sync + 'static {
 
     /// Extends leases that are still held. One answer for each, in order: the new end, or none for a lease that is lost.
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Option<Timestamp>>>;
+
+    /// Stores how far an attempt has come, in place of what was stored before, and extends its lease. None if the lease is
+    /// lost; nothing was stored then.
+    async fn checkpoint(&self, lease: Lease, checkpoint: &Checkpoint) -> Result<Option<Timestamp>>;
 
     /// Resolves when there may be steps to claim, at once if that happened since the last time. It is a hint: it may be
     /// late, lost or wrong, and costs time only. Pending for ever where there are no hints.

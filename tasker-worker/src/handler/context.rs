@@ -1,25 +1,33 @@
 use std::{
     collections::BTreeMap,
-    sync::{Arc, OnceLock},
+    fmt,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tasker_core::model::{Assignment, Json, StepError, TaskId};
+use tasker_core::model::{
+    Assignment, BatchPart, BatchWork, CursorRange, DomainEvent, Json, ParentStep, StepError, TaskId, limits,
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::fields::{Fields, decode};
+use super::{
+    Checkpoints, StepResult,
+    fields::{Fields, decode},
+};
 
 /// What a handler is called with: which step of which task this is, its input, its configuration, the results of the
 /// steps before it, and whether it should stop. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct StepContext(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     assignment: Assignment,
     cancellation: CancellationToken,
+    /// None for a handler that is called by hand: its checkpoints go nowhere.
+    checkpoints: Option<Arc<dyn Checkpoints>>,
+    events: Mutex<Vec<DomainEvent>>,
     input: OnceLock<Result<Fields, StepError>>,
     config: OnceLock<Result<Fields, StepError>>,
 }
@@ -28,7 +36,22 @@ impl StepContext {
     /// The context of one attempt; whoever cancels `cancellation` asks the handler to stop.
     #[must_use]
     pub fn new(assignment: Assignment, cancellation: CancellationToken) -> Self {
-        Self(Arc::new(Inner { assignment, cancellation, input: OnceLock::new(), config: OnceLock::new() }))
+        Self::with_checkpoints(assignment, cancellation, None)
+    }
+
+    pub(crate) fn with_checkpoints(
+        assignment: Assignment,
+        cancellation: CancellationToken,
+        checkpoints: Option<Arc<dyn Checkpoints>>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            assignment,
+            cancellation,
+            checkpoints,
+            events: Mutex::default(),
+            input: OnceLock::new(),
+            config: OnceLock::new(),
+        }))
     }
 
     /// The whole of what the worker was handed.
@@ -187,6 +210,69 @@ impl StepContext {
         &self.assignment().results
     }
 
+    /// Which part of a batch this attempt is for; none in steps that are not split.
+    #[must_use]
+    pub fn part(&self) -> Option<&BatchPart> {
+        self.assignment().batch.as_ref()
+    }
+
+    /// The value that this part of a batch is for.
+    ///
+    /// # Errors
+    /// Permanent: `item_missing` when the step is not split into items, `item_invalid` when the value is no `T`.
+    pub fn item<T: DeserializeOwned>(&self) -> Result<T, StepError> {
+        match self.part().map(|part| &part.work) {
+            Some(BatchWork::Item(item)) => decode(item, "item", format_args!("the item")),
+            _ => Err(StepError::permanent("item_missing", "this step was not split into items")),
+        }
+    }
+
+    /// The range that this part of a batch is for.
+    ///
+    /// # Errors
+    /// Permanent: `range_missing` when the step is not split into ranges.
+    pub fn range(&self) -> Result<CursorRange, StepError> {
+        match self.part().map(|part| &part.work) {
+            Some(BatchWork::Range(range)) => Ok(*range),
+            _ => Err(StepError::permanent("range_missing", "this step was not split into ranges")),
+        }
+    }
+
+    /// The step of another task that waits for the end of this task.
+    #[must_use]
+    pub fn parent(&self) -> Option<&ParentStep> {
+        self.assignment().parent.as_ref()
+    }
+
+    /// Publishes an event, together with the outcome of this attempt. The step's `publishes_events` has to name it; it
+    /// takes the place of the event that the engine would publish under that name.
+    ///
+    /// # Errors
+    /// Permanent: `event_invalid` when the payload cannot be written as JSON or is over [`limits::PAYLOAD_BYTES`], or there
+    /// are more than [`limits::EVENTS`].
+    pub fn publish<T: Serialize + ?Sized>(&self, name: impl Into<String>, payload: &T) -> Result<(), StepError> {
+        let name = name.into();
+        let refused = |reason: String| StepError::permanent("event_invalid", format!("event `{name}`: {reason}"));
+        let payload = StepResult::of(payload).map_err(|error| refused(error.message))?.into_json();
+        if payload.size() > limits::PAYLOAD_BYTES {
+            return Err(refused(format!("{} bytes; the limit is {}", payload.size(), limits::PAYLOAD_BYTES)));
+        }
+        let mut events = self.0.events.lock().unwrap_or_else(PoisonError::into_inner);
+        if events.len() >= limits::EVENTS {
+            return Err(refused(format!("{} events were published before it, which is the limit", limits::EVENTS)));
+        }
+        events.push(DomainEvent { name, payload });
+        Ok(())
+    }
+
+    pub(super) fn take_events(&self) -> Vec<DomainEvent> {
+        std::mem::take(&mut *self.0.events.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn checkpoints(&self) -> Option<&Arc<dyn Checkpoints>> {
+        self.0.checkpoints.as_ref()
+    }
+
     /// Whether this attempt's outcome is no longer wanted: the task was cancelled, the attempt ran out of time, or the
     /// worker stops.
     #[must_use]
@@ -211,10 +297,16 @@ impl StepContext {
     }
 }
 
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StepContext").field("assignment", &self.assignment).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use serde_json::json;
-    use tasker_core::model::{AssignedHandler, ErrorKind, Lease, StepId, Timestamp};
+    use tasker_core::model::{AssignedHandler, AttemptKind, ErrorKind, Lease, StepId, Timestamp};
 
     use super::*;
 
@@ -244,10 +336,14 @@ pub(super) mod tests {
             max_attempts: 3,
             timeout_ms: None,
             correlation_id: None,
+            kind: AttemptKind::Standard,
+            batch: None,
+            checkpoint: None,
+            parent: None,
         }
     }
 
-    fn code<T: std::fmt::Debug>(got: Result<T, StepError>) -> String {
+    fn code<T: fmt::Debug>(got: Result<T, StepError>) -> String {
         let error = got.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Permanent);
         error.code

@@ -18,7 +18,9 @@
 //! assert!(registry.resolve("receipt").is_some());
 //! ```
 
+mod checkpoint;
 mod context;
+mod decision;
 mod fields;
 mod function;
 mod registry;
@@ -28,7 +30,9 @@ mod run;
 use async_trait::async_trait;
 use tasker_core::model::StepError;
 
+pub(crate) use checkpoint::Checkpoints;
 pub use context::StepContext;
+pub use decision::{BatchPlan, Decision};
 pub use registry::{Error, HandlerRegistry};
 pub use result::StepResult;
 pub use run::run;

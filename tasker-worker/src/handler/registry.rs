@@ -7,7 +7,10 @@ use std::{
 use serde::Serialize;
 use tasker_core::model::StepError;
 
-use super::{StepContext, StepHandler, function::Function};
+use super::{
+    BatchPlan, Decision, StepContext, StepHandler,
+    function::{BatchFunction, DecisionFunction, Function},
+};
 
 /// Handlers by the names that templates call them by (`handler.callable`).
 #[derive(Clone, Default)]
@@ -42,6 +45,26 @@ impl HandlerRegistry {
         T: Serialize + Send,
     {
         self.with_handler(name, Function(function))
+    }
+
+    /// Adds an async function or closure that decides which steps run after it; for steps of type `decision`.
+    #[must_use]
+    pub fn with_decision<F, Fut>(self, name: impl Into<Arc<str>>, function: F) -> Self
+    where
+        F: Fn(StepContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Decision, StepError>> + Send,
+    {
+        self.with_handler(name, DecisionFunction(function))
+    }
+
+    /// Adds an async function or closure that splits its work; for steps of type `batchable`.
+    #[must_use]
+    pub fn with_batch_analyzer<F, Fut>(self, name: impl Into<Arc<str>>, function: F) -> Self
+    where
+        F: Fn(StepContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<BatchPlan, StepError>> + Send,
+    {
+        self.with_handler(name, BatchFunction(function))
     }
 
     /// Adds a handler that implements [`StepHandler`].

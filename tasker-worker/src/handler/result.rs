@@ -1,11 +1,14 @@
 use serde::Serialize;
 use serde_json::Value;
-use tasker_core::model::{Json, StepError};
+use tasker_core::model::{Json, Next, StepError};
 
-/// What a step hands to the steps after it: one JSON value.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct StepResult(Json);
+/// What a step hands to the steps after it: one JSON value; and what it says about them, if it is a decision or splits
+/// its work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepResult {
+    json: Json,
+    next: Option<Next>,
+}
 
 impl StepResult {
     /// The result that holds `value` as JSON.
@@ -13,37 +16,48 @@ impl StepResult {
     /// # Errors
     /// A permanent `result_not_json` when the value cannot be written as JSON.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, StepError> {
-        Json::of(value).map(Self).map_err(|error| {
+        Json::of(value).map(Self::from).map_err(|error| {
             StepError::permanent("result_not_json", format!("the result cannot be written as JSON: {error}"))
         })
     }
 
     #[must_use]
     pub fn json(&self) -> &Json {
-        &self.0
+        &self.json
+    }
+
+    /// The same result, with what the step says about the steps after it.
+    #[must_use]
+    pub fn with_next(mut self, next: Next) -> Self {
+        self.next = Some(next);
+        self
     }
 
     #[must_use]
     pub fn into_json(self) -> Json {
-        self.0
+        self.json
+    }
+
+    pub(super) fn into_parts(self) -> (Json, Option<Next>) {
+        (self.json, self.next)
     }
 }
 
 impl From<Value> for StepResult {
     fn from(value: Value) -> Self {
-        Self(Json::from(&value))
+        Json::from(&value).into()
     }
 }
 
 impl From<Json> for StepResult {
     fn from(json: Json) -> Self {
-        Self(json)
+        Self { json, next: None }
     }
 }
 
 /// A step that has nothing to hand on: `null`.
 impl From<()> for StepResult {
     fn from((): ()) -> Self {
-        Self(Json::null())
+        Json::null().into()
     }
 }

@@ -1,9 +1,9 @@
 use std::{any::Any, panic::AssertUnwindSafe};
 
 use futures::FutureExt;
-use tasker_core::model::{Json, Outcome, StepError, limits};
+use tasker_core::model::{Outcome, StepError, limits};
 
-use super::{StepContext, StepHandler};
+use super::{StepContext, StepHandler, StepResult};
 
 /// Runs one attempt to its outcome. A panic becomes a retryable `handler_panicked`, a result over
 /// [`limits::PAYLOAD_BYTES`] a permanent `result_too_large`.
@@ -14,14 +14,18 @@ pub async fn run(handler: &dyn StepHandler, context: &StepContext) -> Outcome {
         Ok(ended) => ended,
         Err(panic) => Err(StepError::retryable("handler_panicked", panic_text(panic.as_ref()))),
     };
-    match ended.and_then(|result| within_limit(result.into_json())) {
-        Ok(result) => Outcome::Succeeded { result },
-        Err(error) => Outcome::Failed { error: error.bounded() },
+    let events = context.take_events();
+    match ended.and_then(within_limit) {
+        Ok(result) => {
+            let (result, next) = result.into_parts();
+            Outcome::Succeeded { result, next, events }
+        }
+        Err(error) => Outcome::Failed { error: error.bounded(), events },
     }
 }
 
-fn within_limit(result: Json) -> Result<Json, StepError> {
-    let (size, limit) = (result.size(), limits::PAYLOAD_BYTES);
+fn within_limit(result: StepResult) -> Result<StepResult, StepError> {
+    let (size, limit) = (result.json().size(), limits::PAYLOAD_BYTES);
     if size <= limit {
         return Ok(result);
     }
@@ -39,7 +43,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use tasker_core::model::ErrorKind;
+    use tasker_core::model::{ErrorKind, Json};
 
     use super::*;
     use crate::handler::{HandlerRegistry, context::tests::context};
@@ -51,7 +55,7 @@ mod tests {
 
     fn failure(outcome: Outcome) -> (ErrorKind, String) {
         match outcome {
-            Outcome::Failed { error } => (error.kind, error.code),
+            Outcome::Failed { error, .. } => (error.kind, error.code),
             other => panic!("{other:?} is no failure"),
         }
     }
@@ -62,7 +66,7 @@ mod tests {
             let n: u32 = context.input("n")?;
             Ok(json!({"n": n + 1}))
         });
-        assert_eq!(outcome_of(registry).await, Outcome::Succeeded { result: Json::from(&json!({"n": 21})) });
+        assert_eq!(outcome_of(registry).await, Outcome::succeeded(Json::from(&json!({"n": 21}))));
     }
 
     #[tokio::test]

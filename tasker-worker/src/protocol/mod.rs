@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 pub use schema::schema;
 pub use tasker_core::model::{
-    AssignedHandler, Assignment, ErrorKind, Json, Lease, Outcome, Report, Reported, StepError, TaskId, Timestamp,
-    Verdict,
+    AssignedHandler, Assignment, AttemptKind, BatchConfig, BatchPart, BatchWork, Batches, Checkpoint, CursorRange,
+    DomainEvent, ErrorKind, FailureStrategy, Json, Lease, Next, Outcome, ParentStep, Report, Reported, StepError,
+    TaskId, Timestamp, Verdict,
 };
 
 /// What a poll gives.

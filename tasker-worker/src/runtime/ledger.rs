@@ -208,7 +208,7 @@ impl Ledger {
         let overdue: Vec<_> = running.filter(|(_, attempt)| is_overdue(attempt)).map(|(lease, _)| *lease).collect();
         for lease in overdue {
             if let Some(error) = self.attempts.get(&lease).map(Attempt::timeout_error) {
-                self.outcomes.push(Report { lease, outcome: Outcome::Failed { error } });
+                self.outcomes.push(Report { lease, outcome: Outcome::failed(error) });
                 self.cancel(lease, Fate::Unwanted);
             }
         }

@@ -27,7 +27,7 @@ use std::{
 };
 
 use tasker_core::{
-    model::{Json, Lease, Report, WorkerId},
+    model::{Checkpoint, Json, Lease, Report, WorkerId},
     store::WorkerRecord,
 };
 use tokio::{
@@ -48,7 +48,7 @@ use self::{
     renewal::Renewal,
     shared::Shared,
 };
-use crate::coordinator::Coordinator;
+use crate::coordinator::{self, Coordinator};
 
 /// A worker that has joined its coordinator. All methods may be called from any number of threads; those that are not
 /// `async` also from threads that know nothing of tokio.
@@ -57,6 +57,7 @@ use crate::coordinator::Coordinator;
 /// what it held runs again elsewhere when the leases end.
 pub struct Runtime {
     shared: Arc<Shared>,
+    coordinator: Arc<dyn Coordinator>,
     worker: WorkerRecord,
     tasks: [AbortHandle; 3],
     drained: Mutex<Option<Drained>>,
@@ -74,13 +75,13 @@ impl Runtime {
         coordinator.join(&worker).await?;
         let shared = Arc::new(Shared::new(config.slots));
         let pump = Pump::new(Arc::clone(&shared), Arc::clone(&coordinator), config.poll_interval_max);
-        let renewal = Renewal::new(Arc::clone(&shared), coordinator, worker.clone());
+        let renewal = Renewal::new(Arc::clone(&shared), Arc::clone(&coordinator), worker.clone());
         let tasks = [
             tokio::spawn(pump.run()).abort_handle(),
             tokio::spawn(renewal.run()).abort_handle(),
             tokio::spawn(watch_timeouts(Arc::clone(&shared))).abort_handle(),
         ];
-        Ok(Self { shared, worker, tasks, drained: Mutex::default() })
+        Ok(Self { shared, coordinator, worker, tasks, drained: Mutex::default() })
     }
 
     #[must_use]
@@ -191,6 +192,21 @@ impl Runtime {
             self.shared.renewal.notify_one();
         }
         is_wanted
+    }
+
+    /// Stores how far an attempt has come, for the next attempt to go on from, and extends its lease; it returns when that
+    /// is done. False when the lease is lost, so that the handler may stop: nothing was stored.
+    ///
+    /// # Errors
+    /// What the coordinator answers; what was stored before is still there.
+    pub async fn checkpoint(&self, lease: Lease, checkpoint: &Checkpoint) -> Result<bool, coordinator::Error> {
+        let asked_at = Instant::now();
+        let until = self.coordinator.checkpoint(lease, checkpoint).await?;
+        self.shared.update(|ledger| match until {
+            Some(_) => ledger.extended(lease, asked_at),
+            None => ledger.lose(lease),
+        });
+        Ok(until.is_some())
     }
 
     /// What the last heartbeat of an attempt said; none without one, or if the attempt is not held.

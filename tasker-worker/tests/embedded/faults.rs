@@ -180,3 +180,31 @@ async fn a_handler_that_is_told_to_stop_may_still_succeed() {
     assert!(is_told.load(Ordering::Relaxed));
     assert_eq!(worker.client().get(task_id).await.unwrap().status, TaskState::Complete);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_goes_on_from_its_checkpoint_after_a_crash() {
+    let engine = engine().await;
+    let (sender, mut stored) = mpsc::unbounded_channel();
+    let doomed = builder(&engine, &[("a", &[], "")]).handler("a", move |context: StepContext| {
+        let sender = sender.clone();
+        async move {
+            context.checkpoint(&3, &json!({"sum": 6}), 3).await?;
+            sender.send(())?;
+            pending::<Result<(), StepError>>().await
+        }
+    });
+    let doomed = doomed.start().await.unwrap();
+    let task_id = submit(&doomed.client(), json!({})).await;
+    stored.recv().await.unwrap();
+    drop(doomed);
+
+    let heir = builder(&engine, &[("a", &[], "")]).handler("a", |context: StepContext| async move {
+        let items = context.last_checkpoint().map(|checkpoint| checkpoint.items_processed);
+        let gathered: Option<serde_json::Value> = context.accumulated_results()?;
+        Ok(json!([context.cursor::<u32>()?, gathered, items]))
+    });
+    let heir = heir.start().await.unwrap();
+    let (task, steps) = ended(&heir.client(), task_id).await;
+    assert_eq!(task.status, TaskState::Complete);
+    assert_eq!(result(&steps["a"]), json!([3, {"sum": 6}, 3]));
+}

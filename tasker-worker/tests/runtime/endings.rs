@@ -117,7 +117,7 @@ async fn handlers_that_outlive_the_grace_are_told_and_then_given_up() {
     let leases = [deaf.lease(), failing.lease(), succeeding.lease()];
     succeeding.report(success());
     // Its failure is the worker's doing: it must not cost the step one of its attempts.
-    failing.report(Outcome::Failed { error: StepError::retryable("interrupted", "told to stop") });
+    failing.report(Outcome::failed(StepError::retryable("interrupted", "told to stop")));
 
     assert_eq!(shutdown.await.unwrap(), Drained { abandoned: 1, undelivered: 0 });
     let outcomes = by_lease(fake.accepted(3).await);

@@ -7,7 +7,10 @@ use std::{
 use async_trait::async_trait;
 use serde_json::json;
 use tasker_core::{
-    model::{AssignedHandler, Assignment, Json, Lease, Outcome, Report, Reported, StepId, TaskId, Timestamp, Verdict},
+    model::{
+        AssignedHandler, Assignment, AttemptKind, Checkpoint, Json, Lease, Outcome, Report, Reported, StepId, TaskId,
+        Timestamp, Verdict,
+    },
     state::Look,
     store::WorkerRecord,
 };
@@ -187,6 +190,10 @@ impl Coordinator for Fake {
         })
     }
 
+    async fn checkpoint(&self, lease: Lease, _: &Checkpoint) -> Result<Option<Timestamp>> {
+        Ok(self.extend(&[lease]).await?.pop().flatten())
+    }
+
     async fn woken(&self) {
         self.wake.notified().await;
     }
@@ -212,7 +219,7 @@ pub(crate) async fn begin(runtime: &Runtime, count: usize) -> Vec<Held> {
 }
 
 pub(crate) fn success() -> Outcome {
-    Outcome::Succeeded { result: Json::null() }
+    Outcome::succeeded(Json::null())
 }
 
 fn unavailable() -> Error {
@@ -237,5 +244,9 @@ fn assignment(timeout: Option<Duration>) -> Assignment {
         max_attempts: 3,
         timeout_ms: timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap()),
         correlation_id: None,
+        kind: AttemptKind::Standard,
+        batch: None,
+        checkpoint: None,
+        parent: None,
     }
 }

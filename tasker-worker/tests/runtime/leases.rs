@@ -60,7 +60,7 @@ async fn an_attempt_that_runs_out_of_time_has_failed_and_blocks_its_slot() {
     let accepted = fake.accepted(1).await;
     assert_eq!(began_at.elapsed(), limit);
     assert_eq!(accepted[0].lease, lease);
-    let Outcome::Failed { error } = &accepted[0].outcome else { panic!("{accepted:?} is no failure") };
+    let Outcome::Failed { error, .. } = &accepted[0].outcome else { panic!("{accepted:?} is no failure") };
     assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Timeout, "step_timeout"));
     assert!(held.cancellation().is_cancelled());
     assert!(matches!(runtime.poll(LONG).await, Some(Taken::Cancel(_))));

@@ -219,11 +219,11 @@ pub(super) fn ids(claimed: &[Claimed]) -> Vec<StepId> {
 }
 
 pub(super) fn succeeded(result: &str) -> Outcome {
-    Outcome::Succeeded { result: Json::parse(result.to_owned()).unwrap() }
+    Outcome::succeeded(Json::parse(result.to_owned()).unwrap())
 }
 
 pub(super) fn failed(error: StepError) -> Outcome {
-    Outcome::Failed { error }
+    Outcome::failed(error)
 }
 
 pub(super) fn report_of(claimed: &Claimed, outcome: Outcome) -> Input {

@@ -48,7 +48,7 @@ checks! {
         a_failure_cancels_what_depends_on_it, a_branch_may_end_after_its_join_was_cancelled, stale_attempts_are_refused,
         a_thousand_reports_at_once, changes_from_memory_are_written_where_nothing_has_moved, results_stay_as_they_were_written, payloads_by_request;
     sweep: a_lost_lease_goes_back, lost_too_often_is_an_error, a_deadline_ends_the_task, cancelling_stops_running_steps,
-        leases_extend_while_held, what_is_due_comes_in_portions;
+        leases_extend_while_held, checkpoints_are_stored_while_held, what_is_due_comes_in_portions;
     concurrent: many_reporters_join_once, a_step_is_handed_out_once, a_key_is_taken_once, nothing_is_written_without_templates,
         a_refused_decision_writes_nothing, a_dropped_call_leaves_the_store_usable;
     list: filters_and_pages, events_from_a_position, unknown_ids_are_nothing, workers_as_they_said_last,

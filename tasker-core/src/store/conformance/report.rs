@@ -156,7 +156,7 @@ pub(super) async fn results_stay_as_they_were_written(store: Arc<dyn Store>) {
     let reports: Vec<_> =
         claimed.iter().zip(&texts).map(|(claimed, text)| report_of(claimed, succeeded(text))).collect();
     bench.transact(&reports, None).await;
-    let request = |task_id| PayloadRequest { task_id, with_context: false, steps: vec![0] };
+    let request = |task_id| PayloadRequest { steps: vec![0], ..PayloadRequest::new(task_id) };
     let requests: Vec<_> = claimed.iter().map(|claimed| request(claimed.id.task_id)).collect();
     let payloads = bench.store.payloads(&requests).await.unwrap();
     for ((claimed, text), payload) in claimed.iter().zip(&texts).zip(&payloads) {
@@ -177,8 +177,11 @@ pub(super) async fn payloads_by_request(store: Arc<dyn Store>) {
     let inputs: Vec<Input> =
         claimed.iter().map(|it| report_of(it, succeeded(&format!("{}", it.id.idx + 10)))).collect();
     bench.transact(&inputs, None).await;
-    let request =
-        |task_id, with_context, steps: &[u32]| PayloadRequest { task_id, with_context, steps: steps.to_vec() };
+    let request = |task_id, with_context, steps: &[u32]| PayloadRequest {
+        with_context,
+        steps: steps.to_vec(),
+        ..PayloadRequest::new(task_id)
+    };
     let requests = [
         request(task_id, true, &[1, 0, 2, 99]),
         request(TaskId::new(), true, &[0]),

@@ -2,9 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use super::bench::{Bench, lease, new_task, report_of, succeeded};
 use crate::{
-    model::{Lease, Outcome, StepState, TaskId, TaskState, Verdict, limits},
+    model::{Checkpoint, Json, Lease, Outcome, StepState, TaskId, TaskState, Verdict, limits},
     state::{Claim, Claimed, Input},
-    store::Store,
+    store::{PayloadRequest, Store, Work},
 };
 
 /// A claim whose leases have ended when they begin.
@@ -100,6 +100,29 @@ pub(super) async fn leases_extend_while_held(store: Arc<dyn Store>) {
     assert_eq!(bench.store.extend_leases(&[], 60_000).await.unwrap(), []);
     bench.store.extend_leases(&[held], 0).await.unwrap();
     assert_eq!(bench.store.due(10).await.unwrap().steps, [held.step_id()]);
+}
+
+pub(super) async fn checkpoints_are_stored_while_held(store: Arc<dyn Store>) {
+    let (bench, definition) = Bench::with(store, "a b").await;
+    let task_id = bench.submit(&definition).await;
+    let claimed = claim_and_vanish(&bench, 2).await;
+    let (held, lost) = (lease(&claimed[0]), Lease { attempt: 9, ..lease(&claimed[1]) });
+    let checkpoint = |cursor: &str, gathered: Option<&str>| Checkpoint {
+        cursor: Json::parse(cursor.to_owned()).unwrap(),
+        accumulated_results: gathered.map(|text| Json::parse(text.to_owned()).unwrap()),
+        items_processed: 7,
+    };
+    let first = checkpoint("{\"page\": 1.10}", None);
+    let stored = bench.store.put_checkpoints(&[(held, first), (lost, checkpoint("1", None))], 60_000).await.unwrap();
+    assert_eq!(stored, [bench.steps(task_id).await[0].due_at, None]);
+    let last = checkpoint("{\"page\": 2.10}", Some("[1, 2]"));
+    bench.store.put_checkpoints(&[(held, last.clone())], 0).await.unwrap();
+    assert_eq!(bench.store.due(10).await.unwrap().steps.len(), 2);
+    let request = PayloadRequest { work: vec![0, 1], ..PayloadRequest::new(task_id) };
+    let answer = bench.store.payloads(&[request]).await.unwrap().remove(0);
+    // It is there whatever becomes of the attempt.
+    assert_eq!(answer.work, [(0, Work { part: None, checkpoint: Some(last) })]);
+    assert_eq!(bench.store.put_checkpoints(&[], 60_000).await.unwrap(), []);
 }
 
 pub(super) async fn what_is_due_comes_in_portions(store: Arc<dyn Store>) {

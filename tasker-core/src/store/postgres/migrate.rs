@@ -4,7 +4,10 @@ use super::sql;
 use crate::store::{Error, Migration, Result, schema::Schema};
 
 const SCHEMA: Schema = Schema {
-    migrations: &[(1, "engine", include_str!("../../../../migrations/postgres/0001_engine.sql"))],
+    migrations: &[
+        (1, "engine", include_str!("../../../../migrations/postgres/0001_engine.sql")),
+        (3, "flows", include_str!("../../../../migrations/postgres/0003_flows.sql")),
+    ],
     table: "tasker.migrations",
 };
 

@@ -2,6 +2,7 @@
 
 mod hot;
 mod insert;
+mod lease;
 mod migrate;
 mod payload;
 mod row;
@@ -9,15 +10,7 @@ mod sql;
 mod time;
 mod transaction;
 
-use std::{collections::HashMap, str::FromStr, sync::Arc, time::Duration};
-
-use async_trait::async_trait;
-use sqlx::{
-    ConnectOptions, Connection, Decode, PgPool, Postgres, Row, Type,
-    postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
-    query::Query,
-};
-use uuid::Uuid;
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use self::{hot::Hot, transaction::Open};
 use super::{
@@ -26,8 +19,14 @@ use super::{
 };
 use crate::{
     dag::NewTask,
-    model::{EventBatch, Lease, Page, Step, StepId, Task, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{Checkpoint, EventBatch, Lease, Page, Step, StepId, Task, TaskId, TemplateId, Timestamp, WorkerId},
     state::{Changes, Claim, Route, Scope},
+};
+use async_trait::async_trait;
+use sqlx::{
+    ConnectOptions, Connection, Decode, PgPool, Postgres, Row, Type,
+    postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
+    query::Query,
 };
 
 /// A Tasker database on PostgreSQL. Everything lives in the schema `tasker`.
@@ -198,23 +197,15 @@ impl Store for PostgresStore {
     }
 
     async fn extend_leases(&self, leases: &[Lease], lease_ms: u64) -> Result<Vec<Option<Timestamp>>> {
-        within(async {
-            let signed = transaction::signed;
-            let query = sqlx::query(sql::EXTEND_LEASES.sql())
-                .bind(leases.iter().map(|lease| lease.task_id.0).collect::<Vec<_>>())
-                .bind(leases.iter().map(|lease| signed(lease.step_idx)).collect::<Vec<_>>())
-                .bind(leases.iter().map(|lease| signed(lease.attempt)).collect::<Vec<_>>())
-                .bind(i64::try_from(lease_ms).unwrap_or(i64::MAX));
-            let rows = self.hot.fetch(query).await?;
-            let mut extended: HashMap<(Uuid, i32, i32), Timestamp> = HashMap::with_capacity(rows.len());
-            for row in &rows {
-                let key = (row.try_get("task_id")?, row.try_get("idx")?, row.try_get("attempt")?);
-                extended.insert(key, row.try_get("due_at")?);
-            }
-            let of = |lease: &Lease| (lease.task_id.0, signed(lease.step_idx), signed(lease.attempt));
-            Ok(leases.iter().map(|lease| extended.get(&of(lease)).copied()).collect())
-        })
-        .await
+        within(async { lease::extend(&self.hot, leases, lease_ms).await }).await
+    }
+
+    async fn put_checkpoints(
+        &self,
+        checkpoints: &[(Lease, Checkpoint)],
+        lease_ms: u64,
+    ) -> Result<Vec<Option<Timestamp>>> {
+        within(async { lease::put_checkpoints(&self.hot, checkpoints, lease_ms).await }).await
     }
 
     async fn due(&self, limit: u32) -> Result<Due> {

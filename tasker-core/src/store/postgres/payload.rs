@@ -1,10 +1,10 @@
 use std::{collections::HashMap, sync::Arc};
 
-use sqlx::Row;
+use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{hot::Hot, row, sql, transaction::signed};
-use crate::store::{Error, Payload, PayloadRequest, Result};
+use crate::store::{Error, Payload, PayloadRequest, Result, Statement, Work};
 
 pub(super) async fn load(hot: &Arc<Hot>, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
     let inputs = inputs(hot, requests).await?;
@@ -14,6 +14,7 @@ pub(super) async fn load(hot: &Arc<Hot>, requests: &[PayloadRequest]) -> Result<
     };
     let mut payloads: Vec<_> = requests.iter().map(payload).collect();
     add_results(hot, requests, &mut payloads).await?;
+    add_work(hot, requests, &mut payloads).await?;
     Ok(payloads)
 }
 
@@ -27,32 +28,52 @@ async fn inputs(hot: &Arc<Hot>, requests: &[PayloadRequest]) -> Result<HashMap<U
     let rows = hot.fetch(sqlx::query(sql::LOAD_PAYLOADS_TASKS.sql()).bind(wanted)).await?;
     let inputs = rows.iter().map(|row| {
         let (context, correlation_id) = (row::json(row, "context")?, row.try_get("correlation_id")?);
-        Ok((row.try_get("id")?, Payload { context, correlation_id, results: Vec::new() }))
+        Ok((row.try_get("id")?, Payload { context, correlation_id, ..Payload::default() }))
     });
     inputs.collect()
 }
 
 async fn add_results(hot: &Arc<Hot>, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
-    let steps = (0i32..)
-        .zip(requests)
-        .flat_map(|(at, request)| request.steps.iter().map(move |idx| (at, request.task_id.0, signed(*idx))));
-    let mut keys = (Vec::new(), Vec::new(), Vec::new());
-    for (at, task_id, idx) in steps {
-        keys.0.push(at);
-        keys.1.push(task_id);
-        keys.2.push(idx);
-    }
-    if keys.0.is_empty() {
-        return Ok(());
-    }
-    let query = sqlx::query(sql::LOAD_PAYLOADS_RESULTS.sql()).bind(keys.0).bind(keys.1).bind(keys.2);
-    for row in &hot.fetch(query).await? {
-        let at: i32 = row.try_get("request")?;
-        let payload = usize::try_from(at).ok().and_then(|at| payloads.get_mut(at));
-        let payload = payload.ok_or_else(|| Error::Corrupt(format!("an answer to question {at}")))?;
+    for row in &fetch(hot, &sql::LOAD_PAYLOADS_RESULTS, requests, |request| &request.steps).await? {
         if let Some(result) = row::json(row, "result")? {
-            payload.results.push((row::unsigned(row.try_get("idx")?), result));
+            asked(row, payloads)?.results.push((row::unsigned(row.try_get("idx")?), result));
         }
     }
     Ok(())
+}
+
+async fn add_work(hot: &Arc<Hot>, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
+    for row in &fetch(hot, &sql::LOAD_PAYLOADS_WORK, requests, |request| &request.work).await? {
+        let work = Work { part: row::structured(row, "part")?, checkpoint: row::structured(row, "checkpoint")? };
+        asked(row, payloads)?.work.push((row::unsigned(row.try_get("idx")?), work));
+    }
+    Ok(())
+}
+
+/// What a statement knows of the steps that are asked for; it is not executed where there are none.
+async fn fetch(
+    hot: &Arc<Hot>,
+    statement: &Statement,
+    requests: &[PayloadRequest],
+    steps: fn(&PayloadRequest) -> &[u32],
+) -> Result<Vec<PgRow>> {
+    let mut keys = (Vec::new(), Vec::new(), Vec::new());
+    for (at, request) in (0i32..).zip(requests) {
+        for idx in steps(request) {
+            keys.0.push(at);
+            keys.1.push(request.task_id.0);
+            keys.2.push(signed(*idx));
+        }
+    }
+    if keys.0.is_empty() {
+        return Ok(Vec::new());
+    }
+    hot.fetch(sqlx::query(statement.sql()).bind(keys.0).bind(keys.1).bind(keys.2)).await
+}
+
+/// The payload of the request that a row answers.
+fn asked<'p>(row: &PgRow, payloads: &'p mut [Payload]) -> Result<&'p mut Payload> {
+    let at: i32 = row.try_get("request")?;
+    let payload = usize::try_from(at).ok().and_then(|at| payloads.get_mut(at));
+    payload.ok_or_else(|| Error::Corrupt(format!("an answer to question {at}")))
 }

@@ -9,26 +9,56 @@ use super::{
     sql,
 };
 use crate::{
-    model::{Lease, StepId, TaskId, Timestamp},
+    model::{Checkpoint, Lease, StepId, TaskId, Timestamp},
     store::{Due, Result},
 };
 
 pub(super) async fn extend(store: &SqliteStore, leases: &[Lease], lease_ms: u64) -> Result<Vec<Option<Timestamp>>> {
-    #[derive(Serialize)]
-    struct LeaseRow {
-        task_id: Hex,
-        idx: u32,
-        attempt: u32,
+    let rows = leases.iter().map(|lease| LeaseRow::new(*lease, None));
+    put(store, sql::EXTEND_LEASES.sql(), rows.collect(), lease_ms).await
+}
+
+pub(super) async fn put_checkpoints(
+    store: &SqliteStore,
+    checkpoints: &[(Lease, Checkpoint)],
+    lease_ms: u64,
+) -> Result<Vec<Option<Timestamp>>> {
+    let rows = checkpoints
+        .iter()
+        .map(|(lease, checkpoint)| Ok(LeaseRow::new(*lease, Some(encode::text(checkpoint)?))))
+        .collect::<Result<_>>()?;
+    put(store, sql::PUT_CHECKPOINTS.sql(), rows, lease_ms).await
+}
+
+#[derive(Serialize)]
+struct LeaseRow {
+    #[serde(skip)]
+    lease: Lease,
+    task_id: Hex,
+    idx: u32,
+    attempt: u32,
+    checkpoint: Option<String>,
+}
+
+impl LeaseRow {
+    fn new(lease: Lease, checkpoint: Option<String>) -> Self {
+        let Lease { task_id, step_idx, attempt } = lease;
+        Self { lease, task_id: Hex(task_id.0), idx: step_idx, attempt, checkpoint }
     }
-    let asked = encode::rows(leases.iter().map(|lease| LeaseRow {
-        task_id: Hex(lease.task_id.0),
-        idx: lease.step_idx,
-        attempt: lease.attempt,
-    }))?;
+}
+
+/// The new end of each lease that was still held.
+async fn put(
+    store: &SqliteStore,
+    statement: &'static str,
+    leases: Vec<LeaseRow>,
+    lease_ms: u64,
+) -> Result<Vec<Option<Timestamp>>> {
+    let asked = encode::text(&leases)?;
     let mut writer = store.connections.writer().await?;
     let mut transaction = writer.begin().await?;
     let until = store.clock.now() + Duration::from_millis(lease_ms);
-    let query = sqlx::query(sql::EXTEND_LEASES.sql()).bind(asked).bind(until.as_micros());
+    let query = sqlx::query(statement).bind(asked).bind(until.as_micros());
     let rows = query.fetch_all(&mut *transaction).await?;
     transaction.commit().await?;
     let held = rows.iter().map(|row| {
@@ -36,7 +66,7 @@ pub(super) async fn extend(store: &SqliteStore, leases: &[Lease], lease_ms: u64)
         Ok(Lease { task_id: TaskId(columns.uuid()?), step_idx: columns.count()?, attempt: columns.count()? })
     });
     let held = held.collect::<Result<HashSet<_>>>()?;
-    Ok(leases.iter().map(|lease| held.contains(lease).then_some(until)).collect())
+    Ok(leases.iter().map(|row| held.contains(&row.lease).then_some(until)).collect())
 }
 
 pub(super) async fn due(store: &SqliteStore, limit: u32) -> Result<Due> {

@@ -27,12 +27,15 @@ use super::{
 };
 use crate::{
     dag::NewTask,
-    model::{Clock, EventBatch, Lease, Page, Step, Task, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{Checkpoint, Clock, EventBatch, Lease, Page, Step, Task, TaskId, TemplateId, Timestamp, WorkerId},
     state::{Changes, Claim, Route, Scope},
 };
 
 const SCHEMA: Schema = Schema {
-    migrations: &[(1, "engine", include_str!("../../../../migrations/sqlite/0001_engine.sql"))],
+    migrations: &[
+        (1, "engine", include_str!("../../../../migrations/sqlite/0001_engine.sql")),
+        (3, "flows", include_str!("../../../../migrations/sqlite/0003_flows.sql")),
+    ],
     table: "_tasker_migrations",
 };
 
@@ -125,6 +128,14 @@ impl Store for SqliteStore {
 
     async fn extend_leases(&self, leases: &[Lease], lease_ms: u64) -> Result<Vec<Option<Timestamp>>> {
         lease::extend(self, leases, lease_ms).await
+    }
+
+    async fn put_checkpoints(
+        &self,
+        checkpoints: &[(Lease, Checkpoint)],
+        lease_ms: u64,
+    ) -> Result<Vec<Option<Timestamp>>> {
+        lease::put_checkpoints(self, checkpoints, lease_ms).await
     }
 
     async fn due(&self, limit: u32) -> Result<Due> {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{EventBatch, Page, Step, StepId, Task, TaskCounts, TaskId, TaskState, TemplateId, WorkerId},
-    store::{Error, Payload, PayloadRequest, Result, TaskCursor, TaskFilter},
+    store::{Error, Payload, PayloadRequest, Result, Statement, TaskCursor, TaskFilter, Work},
 };
 
 pub(super) async fn task(store: &SqliteStore, id: TaskId) -> Result<Option<Task>> {
@@ -62,6 +62,7 @@ pub(super) async fn payloads(store: &SqliteStore, requests: &[PayloadRequest]) -
     };
     let mut payloads: Vec<_> = requests.iter().map(payload).collect();
     add_results(store, requests, &mut payloads).await?;
+    add_work(store, requests, &mut payloads).await?;
     Ok(payloads)
 }
 
@@ -78,31 +79,57 @@ async fn contexts(store: &SqliteStore, requests: &[PayloadRequest]) -> Result<Ha
         let mut columns = Columns::new(row, "a task");
         let task_id = TaskId(columns.uuid()?);
         let payload =
-            Payload { context: columns.json_or_none()?, correlation_id: columns.read()?, results: Vec::new() };
+            Payload { context: columns.json_or_none()?, correlation_id: columns.read()?, ..Payload::default() };
         Ok((task_id, payload))
     };
     rows.iter().map(payload).collect()
 }
 
 async fn add_results(store: &SqliteStore, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
+    for row in &fetch(store, &sql::LOAD_PAYLOADS_RESULTS, requests, |request| &request.steps).await? {
+        let mut columns = Columns::new(row, "a step");
+        let payload = asked(&mut columns, payloads)?;
+        payload.results.push((columns.count()?, columns.json()?));
+    }
+    Ok(())
+}
+
+async fn add_work(store: &SqliteStore, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
+    for row in &fetch(store, &sql::LOAD_PAYLOADS_WORK, requests, |request| &request.work).await? {
+        let mut columns = Columns::new(row, "a step");
+        let payload = asked(&mut columns, payloads)?;
+        let idx = columns.count()?;
+        let work = Work { part: columns.decoded_or_none()?, checkpoint: columns.decoded_or_none()? };
+        payload.work.push((idx, work));
+    }
+    Ok(())
+}
+
+/// What a statement knows of the steps that are asked for; it is not executed where there are none.
+async fn fetch(
+    store: &SqliteStore,
+    statement: &Statement,
+    requests: &[PayloadRequest],
+    steps: fn(&PayloadRequest) -> &[u32],
+) -> Result<Vec<SqliteRow>> {
     #[derive(Serialize)]
     struct Asked<'a> {
         task_id: Hex,
         steps: &'a [u32],
     }
-    if requests.iter().all(|request| request.steps.is_empty()) {
-        return Ok(());
+    if requests.iter().all(|request| steps(request).is_empty()) {
+        return Ok(Vec::new());
     }
     let asked =
-        encode::rows(requests.iter().map(|request| Asked { task_id: Hex(request.task_id.0), steps: &request.steps }))?;
-    for row in &store.connections.fetch(sqlx::query(sql::LOAD_PAYLOADS_RESULTS.sql()).bind(asked)).await? {
-        let mut columns = Columns::new(row, "a step");
-        let at: i64 = columns.read()?;
-        let payload = usize::try_from(at).ok().and_then(|at| payloads.get_mut(at));
-        let payload = payload.ok_or_else(|| Error::Corrupt(format!("an answer to question {at}")))?;
-        payload.results.push((columns.count()?, columns.json()?));
-    }
-    Ok(())
+        encode::rows(requests.iter().map(|request| Asked { task_id: Hex(request.task_id.0), steps: steps(request) }))?;
+    store.connections.fetch(sqlx::query(statement.sql()).bind(asked)).await
+}
+
+/// The payload of the request that a row answers.
+fn asked<'p>(columns: &mut Columns<'_>, payloads: &'p mut [Payload]) -> Result<&'p mut Payload> {
+    let at: i64 = columns.read()?;
+    let payload = usize::try_from(at).ok().and_then(|at| payloads.get_mut(at));
+    payload.ok_or_else(|| Error::Corrupt(format!("an answer to question {at}")))
 }
 
 fn read_task(row: &SqliteRow) -> Result<Task> {
