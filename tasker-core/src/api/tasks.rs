@@ -98,6 +98,7 @@ async fn list(State(api): State<Api>, Parameters(query): Parameters<TaskQuery>) 
 #[into_params(parameter_in = Query)]
 struct Wait {
     /// `complete` to wait until the task has ended, however it ends.
+    #[param(inline)]
     wait: Option<WaitFor>,
     /// Seconds to wait, at most 60; 30 if not given. When they are over the task is answered as it is.
     #[param(minimum = 0, maximum = 60)]

@@ -30,7 +30,7 @@ async fn a_stream_goes_on_where_it_broke_off() {
     let (server, client) = (home.start(), Client::new());
     let id = submitted(&client, &server, template("it", &[("a", &[])]), "it").await;
     let url = server.url(&format!("/v1/tasks/{id}/events"));
-    let seen = events(client.get(&url).send().await.expect("a stream"), "step.enqueued").await;
+    let seen = events(client.get(&url).send().await.expect("a stream"), "task.created").await;
     let last = seen.last().expect("events").0;
     let resumed = client.get(&url).header("last-event-id", last).send().await.expect("a stream");
     let cancelled = client.post(server.url(&format!("/v1/tasks/{id}/cancel"))).send().await.expect("an answer");
