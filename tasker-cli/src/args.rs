@@ -56,6 +56,7 @@ Environment:
   TASKER_NAMESPACE      the namespace of names that are given without one
   TASKER_TEMPLATE_PATH  where templates are looked for
   TASKER_HTTP_ADDR      where the server listens
+  TASKER_API_KEY        the key for a server that asks for one
   TASKER_LOG            what is logged to stderr: error, warn, info, debug, trace (or a filter)
   NO_COLOR              no colours
 

@@ -8,7 +8,7 @@ use tasker_core::{
     model::{StepError, Task, TaskState},
     orchestration, store,
 };
-use tasker_worker::worker;
+use tasker_worker::{client, worker};
 
 /// How the process ends. Scripts branch on these, so they never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +124,14 @@ impl From<orchestration::Error> for Box<Failure> {
 impl From<store::Error> for Box<Failure> {
     fn from(error: store::Error) -> Self {
         orchestration::Error::from(error).into()
+    }
+}
+
+impl From<client::Error> for Box<Failure> {
+    fn from(error: client::Error) -> Self {
+        let mut failure = Failure::new(error.code(), error.message(), error.remedy());
+        failure.faults = Some(error.details()).filter(|faults| !faults.is_empty()).map(|faults| serde_json::json!(faults));
+        failure
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) template_path: Option<PathBuf>,
     /// Where a server listens.
     pub(crate) http_address: Option<String>,
+    /// The key for a server that asks for one. Only the environment has it: command lines and files are read by others.
+    pub(crate) api_key: Option<String>,
     pub(crate) log: String,
 }
 
@@ -49,6 +51,7 @@ impl Settings {
             namespace: of(&global.namespace, "TASKER_NAMESPACE", file.namespace),
             template_path: of(&None, "TASKER_TEMPLATE_PATH", file.template_path).map(PathBuf::from),
             http_address: of(&None, "TASKER_HTTP_ADDR", file.http_address),
+            api_key: of(&None, "TASKER_API_KEY", None),
             log: of(&global.log, "TASKER_LOG", file.log).unwrap_or_else(|| "warn".to_owned()),
         }
     }

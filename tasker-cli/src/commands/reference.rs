@@ -48,6 +48,7 @@ mod tests {
             namespace: namespace.map(str::to_owned),
             template_path: None,
             http_address: None,
+            api_key: None,
             log: String::new(),
         }
     }
