@@ -130,7 +130,8 @@ impl From<store::Error> for Box<Failure> {
 impl From<client::Error> for Box<Failure> {
     fn from(error: client::Error) -> Self {
         let mut failure = Failure::new(error.code(), error.message(), error.remedy());
-        failure.faults = Some(error.details()).filter(|faults| !faults.is_empty()).map(|faults| serde_json::json!(faults));
+        failure.faults =
+            Some(error.details()).filter(|faults| !faults.is_empty()).map(|faults| serde_json::json!(faults));
         failure
     }
 }

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod coordinator;
 pub mod handler;
+pub mod host;
 pub mod protocol;
 pub mod runtime;
 pub mod worker;

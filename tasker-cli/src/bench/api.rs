@@ -234,8 +234,7 @@ fn template(name: &str, steps: usize, handler: &str) -> String {
     let mut yaml = format!("name: {name}\nnamespace: {NAMESPACE}\nversion: 1.0.0\nsteps:\n");
     for at in 0..steps {
         let dependency = at.checked_sub(1).map(|before| format!("step_{before}")).unwrap_or_default();
-        yaml +=
-            &format!("  - {{name: step_{at}, handler: {{callable: {handler}}}, dependencies: [{dependency}]}}\n");
+        yaml += &format!("  - {{name: step_{at}, handler: {{callable: {handler}}}, dependencies: [{dependency}]}}\n");
     }
     yaml
 }

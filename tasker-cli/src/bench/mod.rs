@@ -10,12 +10,12 @@ mod workload;
 use serde::Serialize;
 use tasker_core::store::{Store, Usage};
 
-use self::{load::Throughput, rig::Rig};
 pub(crate) use self::{
     api::{ApiMeasured, ApiPlan, measure_api},
     statistics::Quantiles,
     workload::Workload,
 };
+use self::{load::Throughput, rig::Rig};
 use crate::{database, failure::Result};
 
 /// What to measure.

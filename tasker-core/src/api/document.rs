@@ -67,10 +67,16 @@ fn text(document: &Document) -> String {
 pub(super) fn routes(document: &Document) -> Router<Api> {
     let json = text(document);
     Router::new()
-        .route("/api-docs/openapi.json", get(move || async move { ([(header::CONTENT_TYPE, "application/json")], json) }))
+        .route(
+            "/api-docs/openapi.json",
+            get(move || async move { ([(header::CONTENT_TYPE, "application/json")], json) }),
+        )
         .route("/api-docs", get(|| async { page("text/html; charset=utf-8", include_str!("page/page.html")) }))
         .route("/api-docs/page.css", get(|| async { page("text/css; charset=utf-8", include_str!("page/page.css")) }))
-        .route("/api-docs/page.js", get(|| async { page("text/javascript; charset=utf-8", include_str!("page/page.js")) }))
+        .route(
+            "/api-docs/page.js",
+            get(|| async { page("text/javascript; charset=utf-8", include_str!("page/page.js")) }),
+        )
 }
 
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \

@@ -75,13 +75,15 @@ async fn of_task(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let place = place(&api)?;
-    let following = Following { api, task, after, found: VecDeque::new(), has_ended: false, pause: LOOK_AGAIN.0, _place: place };
+    let following =
+        Following { api, task, after, found: VecDeque::new(), has_ended: false, pause: LOOK_AGAIN.0, _place: place };
     Ok(respond(stream::unfold(following, Following::next)))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>> {
     let Some(value) = headers.get("last-event-id") else { return Ok(None) };
-    let number = value.to_str().ok().and_then(|text| text.parse::<u64>().ok()).and_then(|seen| i64::try_from(seen).ok());
+    let number =
+        value.to_str().ok().and_then(|text| text.parse::<u64>().ok()).and_then(|seen| i64::try_from(seen).ok());
     number.map(Some).ok_or_else(|| field_invalid("last-event-id", "write the `id` of an event"))
 }
 
@@ -95,7 +97,8 @@ fn place(api: &Api) -> Result<OwnedSemaphorePermit> {
 }
 
 fn respond(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
-    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat")).into_response();
+    let mut response =
+        Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat")).into_response();
     // Proxies would hold events back to fill their buffers.
     response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
     response

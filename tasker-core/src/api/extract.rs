@@ -13,7 +13,10 @@ use super::{
     Api,
     problem::{self, Result},
 };
-use crate::{model::limits, view::{FaultView, Problem}};
+use crate::{
+    model::limits,
+    view::{FaultView, Problem},
+};
 
 /// A JSON body.
 pub(super) struct Body<T>(pub(super) T);

@@ -119,7 +119,11 @@ const WAIT_MAX: f64 = 60.0;
     (status = OK, description = "The task.", body = TaskView),
     Refusals,
 ))]
-async fn show(State(api): State<Api>, Path(id): Path<TaskId>, Parameters(wait): Parameters<Wait>) -> Result<Json<TaskView>> {
+async fn show(
+    State(api): State<Api>,
+    Path(id): Path<TaskId>,
+    Parameters(wait): Parameters<Wait>,
+) -> Result<Json<TaskView>> {
     let at_most = match wait.timeout {
         None => WAIT,
         Some(seconds) if (0.0..=WAIT_MAX).contains(&seconds) => Duration::from_secs_f64(seconds),

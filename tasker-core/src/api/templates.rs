@@ -65,7 +65,11 @@ struct Source {
     (status = OK, description = "It was registered before.", body = RegisteredView),
     Refusals,
 ))]
-async fn register(State(api): State<Api>, Parameters(source): Parameters<Source>, Yaml(yaml): Yaml) -> Result<Response> {
+async fn register(
+    State(api): State<Api>,
+    Parameters(source): Parameters<Source>,
+    Yaml(yaml): Yaml,
+) -> Result<Response> {
     let name = source.source_name.as_deref().unwrap_or("template");
     let registered = RegisteredView::register(&api.engine, &yaml, name).await?;
     let status = if registered.is_new { StatusCode::CREATED } else { StatusCode::OK };

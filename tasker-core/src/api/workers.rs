@@ -13,13 +13,18 @@ use super::{
     sessions::{Call, Joined},
 };
 use crate::{
-    model::{Lease, Report, Reported, Timestamp, WorkerId, limits},
+    model::{Checkpoint, Lease, Report, Reported, Timestamp, WorkerId, limits},
     orchestration::WorkerRecord,
     state::Look,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(join)).routes(routes!(work)).routes(routes!(wakeups)).routes(routes!(leases))
+    OpenApiRouter::new()
+        .routes(routes!(join))
+        .routes(routes!(work))
+        .routes(routes!(wakeups))
+        .routes(routes!(leases))
+        .routes(routes!(checkpoint))
 }
 
 /// The longest that one request waits for work.
@@ -206,6 +211,39 @@ async fn leases(
     joined(&api, worker_id)?;
     demand_at_most("leases", leases.len(), LEASES_MAX)?;
     Ok(Json(Extended { until: api.engine.extend(&leases).await? }))
+}
+
+/// How far an attempt has come.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Reached {
+    lease: Lease,
+    checkpoint: Checkpoint,
+}
+
+/// How long the lease is held now.
+#[derive(Debug, Serialize, ToSchema)]
+struct Kept {
+    /// Its new end; null if it is lost, and nothing was stored.
+    until: Option<Timestamp>,
+}
+
+/// Store a checkpoint
+///
+/// How far an attempt has come, which its step's next attempt is given. Extends the lease.
+#[utoipa::path(post, path = "/v1/workers/{worker_id}/checkpoints", tag = "workers", params(("worker_id" = WorkerId, Path,)),
+    request_body = Reached, responses(
+    (status = OK, description = "Stored, if the lease was held.", body = Kept),
+    Refusals,
+))]
+async fn checkpoint(
+    State(api): State<Api>,
+    Path(worker_id): Path<WorkerId>,
+    Body(Reached { lease, checkpoint }): Body<Reached>,
+) -> Result<Json<Kept>> {
+    joined(&api, worker_id)?;
+    let until = api.engine.checkpoint(&[(lease, checkpoint)]).await?;
+    Ok(Json(Kept { until: until.into_iter().flatten().next() }))
 }
 
 /// As many as a worker has slots.

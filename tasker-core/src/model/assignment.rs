@@ -56,6 +56,7 @@ pub struct Assignment {
 
 /// What an attempt is: the type of its step, or a compensation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptKind {
     #[default]
@@ -79,6 +80,7 @@ impl AttemptKind {
 
 /// The step that a sub-workflow belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ParentStep {
     pub task_id: TaskId,

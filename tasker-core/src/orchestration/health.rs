@@ -10,7 +10,9 @@ impl Engine {
         let migrations = self.store.migrations().await?;
         match migrations.iter().filter(|migration| !migration.is_applied).count() {
             0 => Ok(()),
-            missing => Err(store::Error::Schema(format!("it lacks {missing} of the migrations of this version")).into()),
+            missing => {
+                Err(store::Error::Schema(format!("it lacks {missing} of the migrations of this version")).into())
+            }
         }
     }
 }

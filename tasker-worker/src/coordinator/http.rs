@@ -11,7 +11,7 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{json, value::RawValue};
 use tasker_core::{
-    model::{Lease, Report, Reported, Timestamp, WorkerId},
+    model::{Checkpoint, Lease, Report, Reported, Timestamp, WorkerId},
     state::Look,
     store::WorkerRecord,
 };
@@ -53,6 +53,11 @@ struct Work<'a> {
 #[derive(Deserialize)]
 struct Extended {
     until: Vec<Option<Timestamp>>,
+}
+
+#[derive(Deserialize)]
+struct Kept {
+    until: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -154,6 +159,11 @@ impl Coordinator for HttpCoordinator {
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Option<Timestamp>>> {
         let extended: Extended = self.post("leases", &json!({"leases": leases})).await?;
         Ok(extended.until)
+    }
+
+    async fn checkpoint(&self, lease: Lease, checkpoint: &Checkpoint) -> Result<Option<Timestamp>> {
+        let kept: Kept = self.post("checkpoints", &json!({"lease": lease, "checkpoint": checkpoint})).await?;
+        Ok(kept.until)
     }
 
     async fn woken(&self) {

@@ -61,16 +61,32 @@ impl StepContext {
             accumulated_results: Some(StepResult::of(accumulated)?.into_json()),
             items_processed,
         };
-        let (size, limit) = (checkpoint.size(), limits::PAYLOAD_BYTES);
-        if size > limit {
-            let message = format!("the checkpoint has {size} bytes and the limit is {limit}: store the data elsewhere");
-            return Err(StepError::permanent("checkpoint_too_large", message));
-        }
-        let Some(checkpoints) = self.checkpoints() else { return Ok(()) };
-        match checkpoints.put(self.assignment().lease, &checkpoint).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(StepError::retryable("lease_lost", "another attempt of this step runs, or none may")),
-            Err(error) => Err(StepError::retryable("checkpoint_failed", error.to_string())),
+        match self.checkpoints() {
+            Some(checkpoints) => store(checkpoints.as_ref(), self.assignment().lease, &checkpoint).await,
+            None => check_size(&checkpoint),
         }
     }
+}
+
+/// Stores a checkpoint, whatever language it comes from; see [`StepContext::checkpoint`] for the errors.
+pub(crate) async fn store(
+    checkpoints: &dyn Checkpoints,
+    lease: Lease,
+    checkpoint: &Checkpoint,
+) -> Result<(), StepError> {
+    check_size(checkpoint)?;
+    match checkpoints.put(lease, checkpoint).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(StepError::retryable("lease_lost", "another attempt of this step runs, or none may")),
+        Err(error) => Err(StepError::retryable("checkpoint_failed", error.to_string())),
+    }
+}
+
+fn check_size(checkpoint: &Checkpoint) -> Result<(), StepError> {
+    let (size, limit) = (checkpoint.size(), limits::PAYLOAD_BYTES);
+    if size <= limit {
+        return Ok(());
+    }
+    let message = format!("the checkpoint has {size} bytes and the limit is {limit}: store the data elsewhere");
+    Err(StepError::permanent("checkpoint_too_large", message))
 }

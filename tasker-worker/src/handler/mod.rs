@@ -30,11 +30,12 @@ mod run;
 use async_trait::async_trait;
 use tasker_core::model::StepError;
 
-pub(crate) use checkpoint::Checkpoints;
+pub(crate) use checkpoint::{Checkpoints, store as store_checkpoint};
 pub use context::StepContext;
 pub use decision::{BatchPlan, Decision};
 pub use registry::{Error, HandlerRegistry};
 pub use result::StepResult;
+pub(crate) use run::checked;
 pub use run::run;
 
 /// The code of one kind of step.

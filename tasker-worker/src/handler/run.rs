@@ -3,7 +3,7 @@ use std::{any::Any, panic::AssertUnwindSafe};
 use futures::FutureExt;
 use tasker_core::model::{Outcome, StepError, limits};
 
-use super::{StepContext, StepHandler, StepResult};
+use super::{StepContext, StepHandler};
 
 /// Runs one attempt to its outcome. A panic becomes a retryable `handler_panicked`, a result over
 /// [`limits::PAYLOAD_BYTES`] a permanent `result_too_large`.
@@ -15,24 +15,33 @@ pub async fn run(handler: &dyn StepHandler, context: &StepContext) -> Outcome {
         Err(panic) => Err(StepError::retryable("handler_panicked", panic_text(panic.as_ref()))),
     };
     let events = context.take_events();
-    match ended.and_then(within_limit) {
+    checked(match ended {
         Ok(result) => {
             let (result, next) = result.into_parts();
             Outcome::Succeeded { result, next, events }
         }
-        Err(error) => Outcome::Failed { error: error.bounded(), events },
+        Err(error) => Outcome::Failed { error, events },
+    })
+}
+
+/// The outcome within the limits of its size, whatever language it comes from.
+pub(crate) fn checked(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Succeeded { result, next, events } => match fault_of_size(result.size()) {
+            None => Outcome::Succeeded { result, next, events },
+            Some(error) => Outcome::Failed { error, events },
+        },
+        Outcome::Failed { error, events } => Outcome::Failed { error: error.bounded(), events },
+        Outcome::Released | Outcome::Abandoned => outcome,
     }
 }
 
-fn within_limit(result: StepResult) -> Result<StepResult, StepError> {
-    let (size, limit) = (result.json().size(), limits::PAYLOAD_BYTES);
-    if size <= limit {
-        return Ok(result);
-    }
+fn fault_of_size(size: usize) -> Option<StepError> {
+    let limit = limits::PAYLOAD_BYTES;
     let message = format!(
         "the result has {size} bytes and the limit is {limit}: store the data elsewhere and return where it is"
     );
-    Err(StepError::permanent("result_too_large", message))
+    (size > limit).then(|| StepError::permanent("result_too_large", message))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {

@@ -1,9 +1,4 @@
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use tasker_core::{
@@ -11,7 +6,7 @@ use tasker_core::{
     store,
 };
 
-use super::{Error, Worker, executor::execute};
+use super::{Error, Worker, executor::execute, template_files::template_files};
 use crate::{
     client::Client,
     coordinator::{Coordinator, EmbeddedCoordinator, HttpCoordinator},
@@ -218,24 +213,4 @@ async fn register(client: &Client, templates: &[TemplateSource]) -> Result<(), E
         }
     }
     Ok(())
-}
-
-/// A file by itself; a folder's template files and those of the folders in it, in alphabetical order.
-fn template_files(path: &Path) -> io::Result<Vec<PathBuf>> {
-    if !fs::metadata(path)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.path();
-        // A link to a folder is not followed: it may lead back here.
-        if entry.file_type()?.is_dir() {
-            files.extend(template_files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-            files.push(path);
-        }
-    }
-    Ok(files)
 }

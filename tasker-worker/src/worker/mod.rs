@@ -3,6 +3,7 @@
 mod builder;
 mod error;
 mod executor;
+mod template_files;
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,6 +11,7 @@ use tokio::task::AbortHandle;
 
 pub use builder::{Source, WorkerBuilder};
 pub use error::Error;
+pub(crate) use template_files::template_files;
 
 use crate::{
     client::Client,

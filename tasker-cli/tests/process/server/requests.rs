@@ -71,10 +71,15 @@ async fn what_is_wrong_in_a_body_is_named_by_its_place() {
     let wrong = json!({"namespace": "test", "name": "it", "tags": ["a", 7]});
     let answer = client.post(server.url("/v1/tasks")).json(&wrong).send().await.expect("an answer");
     let (status, refused) = problem(answer).await;
-    assert_eq!((status, &refused["code"], &refused["faults"][0]["path"]), (400, &"body_invalid".into(), &"/tags/1".into()));
+    assert_eq!(
+        (status, &refused["code"], &refused["faults"][0]["path"]),
+        (400, &"body_invalid".into(), &"/tags/1".into())
+    );
 
-    let yaml = "name: it\nnamespace: test\nversion: 1.0.0\nsteps:\n  - {name: a, handler: {callable: a}, colour: red}\n";
-    let register = client.post(server.url("/v1/templates?source_name=it.yaml")).header(CONTENT_TYPE, "application/yaml");
+    let yaml =
+        "name: it\nnamespace: test\nversion: 1.0.0\nsteps:\n  - {name: a, handler: {callable: a}, colour: red}\n";
+    let register =
+        client.post(server.url("/v1/templates?source_name=it.yaml")).header(CONTENT_TYPE, "application/yaml");
     let (status, refused) = problem(register.body(yaml).send().await.expect("an answer")).await;
     assert_eq!((status, &refused["faults"][0]["line"]), (422, &5.into()), "{refused}");
 

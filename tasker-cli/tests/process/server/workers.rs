@@ -86,7 +86,8 @@ async fn a_call_that_is_sent_twice_is_carried_out_once() {
     let extended = post(&format!("/v1/workers/{id}/leases"), &json!({"leases": [lease]})).await;
     assert!(extended["until"][0].is_string());
 
-    let outcome = |call: u64| json!({"call": call, "reports": [{"lease": lease, "outcome": {"succeeded": {"result": 7}}}]});
+    let outcome =
+        |call: u64| json!({"call": call, "reports": [{"lease": lease, "outcome": {"succeeded": {"result": 7}}}]});
     assert_eq!(post(&work, &outcome(2)).await["verdicts"], json!(["accepted"]));
     assert_eq!(post(&work, &outcome(2)).await["verdicts"], json!(["accepted"]), "the answer that was lost");
     assert_eq!(post(&work, &outcome(3)).await["verdicts"], json!(["stale_lease"]), "the same report in another call");

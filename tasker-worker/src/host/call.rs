@@ -1,0 +1,172 @@
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tasker_core::model::{Json, TaskId};
+
+use super::{Result, refused};
+use crate::{
+    client::{Client, SubmitTask, TaskQuery},
+    worker::template_files,
+};
+
+/// Every method, for the error about one that does not exist.
+const METHODS: [&str; 12] = [
+    "task.cancel",
+    "task.get",
+    "task.history",
+    "task.list",
+    "task.steps",
+    "task.submit",
+    "task.submit_many",
+    "task.wait",
+    "template.get",
+    "template.list",
+    "template.load",
+    "template.put",
+];
+
+/// Does what a method's name says, with the parameters of a JSON object.
+pub(super) async fn call(client: &Client, method: &str, params: &Json) -> Result<Json> {
+    match method {
+        "template.put" => {
+            let put: PutTemplate = read(method, params)?;
+            answer(&client.register_template(&put.yaml, &put.source_name).await?)
+        }
+        "template.load" => load(client, &read::<LoadTemplates>(method, params)?.path).await,
+        "template.get" => {
+            let named: NamedTemplate = read(method, params)?;
+            answer(&client.template(&named.namespace, &named.name, named.version.as_deref()).await?)
+        }
+        "template.list" => {
+            let filter: TemplateFilter = read(method, params)?;
+            answer(&client.templates(filter.namespace.as_deref(), filter.name.as_deref()).await?)
+        }
+        "task.submit" => answer(&client.submit(read::<SubmitTask>(method, params)?).await?),
+        "task.submit_many" => answer(&client.submit_many(read::<SubmitTasks>(method, params)?.tasks).await?),
+        "task.get" => answer(&client.get(read::<OfTask>(method, params)?.task_uuid).await?),
+        "task.list" => answer(&client.list(&read::<TaskQuery>(method, params)?).await?),
+        "task.steps" => answer(&client.steps(read::<OfTask>(method, params)?.task_uuid).await?),
+        "task.history" => {
+            let of: History = read(method, params)?;
+            answer(&client.history(of.task_uuid, of.after_seq).await?)
+        }
+        "task.wait" => {
+            let wait: WaitForTask = read(method, params)?;
+            answer(&client.wait(wait.task_uuid, Duration::from_millis(wait.timeout_ms)).await?)
+        }
+        "task.cancel" => {
+            let cancel: CancelTask = read(method, params)?;
+            answer(&client.cancel(cancel.task_uuid, cancel.by, cancel.reason).await?)
+        }
+        _ => {
+            let remedy = format!("the methods are: {}", METHODS.join(", "));
+            Err(refused("method_unknown", format!("there is no method `{method}`"), remedy))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PutTemplate {
+    yaml: String,
+    /// What faults name as the file.
+    #[serde(default = "template")]
+    source_name: String,
+}
+
+fn template() -> String {
+    "template".to_owned()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoadTemplates {
+    path: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamedTemplate {
+    namespace: String,
+    name: String,
+    #[serde(default)]
+    version: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TemplateFilter {
+    #[serde(default)]
+    namespace: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubmitTasks {
+    tasks: Vec<SubmitTask>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfTask {
+    task_uuid: TaskId,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct History {
+    task_uuid: TaskId,
+    #[serde(default)]
+    after_seq: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WaitForTask {
+    task_uuid: TaskId,
+    /// Milliseconds; at the end of them the answer is the error `task_not_ended`.
+    timeout_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CancelTask {
+    task_uuid: TaskId,
+    #[serde(default)]
+    by: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// Registers the template in a file, or every one under a folder.
+async fn load(client: &Client, path: &Path) -> Result<Json> {
+    let unreadable = |path: &Path, error: io::Error| {
+        let message = format!("{}: {error}", path.display());
+        refused("template_file_unreadable", message, "correct the path or its permissions")
+    };
+    let mut registered = Vec::new();
+    for file in template_files(path).map_err(|error| unreadable(path, error))? {
+        let yaml = fs::read_to_string(&file).map_err(|error| unreadable(&file, error))?;
+        registered.push(client.register_template(&yaml, &file.display().to_string()).await?);
+    }
+    answer(&registered)
+}
+
+fn read<T: DeserializeOwned>(method: &str, params: &Json) -> Result<T> {
+    params.to().map_err(|error| {
+        refused("params_invalid", format!("{method}: {error}"), "docs/reference/host-calls.md lists the parameters")
+    })
+}
+
+fn answer<T: Serialize + ?Sized>(value: &T) -> Result<Json> {
+    Json::of(value).map_err(|error| {
+        let message = format!("the answer cannot be written: {error}");
+        refused("answer_not_json", message, "please report it with what led to it")
+    })
+}

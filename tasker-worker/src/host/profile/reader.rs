@@ -1,0 +1,195 @@
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+/// Makes a language's values of the parts of a JSON text.
+pub trait Build {
+    type Value;
+    type List;
+    type Object;
+    /// Why a value cannot be made; usually that there is no memory.
+    type Error: fmt::Display;
+
+    fn null(&self) -> Result<Self::Value, Self::Error>;
+    fn bool(&self, value: bool) -> Result<Self::Value, Self::Error>;
+    fn int(&self, value: i64) -> Result<Self::Value, Self::Error>;
+    fn uint(&self, value: u64) -> Result<Self::Value, Self::Error>;
+    fn float(&self, value: f64) -> Result<Self::Value, Self::Error>;
+    fn text(&self, value: &str) -> Result<Self::Value, Self::Error>;
+    fn list(&self) -> Result<Self::List, Self::Error>;
+    fn push(&self, list: &mut Self::List, item: Self::Value) -> Result<(), Self::Error>;
+    fn end_list(&self, list: Self::List) -> Result<Self::Value, Self::Error>;
+    fn object(&self) -> Result<Self::Object, Self::Error>;
+    fn put(&self, object: &mut Self::Object, key: &str, value: Self::Value) -> Result<(), Self::Error>;
+    fn end_object(&self, object: Self::Object) -> Result<Self::Value, Self::Error>;
+}
+
+/// Why no value could be made of a text.
+pub type ReadError = serde_json::Error;
+
+/// Makes the value of a JSON text in one pass. Integers beyond 64 bits become the nearest float.
+///
+/// # Errors
+/// When the text is not JSON or has more than 128 levels, and what [`Build`] says.
+pub fn read<B: Build>(text: &str, build: &B) -> Result<B::Value, ReadError> {
+    let mut source = serde_json::Deserializer::from_str(text);
+    let value = Of(build).deserialize(&mut source)?;
+    source.end()?;
+    Ok(value)
+}
+
+struct Of<'b, B>(&'b B);
+
+impl<'de, B: Build> DeserializeSeed<'de> for Of<'_, B> {
+    type Value = B::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<B::Value, D::Error> {
+        source.deserialize_any(self)
+    }
+}
+
+impl<'de, B: Build> Visitor<'de> for Of<'_, B> {
+    type Value = B::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<B::Value, E> {
+        self.0.null().map_err(E::custom)
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<B::Value, E> {
+        self.0.bool(value).map_err(E::custom)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<B::Value, E> {
+        self.0.int(value).map_err(E::custom)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<B::Value, E> {
+        self.0.uint(value).map_err(E::custom)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<B::Value, E> {
+        self.0.float(value).map_err(E::custom)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<B::Value, E> {
+        self.0.text(value).map_err(E::custom)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<B::Value, A::Error> {
+        let mut list = self.0.list().map_err(A::Error::custom)?;
+        while let Some(item) = items.next_element_seed(Of(self.0))? {
+            self.0.push(&mut list, item).map_err(A::Error::custom)?;
+        }
+        self.0.end_list(list).map_err(A::Error::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<B::Value, A::Error> {
+        let mut object = self.0.object().map_err(A::Error::custom)?;
+        while let Some(key) = fields.next_key_seed(Key)? {
+            let value = fields.next_value_seed(Of(self.0))?;
+            self.0.put(&mut object, &key, value).map_err(A::Error::custom)?;
+        }
+        self.0.end_object(object).map_err(A::Error::custom)
+    }
+}
+
+/// A key, borrowed from the text unless it has escapes.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = std::borrow::Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<Self::Value, D::Error> {
+        source.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = std::borrow::Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(value.to_owned().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use serde_json::{Map, Value};
+
+    use super::*;
+
+    struct Tree;
+
+    impl Build for Tree {
+        type Value = Value;
+        type List = Vec<Value>;
+        type Object = Map<String, Value>;
+        type Error = Infallible;
+
+        fn null(&self) -> Result<Value, Infallible> {
+            Ok(Value::Null)
+        }
+        fn bool(&self, value: bool) -> Result<Value, Infallible> {
+            Ok(value.into())
+        }
+        fn int(&self, value: i64) -> Result<Value, Infallible> {
+            Ok(value.into())
+        }
+        fn uint(&self, value: u64) -> Result<Value, Infallible> {
+            Ok(value.into())
+        }
+        fn float(&self, value: f64) -> Result<Value, Infallible> {
+            Ok(value.into())
+        }
+        fn text(&self, value: &str) -> Result<Value, Infallible> {
+            Ok(value.into())
+        }
+        fn list(&self) -> Result<Vec<Value>, Infallible> {
+            Ok(Vec::new())
+        }
+        fn push(&self, list: &mut Vec<Value>, item: Value) -> Result<(), Infallible> {
+            list.push(item);
+            Ok(())
+        }
+        fn end_list(&self, list: Vec<Value>) -> Result<Value, Infallible> {
+            Ok(list.into())
+        }
+        fn object(&self) -> Result<Self::Object, Infallible> {
+            Ok(Map::new())
+        }
+        fn put(&self, object: &mut Self::Object, key: &str, value: Value) -> Result<(), Infallible> {
+            object.insert(key.to_owned(), value);
+            Ok(())
+        }
+        fn end_object(&self, object: Self::Object) -> Result<Value, Infallible> {
+            Ok(object.into())
+        }
+    }
+
+    #[test]
+    fn every_kind_of_value_is_built() {
+        let text = r#" {"a\n": [null, true, -1, 18446744073709551615, 1.5, "é\u00e9"], "": {}, "x": 1, "x": 2} "#;
+        assert_eq!(read(text, &Tree).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+    }
+
+    #[test]
+    fn what_is_no_json_text_is_refused() {
+        for text in ["", "[1,", "1 2", "NaN", &"[".repeat(200)] {
+            assert!(read(text, &Tree).is_err(), "{text}");
+        }
+    }
+}
