@@ -58,10 +58,11 @@ Environment:
   TASKER_HTTP_ADDR      where the server listens
   TASKER_API_KEY        the key for a server that asks for one
   TASKER_LOG            what is logged to stderr: error, warn, info, debug, trace (or a filter)
+  TASKER_LOG_FORMAT     human, or json for one document a line
   NO_COLOR              no colours
 
 A flag beats the environment, which beats tasker.toml in the current folder
-(store = \"...\", environment, namespace, template_path, http_address, log).
+(store = \"...\", environment, namespace, template_path, http_address, log, log_format).
 
 Exit codes: 0 complete, 1 error, 2 usage, 3 cancelled, 4 timeout, 130 Ctrl-C.";
 

@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     /// The key for a server that asks for one. Only the environment has it: command lines and files are read by others.
     pub(crate) api_key: Option<String>,
     pub(crate) log: String,
+    /// `human` or `json`.
+    pub(crate) log_format: Option<String>,
 }
 
 impl Settings {
@@ -53,6 +55,7 @@ impl Settings {
             http_address: of(&None, "TASKER_HTTP_ADDR", file.http_address),
             api_key: of(&None, "TASKER_API_KEY", None),
             log: of(&global.log, "TASKER_LOG", file.log).unwrap_or_else(|| "warn".to_owned()),
+            log_format: of(&None, "TASKER_LOG_FORMAT", file.log_format),
         }
     }
 }
@@ -67,6 +70,7 @@ struct File {
     template_path: Option<String>,
     http_address: Option<String>,
     log: Option<String>,
+    log_format: Option<String>,
 }
 
 impl File {
@@ -83,7 +87,7 @@ impl File {
         };
         toml::from_str(&text).map_err(|error| {
             let remedy =
-                "it may have `store`, `environment`, `namespace`, `template_path`, `http_address` and `log`, each a text in quotes";
+                "it may have `store`, `environment`, `namespace`, `template_path`, `http_address`, `log` and `log_format`, each a text in quotes";
             // The error quotes the line, in which a password may stand.
             let place = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
             Failure::new("settings_invalid", format!("{FILE} has a fault in line {place}"), remedy)

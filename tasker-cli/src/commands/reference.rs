@@ -50,6 +50,7 @@ mod tests {
             http_address: None,
             api_key: None,
             log: String::new(),
+            log_format: None,
         }
     }
 

@@ -191,12 +191,12 @@ impl Coordinator for HttpCoordinator {
 
 /// How many of these go into one request; at least one.
 fn fitting(reports: &[Box<RawValue>]) -> usize {
-    let mut bytes = 0;
-    let fits = |report: &&Box<RawValue>| {
-        bytes += report.get().len();
-        bytes <= REPORTS_BYTES
-    };
-    let count = reports.iter().take_while(fits).count();
+    let sizes = reports.iter().map(|report| report.get().len());
+    let sums = sizes.scan(0, |sum, size| {
+        *sum += size;
+        Some(*sum)
+    });
+    let count = sums.take_while(|sum| *sum <= REPORTS_BYTES).count();
     count.max(1).min(reports.len())
 }
 
