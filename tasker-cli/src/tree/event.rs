@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tasker_core::model::{Event, Fact, StepError};
+use tasker_core::model::{Actor, Event, Fact, StepError};
 
 use super::Progress;
 use crate::{
@@ -65,8 +65,16 @@ fn word(fact: &Fact) -> Option<&'static str> {
         Fact::StepRetryScheduled { .. } => "failed",
         Fact::StepLost { .. } => "lost",
         Fact::StepReleased { .. } => "released",
-        // A start follows at once.
-        Fact::TaskStarted | Fact::StepEnqueued { .. } => return None,
+        Fact::TaskPaused { .. } => "paused",
+        Fact::TaskResumed { .. } => "resumed",
+        Fact::TaskReopened { .. } | Fact::StepReopened { .. } => "reopened",
+        Fact::TaskResolved { .. } | Fact::StepResolved { .. } => "resolved",
+        Fact::TaskPrioritized { .. } => "priority",
+        Fact::TaskRerun { .. } => "rerun",
+        Fact::StepReset { .. } => "retried",
+        Fact::StepCompletedManually { .. } => "complete",
+        // A start follows at once, or when the task goes on.
+        Fact::TaskStarted | Fact::StepEnqueued { .. } | Fact::StepHeld { .. } => return None,
     })
 }
 
@@ -84,16 +92,30 @@ fn details(progress: &Progress, event: &Event) -> String {
         }
         Fact::TaskCompleted => took,
         Fact::TaskFailed { error } => took + &why(error),
-        Fact::TaskCancelled { reason: Some(reason), .. } => format!("{took}  {reason}"),
+        Fact::TaskPrioritized { priority, actor } => format!("  {priority}{}", who(actor)),
+        Fact::TaskRerun { task, actor } => format!("  as {task}{}", who(actor)),
+        Fact::TaskCancelled { actor } | Fact::TaskResolved { actor } => format!("{took}{}", who(actor)),
+        Fact::TaskPaused { actor }
+        | Fact::TaskResumed { actor }
+        | Fact::TaskReopened { actor }
+        | Fact::StepReset { actor, .. }
+        | Fact::StepResolved { actor, .. }
+        | Fact::StepCompletedManually { actor, .. } => who(actor),
         Fact::TaskCreated => format!(" {}", progress.version),
         _ => String::new(),
     }
 }
 
+fn who(actor: &Actor) -> String {
+    let by = actor.by.as_deref().map(|by| format!("  by {by}")).unwrap_or_default();
+    let reason = actor.reason.as_deref().map(|reason| format!("  {reason}")).unwrap_or_default();
+    by + &reason
+}
+
 /// How long what has ended took.
 fn duration(progress: &Progress, fact: &Fact) -> Option<Duration> {
     match fact {
-        Fact::TaskCompleted | Fact::TaskFailed { .. } | Fact::TaskCancelled { .. } => {
+        Fact::TaskCompleted | Fact::TaskFailed { .. } | Fact::TaskCancelled { .. } | Fact::TaskResolved { .. } => {
             Some(progress.ended_at?.since(progress.created_at))
         }
         Fact::StepCompleted { step, .. } | Fact::StepFailed { step, .. } | Fact::StepRetryScheduled { step, .. } => {

@@ -106,12 +106,30 @@ impl Progress {
                 self.end(TaskState::Error, event.at);
             }
             Fact::TaskCancelled { .. } => self.end(TaskState::Cancelled, event.at),
+            Fact::TaskResolved { .. } => self.end(TaskState::ResolvedManually, event.at),
+            Fact::TaskPaused { .. } => {
+                self.state = TaskState::Paused;
+                for step in self.steps.iter_mut().filter(|step| step.state == StepState::Enqueued) {
+                    step.state = StepState::Pending;
+                }
+            }
+            Fact::TaskResumed { .. } => self.go_on(),
+            Fact::TaskReopened { .. } => {
+                (self.error, self.ended_at) = (None, None);
+                self.go_on();
+            }
             fact => {
                 if let Some(step) = fact.step().and_then(|idx| self.steps.get_mut(idx as usize)) {
                     step.apply(fact, event.at);
                 }
             }
         }
+    }
+
+    /// As the engine has it: a task that had begun is `in_progress` again.
+    fn go_on(&mut self) {
+        let has_begun = self.steps.iter().any(|step| step.attempt > 0);
+        self.state = if has_begun { TaskState::InProgress } else { TaskState::Pending };
     }
 
     fn end(&mut self, state: TaskState, at: Timestamp) {
@@ -151,11 +169,24 @@ impl StepProgress {
                 self.due_at = Some(*due_at);
             }
             Fact::StepCancelled { .. } => self.end(StepState::Cancelled, at),
+            Fact::StepReset { .. } => {
+                (self.state, self.ended_at, self.due_at) = (StepState::Enqueued, None, None);
+            }
+            Fact::StepHeld { .. } => (self.state, self.due_at) = (StepState::Pending, None),
+            Fact::StepReopened { .. } => (self.state, self.ended_at) = (StepState::Pending, None),
+            Fact::StepResolved { .. } => self.end(StepState::ResolvedManually, at),
+            Fact::StepCompletedManually { .. } => self.end(StepState::Complete, at),
             Fact::TaskCreated
             | Fact::TaskStarted
             | Fact::TaskCompleted
             | Fact::TaskFailed { .. }
-            | Fact::TaskCancelled { .. } => {}
+            | Fact::TaskCancelled { .. }
+            | Fact::TaskPaused { .. }
+            | Fact::TaskResumed { .. }
+            | Fact::TaskResolved { .. }
+            | Fact::TaskReopened { .. }
+            | Fact::TaskPrioritized { .. }
+            | Fact::TaskRerun { .. } => {}
         }
     }
 

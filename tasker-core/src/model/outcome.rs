@@ -139,6 +139,13 @@ impl StepError {
         self
     }
 
+    /// The error of a task whose step `name` failed with this one.
+    #[must_use]
+    pub fn of_step(&self, name: &str) -> Self {
+        let message = format!("step `{name}` failed: {}", self.message);
+        Self { message, backtrace: None, ..self.clone() }
+    }
+
     /// The same error with its texts within [`limits::ERROR_BYTES`]; what is too long loses its middle.
     #[must_use]
     pub fn bounded(mut self) -> Self {

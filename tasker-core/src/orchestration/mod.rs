@@ -17,6 +17,7 @@ mod sweep;
 mod templates;
 mod wake;
 
+pub use control::{Acted, Action, Bulk, BulkDone, BulkItem, Selection};
 pub use engine::{Engine, Options};
 pub use error::Error;
 pub use report::Session;

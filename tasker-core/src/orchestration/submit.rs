@@ -75,6 +75,12 @@ pub struct Submitted {
 /// A planned task on its way into the store.
 pub(super) struct Pending(NewTask);
 
+impl Pending {
+    pub(super) fn new(task: NewTask) -> Self {
+        Self(task)
+    }
+}
+
 #[async_trait]
 impl Grouped for Pending {
     type Written = Inserted;
@@ -131,11 +137,12 @@ impl Engine {
             correlation_id: request.correlation_id,
             parent_correlation_id: request.parent_correlation_id,
             idempotency_key: request.idempotency_key,
+            rerun_of: None,
         };
         Ok(plan(&definition, submission))
     }
 
-    fn after_insert(&self, tasks: &[NewTask], inserted: &[Inserted]) -> Vec<Submitted> {
+    pub(super) fn after_insert(&self, tasks: &[NewTask], inserted: &[Inserted]) -> Vec<Submitted> {
         let mut routes = BTreeSet::new();
         let mut submitted = Vec::with_capacity(tasks.len());
         for (task, inserted) in tasks.iter().zip(inserted) {
@@ -197,7 +204,7 @@ fn check(request: &SubmitTask) -> Result<()> {
 const TEXT_BYTES: usize = 1_024;
 const TAGS_MAX: usize = 64;
 
-fn check_text(field: &'static str, text: &str) -> Result<()> {
+pub(super) fn check_text(field: &'static str, text: &str) -> Result<()> {
     let reason = if text.len() > TEXT_BYTES {
         format!("has {} bytes; at most {TEXT_BYTES} are taken", text.len())
     } else if text.contains('\0') {

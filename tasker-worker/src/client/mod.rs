@@ -9,7 +9,10 @@ mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-use tasker_core::{model::TaskId, orchestration::Engine};
+use tasker_core::{
+    model::{Actor, TaskId},
+    orchestration::Engine,
+};
 
 pub use error::Error;
 pub use tasker_core::{
@@ -214,7 +217,7 @@ impl Client {
     pub async fn cancel(&self, task_id: TaskId, by: Option<String>, reason: Option<String>) -> Result<TaskView> {
         match &self.backend {
             Backend::Embedded(engine) => {
-                let task = engine.cancel(task_id, by, reason).await?;
+                let task = engine.cancel(task_id, Actor { by, reason }).await?;
                 Ok(TaskView::with_steps(engine, task).await?)
             }
             Backend::Http(connection) => http::cancel(connection, task_id, by.as_deref(), reason.as_deref()).await,

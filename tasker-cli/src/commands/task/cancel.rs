@@ -1,6 +1,6 @@
 use clap::Args;
 use serde_json::json;
-use tasker_core::model::TaskId;
+use tasker_core::model::{Actor, TaskId};
 
 use super::task_id;
 use crate::{
@@ -27,7 +27,7 @@ pub(crate) struct Cancel {
 impl Cancel {
     pub(super) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
         let engine = database::engine(settings).await?;
-        let task = engine.cancel(self.task_id, self.by, self.reason).await?;
+        let task = engine.cancel(self.task_id, Actor { by: self.by, reason: self.reason }).await?;
         output.either(&json!({"task": task}), || format!("task {} is {}", task.task_id, task.state));
         Ok(Exit::Complete)
     }
