@@ -10,6 +10,7 @@ mod extract;
 mod health;
 mod listen;
 mod metrics;
+mod operate;
 mod problem;
 mod request;
 mod sessions;
@@ -48,11 +49,15 @@ pub struct Api {
 impl Api {
     #[must_use]
     pub fn new(engine: Arc<Engine>, access: Access) -> Self {
+        let metrics = Arc::new(Metrics::new());
+        let observer: Arc<Metrics> = Arc::clone(&metrics);
+        // An engine that tells another server's metrics goes on telling those.
+        engine.observe(observer);
         Self {
             engine,
             access,
             patience: Patience::default(),
-            metrics: Arc::new(Metrics::new()),
+            metrics,
             sessions: Arc::default(),
             streams: Arc::new(Semaphore::new(events::STREAMS)),
             closing: CancellationToken::new(),
@@ -74,6 +79,7 @@ impl Api {
 fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(document::frame())
         .merge(tasks::routes())
+        .merge(operate::routes())
         .merge(steps::routes())
         .merge(templates::routes())
         .merge(events::routes())

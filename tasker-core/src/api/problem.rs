@@ -72,11 +72,16 @@ impl From<Error> for Box<Problem> {
 
 fn status(error: &Error) -> StatusCode {
     match error {
-        Error::TemplateNotFound { .. } | Error::TaskNotFound(_) => StatusCode::NOT_FOUND,
-        Error::TemplateInvalid(_) | Error::InputInvalid(_) | Error::FieldInvalid { .. } => {
+        Error::TemplateNotFound { .. } | Error::TaskNotFound(_) | Error::StepNotFound { .. } => StatusCode::NOT_FOUND,
+        Error::TemplateInvalid(_) | Error::InputInvalid(_) | Error::ResultInvalid(_) | Error::FieldInvalid { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        Error::TemplateConflict { .. } | Error::TaskEnded { .. } => StatusCode::CONFLICT,
+        Error::TemplateConflict { .. }
+        | Error::TaskEnded { .. }
+        | Error::TaskUnfit { .. }
+        | Error::StepUnfit { .. }
+        | Error::StepDoomed { .. }
+        | Error::NothingFailed(_) => StatusCode::CONFLICT,
         Error::NotEnded { .. } => StatusCode::REQUEST_TIMEOUT,
         Error::Closed => StatusCode::SERVICE_UNAVAILABLE,
         Error::Store(_) if matches!(error.code(), "database_unavailable" | "schema_mismatch") => {

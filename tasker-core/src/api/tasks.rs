@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Api,
-    extract::{self, Body, OptionalBody, Parameters, Path},
+    extract::{self, Body, Parameters, Path},
     problem::{Refusals, Result, field_invalid},
 };
 use crate::{
@@ -25,8 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(list, submit))
         .routes(routes!(submit_bulk))
-        .routes(routes!(show, delete))
-        .routes(routes!(cancel))
+        .routes(routes!(show))
         .routes(routes!(history))
 }
 
@@ -167,44 +166,4 @@ async fn history(
 ) -> Result<Json<Page<EventView>>> {
     let after = i64::try_from(after.unwrap_or(0)).unwrap_or(i64::MAX);
     Ok(Json(EventView::history(&api.engine, id, after).await?))
-}
-
-/// Who does it, and why; kept in the task's history.
-#[derive(Debug, Default, Deserialize, ToSchema, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Doer {
-    /// A person's or a program's name.
-    by: Option<String>,
-    reason: Option<String>,
-}
-
-/// Stop a task
-///
-/// Its open steps are cancelled at once, and what running handlers still report is left out.
-#[utoipa::path(post, path = "/v1/tasks/{task_uuid}/cancel", tag = "tasks", params(("task_uuid" = TaskId, Path,)),
-    request_body = Option<Doer>, responses(
-    (status = OK, description = "The task, stopped.", body = TaskView),
-    Refusals,
-))]
-async fn cancel(
-    State(api): State<Api>,
-    Path(id): Path<TaskId>,
-    OptionalBody(doer): OptionalBody<Doer>,
-) -> Result<Json<TaskView>> {
-    let task = api.engine.cancel(id, doer.by, doer.reason).await?;
-    Ok(Json(TaskView::with_steps(&api.engine, task).await?))
-}
-
-/// Stop a task, as `POST .../cancel` does
-#[utoipa::path(delete, path = "/v1/tasks/{task_uuid}", tag = "tasks", params(("task_uuid" = TaskId, Path,), Doer), responses(
-    (status = OK, description = "The task, stopped.", body = TaskView),
-    Refusals,
-))]
-async fn delete(
-    State(api): State<Api>,
-    Path(id): Path<TaskId>,
-    Parameters(doer): Parameters<Doer>,
-) -> Result<Json<TaskView>> {
-    cancel(State(api), Path(id), OptionalBody(doer)).await
 }

@@ -121,7 +121,9 @@ impl Error {
             }
             Self::StepNotFound { task_id } => format!("`tasker task get {task_id}` shows its steps"),
             Self::StepUnfit { task_id, .. } => format!("`tasker task why {task_id}` tells what its steps wait for"),
-            Self::StepDoomed { task_id, by, .. } => format!("retry or resolve `{by}`: `tasker task retry {task_id} {by}`"),
+            Self::StepDoomed { task_id, by, .. } => {
+                format!("retry or resolve `{by}`: `tasker task retry {task_id} {by}`")
+            }
             Self::NothingFailed(task_id) => format!("name a step: `tasker task get {task_id}` shows them"),
             Self::ResultInvalid(_) => "mend the places that are named; nothing was recorded".to_owned(),
             Self::NotEnded { task_id, .. } => format!("it goes on: `tasker task watch {task_id}` follows it"),
