@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing of the things named, and nothing else; says nothing when all is there.
-#   scripts/install-packages.sh [compiler] [postgresql]
+#   scripts/install-packages.sh [compiler] [postgresql] [http]
 # compiler: the C compiler that links Rust programs and builds the bundled SQLite.
 # postgresql: the server binaries; no server of the system's own is set up or started.
+# http: what asks the server in tests: curl, jq, and Python for schemathesis.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -15,7 +16,8 @@ is_missing() {
   case $1 in
     compiler) ! command -v cc >/dev/null ;;
     postgresql) ! "$here/find-postgres.sh" >/dev/null ;;
-    *) die "\`$1\` is not known here: say compiler or postgresql" ;;
+    http) ! command -v curl >/dev/null || ! command -v jq >/dev/null || ! python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+    *) die "\`$1\` is not known here: say compiler, postgresql or http" ;;
   esac
 }
 
@@ -50,12 +52,14 @@ install() {
   case $1 in
     compiler) apt_install gcc libc6-dev ;;
     postgresql) install_postgresql ;;
+    http) apt_install curl jq python3 python3-venv ;;
   esac
 }
 
 remedy() {
   case $1 in
     compiler) echo "a C compiler (cc): apt-get install gcc libc6-dev | dnf install gcc | apk add gcc musl-dev | xcode-select --install" ;;
+    http) echo "curl, jq and Python 3 with venv: apt-get install curl jq python3-venv | dnf install curl jq python3 | brew install jq python" ;;
     postgresql) echo "PostgreSQL 14 or newer: apt-get install postgresql | dnf install postgresql-server | apk add postgresql | brew install postgresql@17" ;;
   esac
 }

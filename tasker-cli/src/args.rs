@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, builder::styling};
 
 use crate::{
-    commands::{bench, completions, demo, dev, explain, migrate, schema, task, template},
+    commands::{bench, completions, demo, dev, explain, migrate, openapi, schema, server, task, template},
     failure::{Exit, Failure},
     output::{Format, Output},
 };
@@ -26,10 +26,11 @@ See it work:
   dev          Run a worker with the example handlers, and register templates as they change
 
 Templates and tasks:
-  template     Check, show, draw and register workflow templates
-  task         Submit tasks, look at them, follow them, stop them
+  template     Check, show, draw, compare and register workflow templates
+  task         Submit tasks, look at them, follow them, steer and repair them
 
 Operate:
+  server       Serve the REST API, and let workers join over HTTP
   migrate      Bring the database's schema up to date
   bench        Measure the engine on a store
 
@@ -37,6 +38,7 @@ When something is wrong:
   explain      Explain the code of an error: its cause, and what to do
 
 For your tools:
+  openapi      Print the OpenAPI document of the server
   schema       Print the JSON Schemas, for editors and generators
   completions  Print the completions of a shell
 
@@ -59,11 +61,14 @@ Environment:
   TASKER_ENV            which `environments` of the templates apply
   TASKER_NAMESPACE      the namespace of names that are given without one
   TASKER_TEMPLATE_PATH  where templates are looked for
+  TASKER_HTTP_ADDR      where the server listens
+  TASKER_API_KEY        the key for a server that asks for one
   TASKER_LOG            what is logged to stderr: error, warn, info, debug, trace (or a filter)
+  TASKER_LOG_FORMAT     human, or json for one document a line
   NO_COLOR              no colours
 
 A flag beats the environment, which beats tasker.toml in the current folder
-(store = \"...\", api, api_key, environment, namespace, template_path, log).
+(store = \"...\", api, environment, namespace, template_path, http_address, log, log_format).
 
 Exit codes: 0 complete, 1 error, 2 usage, 3 cancelled, 4 timeout, 130 Ctrl-C.";
 
@@ -85,7 +90,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
     pub(crate) store: Option<String>,
     /// A server to ask in place of a store: http://host:port; its key is TASKER_API_KEY [env: TASKER_API_URL]
-    #[arg(long, global = true, value_name = "URL", conflicts_with = "store", help_heading = "Everywhere")]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
     pub(crate) api: Option<String>,
     /// How to answer: human, or json (JSON lines for what happens over time)
     #[arg(
@@ -118,9 +123,12 @@ pub(crate) enum Command {
     Template(template::Template),
     #[command(subcommand)]
     Task(task::Task),
+    Server(server::Server),
     Migrate(migrate::Migrate),
     Bench(bench::Bench),
     Explain(explain::Explain),
+    #[command(name = "openapi")]
+    OpenApi(openapi::OpenApi),
     Schema(schema::Schema),
     Completions(completions::Completions),
 }

@@ -2,10 +2,17 @@
 
 use tasker_worker::Client;
 
-use crate::{database, failure::Result, settings::Settings};
+use crate::{
+    database,
+    failure::{Failure, Result},
+    settings::Settings,
+};
 
 /// The server that the settings name, or an engine on their store.
 pub(crate) async fn client(settings: &Settings) -> Result<Client> {
+    if settings.api_flag.is_some() && settings.store_flag.is_some() {
+        return Err(Failure::usage("both a server and a store are named", "leave out --api or --store"));
+    }
     match &settings.api {
         Some(url) => Ok(Client::http(url, settings.api_key.as_deref())?),
         None => Ok(Client::embedded(database::engine(settings).await?)),

@@ -22,11 +22,18 @@ pub(crate) struct Settings {
     pub(crate) store: Option<String>,
     /// The server to ask in place of a store; none where a store is named with more weight, or as much.
     pub(crate) api: Option<String>,
-    pub(crate) api_key: Option<String>,
+    /// What the command line itself names.
+    pub(crate) api_flag: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) namespace: Option<String>,
     pub(crate) template_path: Option<PathBuf>,
+    /// Where a server listens.
+    pub(crate) http_address: Option<String>,
+    /// The key for a server that asks for one. Only the environment has it: command lines and files are read by others.
+    pub(crate) api_key: Option<String>,
     pub(crate) log: String,
+    /// `human` or `json`.
+    pub(crate) log_format: Option<String>,
 }
 
 impl Settings {
@@ -46,12 +53,15 @@ impl Settings {
         Self {
             store_flag: global.store.clone(),
             api: server(global, environment, &file),
-            api_key: of(&None, "TASKER_API_KEY", file.api_key),
+            api_flag: global.api.clone(),
             store: of(&global.store, "DATABASE_URL", file.store),
             environment: of(&global.environment, "TASKER_ENV", file.environment),
             namespace: of(&global.namespace, "TASKER_NAMESPACE", file.namespace),
             template_path: of(&None, "TASKER_TEMPLATE_PATH", file.template_path).map(PathBuf::from),
+            http_address: of(&None, "TASKER_HTTP_ADDR", file.http_address),
+            api_key: of(&None, "TASKER_API_KEY", None),
             log: of(&global.log, "TASKER_LOG", file.log).unwrap_or_else(|| "warn".to_owned()),
+            log_format: of(&None, "TASKER_LOG_FORMAT", file.log_format),
         }
     }
 }
@@ -73,11 +83,12 @@ fn server(global: &Global, environment: &dyn Fn(&str) -> Option<String>, file: &
 struct File {
     store: Option<String>,
     api: Option<String>,
-    api_key: Option<String>,
     environment: Option<String>,
     namespace: Option<String>,
     template_path: Option<String>,
+    http_address: Option<String>,
     log: Option<String>,
+    log_format: Option<String>,
 }
 
 impl File {
@@ -94,7 +105,7 @@ impl File {
         };
         toml::from_str(&text).map_err(|error| {
             let remedy =
-                "it may have `store`, `api`, `api_key`, `environment`, `namespace`, `template_path` and `log`, each a text in quotes";
+                "it may have `store`, `api`, `environment`, `namespace`, `template_path`, `http_address`, `log` and `log_format`, each a text in quotes";
             // The error quotes the line, in which a password may stand.
             let place = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
             Failure::new("settings_invalid", format!("{FILE} has a fault in line {place}"), remedy)

@@ -17,7 +17,10 @@ fn page() -> String {
         "# States of tasks and steps
 
 Drawn from the tables in `tasker-core/src/state/transition.rs`. What is not drawn cannot happen.
-`paused`, `blocked_by_failures`, `waiting`, `skipped` and `resolved_manually` are reserved words of the model.
+`blocked_by_failures`, `waiting` and `skipped` are reserved words of the model.
+
+Nothing leaves a final state by itself. `reopen`, `reset`, `resolve` and `complete_manually` are what operators do: they lead
+out of `error`, and bring back the steps that a failure cancelled. A step that is done stays done.
 
 ## Task
 

@@ -45,11 +45,14 @@ mod tests {
             store_flag: None,
             store: None,
             api: None,
-            api_key: None,
+            api_flag: None,
             environment: None,
             namespace: namespace.map(str::to_owned),
             template_path: None,
+            http_address: None,
+            api_key: None,
             log: String::new(),
+            log_format: None,
         }
     }
 

@@ -37,11 +37,13 @@ pub(crate) fn event_text(progress: &Progress, event: &EventView, output: &Output
 fn word(kind: &str) -> Option<String> {
     Some(match kind {
         // A start follows at once.
-        "task.started" | "step.enqueued" => return None,
+        "task.started" | "step.enqueued" | "step.held" => return None,
         "task.created" => "submitted".to_owned(),
         "task.completed" | "step.completed" => "complete".to_owned(),
         "task.failed" | "step.failed" => "error".to_owned(),
         "step.retry_scheduled" => "failed".to_owned(),
+        "task.prioritized" => "priority".to_owned(),
+        "step.reset" => "retried".to_owned(),
         "step.completed_manually" => "completed by hand".to_owned(),
         other => other.split_once('.').map_or(other, |(_, word)| word).replace('_', " "),
     })

@@ -88,7 +88,11 @@ impl Progress {
             "task.failed" => self.end(TaskState::Error, event),
             "task.cancelled" => self.end(TaskState::Cancelled, event),
             "task.resolved" => self.end(TaskState::ResolvedManually, event),
-            "task.paused" => self.state = TaskState::Paused,
+            "task.paused" => {
+                self.state = TaskState::Paused;
+                let in_queues = self.steps.iter_mut().filter(|step| step.state == StepState::Enqueued);
+                in_queues.for_each(|step| step.state = StepState::Pending);
+            }
             "task.resumed" | "task.reopened" => {
                 let has_begun = self.steps.iter().any(|step| step.attempt > 0);
                 self.state = if has_begun { TaskState::InProgress } else { TaskState::Pending };
@@ -150,7 +154,7 @@ impl StepProgress {
     fn apply(&mut self, event: &EventView) -> bool {
         match event.kind.as_str() {
             "step.enqueued" | "step.lost" | "step.released" | "step.reset" => self.open(StepState::Enqueued),
-            "step.reopened" => self.open(StepState::Pending),
+            "step.reopened" | "step.held" => self.open(StepState::Pending),
             "step.started" => {
                 self.open(StepState::InProgress);
                 (self.started_at, self.attempt) = (Some(event.at), event.attempt.unwrap_or(self.attempt));

@@ -3,4 +3,6 @@
 mod answers;
 mod command;
 mod crash;
+mod database;
+mod server;
 mod tasks;

@@ -20,6 +20,8 @@ pub struct Submission {
     pub parent_correlation_id: Option<String>,
     /// A second submission with the same key, namespace and name answers with the task of the first.
     pub idempotency_key: Option<String>,
+    /// The task that this one runs again.
+    pub rerun_of: Option<TaskId>,
 }
 
 /// The rows of a task that is about to be stored. The store stamps the time.

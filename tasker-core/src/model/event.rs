@@ -1,9 +1,10 @@
 use serde::{Deserialize, Serialize};
 
-use super::{StepError, TaskId, Timestamp, WorkerId};
+use super::{Actor, StepError, TaskId, Timestamp, WorkerId};
 
 /// Something that happened to a task or to one of its steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum Fact {
     #[serde(rename = "task.created")]
@@ -16,10 +17,44 @@ pub enum Fact {
     TaskFailed { error: StepError },
     #[serde(rename = "task.cancelled")]
     TaskCancelled {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        by: Option<String>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
+        #[serde(flatten)]
+        actor: Actor,
+    },
+    /// An operator stopped further steps from starting.
+    #[serde(rename = "task.paused")]
+    TaskPaused {
+        #[serde(flatten)]
+        actor: Actor,
+    },
+    #[serde(rename = "task.resumed")]
+    TaskResumed {
+        #[serde(flatten)]
+        actor: Actor,
+    },
+    /// An operator closed it by hand.
+    #[serde(rename = "task.resolved_manually")]
+    TaskResolved {
+        #[serde(flatten)]
+        actor: Actor,
+    },
+    /// A failed task goes on, because an operator did something to one of its steps.
+    #[serde(rename = "task.reopened")]
+    TaskReopened {
+        #[serde(flatten)]
+        actor: Actor,
+    },
+    #[serde(rename = "task.prioritized")]
+    TaskPrioritized {
+        priority: i16,
+        #[serde(flatten)]
+        actor: Actor,
+    },
+    /// An operator had `task` run with the same input.
+    #[serde(rename = "task.rerun")]
+    TaskRerun {
+        task: TaskId,
+        #[serde(flatten)]
+        actor: Actor,
     },
     #[serde(rename = "step.enqueued")]
     StepEnqueued { step: u32 },
@@ -40,6 +75,33 @@ pub enum Fact {
     StepReleased { step: u32, attempt: u32 },
     #[serde(rename = "step.cancelled")]
     StepCancelled { step: u32 },
+    /// An operator wants it to run again, with all its attempts anew.
+    #[serde(rename = "step.reset")]
+    StepReset {
+        step: u32,
+        #[serde(flatten)]
+        actor: Actor,
+    },
+    /// An operator closed it by hand.
+    #[serde(rename = "step.resolved_manually")]
+    StepResolved {
+        step: u32,
+        #[serde(flatten)]
+        actor: Actor,
+    },
+    /// An operator gave the result in the handler's place.
+    #[serde(rename = "step.completed_manually")]
+    StepCompletedManually {
+        step: u32,
+        #[serde(flatten)]
+        actor: Actor,
+    },
+    /// It may run, and waits for its paused task to go on.
+    #[serde(rename = "step.held")]
+    StepHeld { step: u32 },
+    /// It was cancelled for a failure that no longer stands, and may run again.
+    #[serde(rename = "step.reopened")]
+    StepReopened { step: u32 },
 }
 
 impl Fact {
@@ -51,7 +113,13 @@ impl Fact {
             | Self::TaskStarted
             | Self::TaskCompleted
             | Self::TaskFailed { .. }
-            | Self::TaskCancelled { .. } => None,
+            | Self::TaskCancelled { .. }
+            | Self::TaskPaused { .. }
+            | Self::TaskResumed { .. }
+            | Self::TaskResolved { .. }
+            | Self::TaskReopened { .. }
+            | Self::TaskPrioritized { .. }
+            | Self::TaskRerun { .. } => None,
             Self::StepEnqueued { step }
             | Self::StepStarted { step, .. }
             | Self::StepCompleted { step, .. }
@@ -59,7 +127,30 @@ impl Fact {
             | Self::StepRetryScheduled { step, .. }
             | Self::StepLost { step, .. }
             | Self::StepReleased { step, .. }
+            | Self::StepReset { step, .. }
+            | Self::StepResolved { step, .. }
+            | Self::StepCompletedManually { step, .. }
+            | Self::StepHeld { step }
+            | Self::StepReopened { step }
             | Self::StepCancelled { step } => Some(*step),
+        }
+    }
+
+    /// Who did it and why; none for what the engine and its workers do by themselves.
+    #[must_use]
+    pub fn actor(&self) -> Option<&Actor> {
+        match self {
+            Self::TaskCancelled { actor }
+            | Self::TaskPaused { actor }
+            | Self::TaskResumed { actor }
+            | Self::TaskResolved { actor }
+            | Self::TaskReopened { actor }
+            | Self::TaskPrioritized { actor, .. }
+            | Self::TaskRerun { actor, .. }
+            | Self::StepReset { actor, .. }
+            | Self::StepResolved { actor, .. }
+            | Self::StepCompletedManually { actor, .. } => Some(actor),
+            _ => None,
         }
     }
 }
@@ -83,6 +174,7 @@ impl EventBatch {
 
 /// One event of a task. `task_id` and `seq` together are its stable id; `seq` counts from 1 without gaps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Event {
     pub task_id: TaskId,
     pub seq: i64,

@@ -8,6 +8,7 @@ macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 
@@ -78,10 +79,35 @@ impl StepId {
         }
         Uuid::from_bytes(bytes)
     }
+
+    /// The step of a task that has this public UUID; none if the UUID belongs to another task.
+    #[must_use]
+    pub fn of_uuid(task_id: TaskId, uuid: Uuid) -> Option<Self> {
+        let (step, task) = (uuid.as_bytes(), task_id.0.as_bytes());
+        let tail: [u8; 4] = std::array::from_fn(|at| step[12 + at] ^ task[12 + at]);
+        let idx = u32::from_be_bytes(tail).checked_sub(1)?;
+        (step[..12] == task[..12]).then_some(Self { task_id, idx })
+    }
 }
 
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.task_id, self.idx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_uuid_of_a_step_leads_back_to_it() {
+        let (task, other) = (TaskId::new(), TaskId(Uuid::from_u128(7)));
+        for idx in [0, 1, 255, 99_999, u32::MAX - 1] {
+            let step = StepId::new(task, idx);
+            assert_eq!(StepId::of_uuid(task, step.uuid()), Some(step));
+            assert_eq!(StepId::of_uuid(other, step.uuid()), None);
+        }
+        assert_eq!(StepId::of_uuid(task, task.0), None, "the task's own id is no step");
     }
 }

@@ -1,5 +1,6 @@
 //! Plain types that every layer shares: ids, time, JSON, tasks, steps, outcomes and events.
 
+mod actor;
 mod assignment;
 mod clock;
 mod event;
@@ -14,6 +15,7 @@ mod step;
 mod task;
 mod time;
 
+pub use actor::Actor;
 pub use assignment::{AssignedHandler, Assignment, AttemptKind, ParentStep};
 #[cfg(feature = "test-support")]
 pub use clock::ManualClock;

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Json, StepError, StepId, Timestamp, WorkerId};
 
-/// Where a step stands. The last five are final.
+/// Where a step stands. The last five are final: only an operator leads out of `error` and `cancelled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
-    /// Waits for dependencies.
+    /// Waits for dependencies, or for its paused task to go on.
     Pending,
     /// May be claimed by a worker.
     Enqueued,

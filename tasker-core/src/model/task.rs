@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Json, StepError, TaskId, TemplateId, Timestamp};
 
-/// Where a task stands. The last four are final.
+/// Where a task stands. The last four are final: nothing leaves them by itself, and only an operator leads out of `error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -14,7 +14,7 @@ pub enum TaskState {
     Pending,
     /// At least one step has been started.
     InProgress,
-    /// An operator stopped further steps from starting.
+    /// An operator stopped further steps from starting. Those that run are let end.
     Paused,
     /// Steps failed and wait for an operator.
     BlockedByFailures,
@@ -111,6 +111,8 @@ pub struct Task {
     pub correlation_id: Option<String>,
     pub parent_correlation_id: Option<String>,
     pub idempotency_key: Option<String>,
+    /// The task that this one runs again.
+    pub rerun_of: Option<TaskId>,
     #[serde(rename = "counts")]
     pub counts: TaskCounts,
     /// Number of the task's last event; its events are numbered from 1 without gaps.

@@ -78,6 +78,18 @@ impl JsonSchema for Timestamp {
     }
 }
 
+#[cfg(feature = "api")]
+impl utoipa::PartialSchema for Timestamp {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
+    }
+}
+
+#[cfg(feature = "api")]
+impl utoipa::ToSchema for Timestamp {}
+
 impl TryFrom<&str> for Timestamp {
     type Error = de::value::Error;
 

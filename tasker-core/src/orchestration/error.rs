@@ -2,7 +2,7 @@ use thiserror::Error;
 
 use crate::{
     dag::{DefinitionError, SchemaFault},
-    model::{TaskId, TaskState},
+    model::{StepState, TaskId, TaskState},
     store,
     template::Faults,
 };
@@ -31,6 +31,26 @@ pub enum Error {
     /// The task has ended, so that this cannot be done to it any more.
     #[error("task {task_id} has ended as `{state}`")]
     TaskEnded { task_id: TaskId, state: TaskState },
+    /// This cannot be done to a task in this state: one that is not paused cannot be resumed, one that has not ended cannot
+    /// be run again. Look at it, and choose another verb.
+    #[error("task {task_id} is `{state}`, which does not fit")]
+    TaskUnfit { task_id: TaskId, state: TaskState },
+    /// The task has no such step. Correct the name or the id.
+    #[error("task {task_id} has no such step")]
+    StepNotFound { task_id: TaskId },
+    /// This cannot be done to a step in this state: only a failed or a delayed one can be retried, only one that is not done
+    /// can be resolved.
+    #[error("step `{step}` of task {task_id} is `{state}`, which does not fit")]
+    StepUnfit { task_id: TaskId, step: String, state: StepState },
+    /// The step waits for one that failed. Retry or resolve that one; this one then comes back by itself.
+    #[error("step `{step}` of task {task_id} waits for `{by}`, which failed")]
+    StepDoomed { task_id: TaskId, step: String, by: String },
+    /// No step of the task failed, so that none can be retried or resolved without being named.
+    #[error("no step of task {0} failed")]
+    NothingFailed(TaskId),
+    /// The result given by hand does not satisfy the step's `result_schema`. Mend the places that are named.
+    #[error("the result does not satisfy the step's result_schema: {}", places(.0))]
+    ResultInvalid(Vec<SchemaFault>),
     /// The task did not end in the time that was given. It goes on; wait again or look at it.
     #[error("task {task_id} is still `{state}`")]
     NotEnded { task_id: TaskId, state: TaskState },
@@ -57,6 +77,12 @@ impl Error {
             Self::FieldInvalid { .. } => "field_invalid",
             Self::TaskNotFound(_) => "task_not_found",
             Self::TaskEnded { .. } => "task_ended",
+            Self::TaskUnfit { .. } => "task_unfit",
+            Self::StepNotFound { .. } => "step_not_found",
+            Self::StepUnfit { .. } => "step_unfit",
+            Self::StepDoomed { .. } => "step_doomed",
+            Self::NothingFailed(_) => "nothing_failed",
+            Self::ResultInvalid(_) => "result_invalid",
             Self::NotEnded { .. } => "task_not_ended",
             Self::Definition(_) => "template_unusable",
             Self::Store(store::Error::Unavailable(_)) => "database_unavailable",
@@ -90,6 +116,16 @@ impl Error {
             Self::FieldInvalid { field, .. } => format!("correct `{field}`"),
             Self::TaskNotFound(_) => "`tasker task list` shows the tasks of this store".to_owned(),
             Self::TaskEnded { task_id, .. } => format!("nothing is left to do: see `tasker task get {task_id}`"),
+            Self::TaskUnfit { task_id, .. } => {
+                format!("`tasker task why {task_id}` tells what it waits for, and what would move it")
+            }
+            Self::StepNotFound { task_id } => format!("`tasker task get {task_id}` shows its steps"),
+            Self::StepUnfit { task_id, .. } => format!("`tasker task why {task_id}` tells what its steps wait for"),
+            Self::StepDoomed { task_id, by, .. } => {
+                format!("retry or resolve `{by}`: `tasker task retry {task_id} {by}`")
+            }
+            Self::NothingFailed(task_id) => format!("name a step: `tasker task get {task_id}` shows them"),
+            Self::ResultInvalid(_) => "mend the places that are named; nothing was recorded".to_owned(),
             Self::NotEnded { task_id, .. } => format!("it goes on: `tasker task watch {task_id}` follows it"),
             Self::Definition(_) => "register the template anew under another version".to_owned(),
             Self::Closed => "try again".to_owned(),

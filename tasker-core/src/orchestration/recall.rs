@@ -66,6 +66,7 @@ impl Recall {
                 self.0.insert(task.task_id, Arc::new(known.after(task, of_task)));
             }
         }
+        changes.priorities.iter().for_each(|(task_id, _)| self.forget(*task_id));
     }
 
     /// These tasks, ascending by id; none if one of them is not known.
@@ -95,6 +96,7 @@ fn first_snapshot(task: &NewTask) -> TaskSnapshot {
         due_at: None,
         worker_id: None,
         started_at: None,
+        error: None,
     });
     TaskSnapshot {
         task_id: task.task_id,
@@ -103,6 +105,7 @@ fn first_snapshot(task: &NewTask) -> TaskSnapshot {
         priority: task.submission.priority,
         counts: TaskCounts { total: u32::try_from(task.steps.len()).unwrap_or(u32::MAX), ..TaskCounts::default() },
         seq: 1,
+        completed_at: None,
         deadline_at: None,
         error: None,
         steps: steps.collect(),

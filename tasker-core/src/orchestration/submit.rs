@@ -7,12 +7,13 @@ use super::{Engine, Error, Result, cache::TaskInput, group::Grouped};
 use crate::{
     dag::{NewTask, Submission, plan},
     model::{Json, TaskId, limits},
-    state::Route,
+    state::{Definitions, Route},
     store::{self, Inserted, Store},
 };
 
 /// A request to run a template.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SubmitTask {
     pub namespace: String,
@@ -74,6 +75,12 @@ pub struct Submitted {
 /// A planned task on its way into the store.
 pub(super) struct Pending(NewTask);
 
+impl Pending {
+    pub(super) fn new(task: NewTask) -> Self {
+        Self(task)
+    }
+}
+
 #[async_trait]
 impl Grouped for Pending {
     type Written = Inserted;
@@ -130,11 +137,12 @@ impl Engine {
             correlation_id: request.correlation_id,
             parent_correlation_id: request.parent_correlation_id,
             idempotency_key: request.idempotency_key,
+            rerun_of: None,
         };
         Ok(plan(&definition, submission))
     }
 
-    fn after_insert(&self, tasks: &[NewTask], inserted: &[Inserted]) -> Vec<Submitted> {
+    pub(super) fn after_insert(&self, tasks: &[NewTask], inserted: &[Inserted]) -> Vec<Submitted> {
         let mut routes = BTreeSet::new();
         let mut submitted = Vec::with_capacity(tasks.len());
         for (task, inserted) in tasks.iter().zip(inserted) {
@@ -142,6 +150,10 @@ impl Engine {
             if is_new {
                 self.payloads.put_input(task.task_id, TaskInput::of(&task.submission));
                 self.recall.put_new(task);
+                if let (Some(observer), Some(definition)) = (self.observer.get(), self.definitions.get(&task.template))
+                {
+                    observer.submitted(&definition.namespace, &definition.name, 1);
+                }
                 let roots = task.steps.iter().filter(|step| step.unmet == 0);
                 routes.extend(roots.map(|step| Route { queue: step.queue.clone(), handler: step.handler.clone() }));
                 if task.deadline_ms.is_some() {
@@ -196,7 +208,7 @@ fn check(request: &SubmitTask) -> Result<()> {
 const TEXT_BYTES: usize = 1_024;
 const TAGS_MAX: usize = 64;
 
-fn check_text(field: &'static str, text: &str) -> Result<()> {
+pub(super) fn check_text(field: &'static str, text: &str) -> Result<()> {
     let reason = if text.len() > TEXT_BYTES {
         format!("has {} bytes; at most {TEXT_BYTES} are taken", text.len())
     } else if text.contains('\0') {

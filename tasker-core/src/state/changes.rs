@@ -1,5 +1,6 @@
 use std::{collections::BTreeSet, sync::Arc};
 
+use super::Refusal;
 use crate::{
     dag::TemplateKey,
     model::{
@@ -14,14 +15,18 @@ pub struct Route {
     pub handler: Arc<str>,
 }
 
-/// What a decision writes, and what it answers. The first three go to the database in one transaction.
+/// What a decision writes, and what it answers. The first four go to the database in one transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     pub tasks: Vec<TaskChange>,
     pub steps: Vec<StepChange>,
     pub events: Vec<EventBatch>,
+    /// Tasks whose steps, as far as they are open, are to be claimed in another order from now on.
+    pub priorities: Vec<(TaskId, i16)>,
     /// One for each input, in order.
     pub verdicts: Vec<Verdict>,
+    /// Operators' inputs that were refused, by their place among the inputs.
+    pub refusals: Vec<(usize, Refusal)>,
     /// Steps handed to the worker that asked.
     pub claimed: Vec<Claimed>,
     /// Tasks that came to their end.
@@ -44,6 +49,8 @@ impl Changes {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskChange {
     pub task_id: TaskId,
+    /// Stays as it is: for those who are told of the change.
+    pub template: TemplateKey,
     pub state: TaskState,
     pub counts: TaskCounts,
     pub seq: i64,

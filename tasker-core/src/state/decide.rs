@@ -1,14 +1,14 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    Changes, Claim, Input, Route, Snapshot, TaskCause,
+    Changes, Claim, Input, Refusal, Route, Snapshot, StepSnapshot, TaskCause, Verb,
     input::Look,
     judge::{Judgement, judge, lose},
     working::Working,
 };
 use crate::{
     dag::{Definition, TemplateKey},
-    model::{Fact, Lease, Outcome, StepError, StepState, TaskId, TaskState, Timestamp, Verdict},
+    model::{Actor, Fact, Lease, Outcome, StepError, StepState, TaskId, TaskState, Timestamp, Verdict},
 };
 
 /// What [`decide`] answers: the changes, or what it must see first.
@@ -41,7 +41,7 @@ impl Definitions for HashMap<TemplateKey, Arc<Definition>> {
 #[must_use]
 pub fn decide(snapshot: &Snapshot, inputs: &[Input], claim: Option<&Claim>, definitions: &dyn Definitions) -> Decision {
     let mut desk = Desk::new(snapshot, definitions);
-    let verdicts: Vec<_> = inputs.iter().map(|input| desk.take(input)).collect();
+    let verdicts: Vec<_> = inputs.iter().enumerate().map(|(place, input)| desk.take(place, input)).collect();
     if !desk.needs_templates.is_empty() {
         return Decision::NeedsTemplates(desk.needs_templates);
     }
@@ -51,7 +51,7 @@ pub fn decide(snapshot: &Snapshot, inputs: &[Input], claim: Option<&Claim>, defi
     for working in &mut desk.tasks {
         working.end_if_done();
     }
-    let mut changes = Changes { verdicts, ..Changes::default() };
+    let mut changes = Changes { verdicts, refusals: std::mem::take(&mut desk.refusals), ..Changes::default() };
     if let Some(claim) = claim {
         if let Some(want) = desk.candidates_wanted(claim) {
             return Decision::NeedsCandidates(want);
@@ -68,6 +68,7 @@ struct Desk<'a> {
     by_id: HashMap<TaskId, usize>,
     needs_whole: Vec<TaskId>,
     needs_templates: Vec<TemplateKey>,
+    refusals: Vec<(usize, Refusal)>,
 }
 
 impl<'a> Desk<'a> {
@@ -79,6 +80,7 @@ impl<'a> Desk<'a> {
             by_id: snapshot.tasks.iter().enumerate().map(|(at, task)| (task.task_id, at)).collect(),
             needs_whole: Vec::new(),
             needs_templates: Vec::new(),
+            refusals: Vec::new(),
         }
     }
 
@@ -86,8 +88,13 @@ impl<'a> Desk<'a> {
         self.snapshot.now
     }
 
-    fn take(&mut self, input: &Input) -> Verdict {
-        let Some(at) = self.by_id.get(&input.task_id()).copied() else { return Verdict::StaleLease };
+    fn take(&mut self, place: usize, input: &Input) -> Verdict {
+        let at = self.by_id.get(&input.task_id()).copied();
+        if let Input::Operate { verb, actor, .. } = input {
+            let done = at.map_or(Err(Refusal::NoSuchTask), |at| self.operate(at, verb, actor));
+            return done.map_or_else(|refusal| self.refuse(place, refusal), |()| Verdict::Accepted);
+        }
+        let Some(at) = at else { return Verdict::StaleLease };
         let task = &self.tasks[at].task;
         if task.state.is_final() {
             return Verdict::TaskCancelled;
@@ -101,26 +108,47 @@ impl<'a> Desk<'a> {
                 self.stop(at, TaskCause::Fail, Fact::TaskFailed { error: error.clone() });
                 self.tasks[at].task.error = Some(error);
             }
-            Input::DeadlinePassed { .. } => {}
-            Input::Cancel { by, reason, .. } => {
-                self.stop(at, TaskCause::Cancel, Fact::TaskCancelled { by: by.clone(), reason: reason.clone() });
-            }
+            Input::DeadlinePassed { .. } | Input::Operate { .. } => {}
         }
         Verdict::Accepted
     }
 
+    fn operate(&mut self, at: usize, verb: &Verb, actor: &Actor) -> Result<(), Refusal> {
+        if verb.needs_whole() && !self.tasks[at].task.is_whole {
+            self.need_whole(at);
+            return Ok(());
+        }
+        let mut lifetime = None;
+        if verb.reopens() && self.tasks[at].task.state == TaskState::Error {
+            let Some(definition) = self.definition(at) else { return Ok(()) };
+            lifetime = definition.template.lifecycle.max_duration();
+        }
+        self.tasks[at].operate(verb, actor, lifetime)
+    }
+
+    fn refuse(&mut self, place: usize, refusal: Refusal) -> Verdict {
+        let is_ended = matches!(refusal, Refusal::TaskState(state) if state.is_final());
+        self.refusals.push((place, refusal));
+        if is_ended { Verdict::TaskCancelled } else { Verdict::StaleLease }
+    }
+
+    /// The definition of a task; none if it is not at hand, which is then asked for.
+    fn definition(&mut self, at: usize) -> Option<Arc<Definition>> {
+        let key = &self.tasks[at].task.template;
+        let definition = self.definitions.get(key);
+        if definition.is_none() && !self.needs_templates.contains(key) {
+            self.needs_templates.push(key.clone());
+        }
+        definition
+    }
+
     fn report(&mut self, at: usize, lease: Lease, outcome: &Outcome) -> Verdict {
-        let Some(step) = self.tasks[at].step(lease.step_idx) else { return Verdict::StaleLease };
-        if step.state != StepState::InProgress || step.attempt != lease.attempt {
+        let is_held = |step: &&StepSnapshot| step.state == StepState::InProgress && step.attempt == lease.attempt;
+        if self.tasks[at].step(lease.step_idx).filter(is_held).is_none() {
             return Verdict::StaleLease;
         }
-        let key = &self.tasks[at].task.template;
-        let Some(definition) = self.definitions.get(key) else {
-            if !self.needs_templates.contains(key) {
-                self.needs_templates.push(key.clone());
-            }
-            return Verdict::Accepted;
-        };
+        let Some(definition) = self.definition(at) else { return Verdict::Accepted };
+        let Some(step) = self.tasks[at].step(lease.step_idx) else { return Verdict::StaleLease };
         let judgement = judge(step, outcome, &definition);
         self.apply(at, lease.step_idx, judgement, *outcome == Outcome::Abandoned);
         Verdict::Accepted
@@ -213,8 +241,11 @@ impl<'a> Desk<'a> {
         for (mut working, before) in self.tasks.into_iter().zip(&self.snapshot.tasks) {
             changes.enqueued.extend(working.announce_fresh());
             changes.next_due = changes.next_due.into_iter().chain(working.next_due()).min();
+            if working.task.priority != before.priority {
+                changes.priorities.push((before.task_id, working.task.priority));
+            }
             let Some((task, steps, events)) = working.into_rows() else { continue };
-            if task.state.is_final() && !before.state.is_final() {
+            if task.state.is_final() && task.state != before.state {
                 changes.ended.push((task.task_id, task.state));
             }
             changes.tasks.push(task);

@@ -6,8 +6,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::Route;
-use crate::model::{Lease, Outcome, TaskId, WorkerId};
+use super::{Route, Verb};
+use crate::model::{Actor, Lease, Outcome, TaskId, WorkerId};
 
 /// Something that has happened, for [`super::decide`] to draw the consequences of.
 #[derive(Clone, Debug)]
@@ -18,8 +18,8 @@ pub enum Input {
     StepDue { task_id: TaskId, idx: u32 },
     /// A task's deadline has passed.
     DeadlinePassed { task_id: TaskId },
-    /// Someone wants the task stopped.
-    Cancel { task_id: TaskId, by: Option<String>, reason: Option<String> },
+    /// An operator does something to a task.
+    Operate { task_id: TaskId, verb: Verb, actor: Actor },
 }
 
 impl Input {
@@ -27,7 +27,9 @@ impl Input {
     pub fn task_id(&self) -> TaskId {
         match self {
             Self::Report { lease, .. } => lease.task_id,
-            Self::StepDue { task_id, .. } | Self::DeadlinePassed { task_id } | Self::Cancel { task_id, .. } => *task_id,
+            Self::StepDue { task_id, .. } | Self::DeadlinePassed { task_id } | Self::Operate { task_id, .. } => {
+                *task_id
+            }
         }
     }
 }
@@ -47,6 +49,7 @@ pub struct Claim {
 
 /// Where to look for steps to claim besides those that become ready in the same commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Look {
     /// Nowhere: the queues are believed to be empty.
@@ -75,7 +78,8 @@ pub fn scope(inputs: &[Input]) -> Vec<Scope> {
         match input {
             Input::Report { lease, .. } => drop(steps.insert(lease.step_idx)),
             Input::StepDue { idx, .. } => drop(steps.insert(*idx)),
-            Input::DeadlinePassed { .. } | Input::Cancel { .. } => *whole = true,
+            Input::DeadlinePassed { .. } => *whole = true,
+            Input::Operate { verb, .. } => *whole |= verb.needs_whole(),
         }
     }
     let scopes = tasks.into_iter();

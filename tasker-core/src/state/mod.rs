@@ -5,9 +5,11 @@ mod changes;
 mod decide;
 mod input;
 mod judge;
+mod operate;
 mod retry;
 mod snapshot;
 mod transition;
+mod verb;
 mod working;
 
 pub use changes::{Changes, Claimed, Route, StepChange, TaskChange};
@@ -16,3 +18,4 @@ pub use input::{Claim, Input, Look, Scope, scope};
 pub use retry::delay;
 pub use snapshot::{Snapshot, StepSnapshot, TaskSnapshot};
 pub use transition::{StepCause, TaskCause, mermaid, step_transition, task_transition};
+pub use verb::{Refusal, Verb, Which};

@@ -25,6 +25,7 @@ pub struct TaskSnapshot {
     pub priority: i16,
     pub counts: TaskCounts,
     pub seq: i64,
+    pub completed_at: Option<Timestamp>,
     pub deadline_at: Option<Timestamp>,
     pub error: Option<StepError>,
     /// Ascending by index.
@@ -49,6 +50,8 @@ pub struct StepSnapshot {
     pub due_at: Option<Timestamp>,
     pub worker_id: Option<WorkerId>,
     pub started_at: Option<Timestamp>,
+    /// What it failed with; only for a step in `error`.
+    pub error: Option<StepError>,
 }
 
 impl TaskSnapshot {
@@ -59,6 +62,7 @@ impl TaskSnapshot {
         task.state = change.state;
         task.counts = change.counts;
         task.seq = change.seq;
+        task.completed_at = change.completed_at;
         task.deadline_at = change.deadline_at;
         task.error.clone_from(&change.error);
         for step in steps {
@@ -80,5 +84,6 @@ impl StepSnapshot {
         self.due_at = change.due_at;
         self.worker_id = change.worker_id;
         self.started_at = change.started_at;
+        self.error = change.error.clone().filter(|_| change.state == StepState::Error);
     }
 }

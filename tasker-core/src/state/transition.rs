@@ -19,6 +19,16 @@ pub enum StepCause {
     Return,
     /// The task was stopped, or a dependency failed.
     Cancel,
+    /// The task was paused before a worker took it.
+    Hold,
+    /// An operator wants it to run again.
+    Reset,
+    /// What it was cancelled for no longer stands.
+    Reopen,
+    /// An operator closed it by hand.
+    Resolve,
+    /// An operator gave its result.
+    CompleteManually,
 }
 
 /// Why a task changes its state.
@@ -32,33 +42,69 @@ pub enum TaskCause {
     Fail,
     /// Someone stopped it.
     Cancel,
+    /// An operator stopped further steps from starting.
+    Pause,
+    /// An operator let it go on: from `pending`, which a task leaves at once if a step has been started before.
+    Resume,
+    /// An operator did something to a step of a failed task, which then goes on as after `resume`.
+    Reopen,
+    /// An operator closed it by hand.
+    Resolve,
 }
 
 /// The life of a step. What is not listed cannot happen.
 #[rustfmt::skip]
 const STEP: &[(StepState, StepCause, StepState)] = &[
-    (StepState::Pending,         StepCause::Ready,   StepState::Enqueued),
-    (StepState::Pending,         StepCause::Cancel,  StepState::Cancelled),
-    (StepState::Enqueued,        StepCause::Claim,   StepState::InProgress),
-    (StepState::Enqueued,        StepCause::Cancel,  StepState::Cancelled),
-    (StepState::InProgress,      StepCause::Succeed, StepState::Complete),
-    (StepState::InProgress,      StepCause::Retry,   StepState::WaitingForRetry),
-    (StepState::InProgress,      StepCause::Fail,    StepState::Error),
-    (StepState::InProgress,      StepCause::Return,  StepState::Enqueued),
-    (StepState::InProgress,      StepCause::Cancel,  StepState::Cancelled),
-    (StepState::WaitingForRetry, StepCause::Due,     StepState::Enqueued),
-    (StepState::WaitingForRetry, StepCause::Cancel,  StepState::Cancelled),
+    (StepState::Pending,         StepCause::Ready,            StepState::Enqueued),
+    (StepState::Pending,         StepCause::Cancel,           StepState::Cancelled),
+    (StepState::Pending,         StepCause::Resolve,          StepState::ResolvedManually),
+    (StepState::Pending,         StepCause::CompleteManually, StepState::Complete),
+    (StepState::Enqueued,        StepCause::Claim,            StepState::InProgress),
+    (StepState::Enqueued,        StepCause::Hold,             StepState::Pending),
+    (StepState::Enqueued,        StepCause::Cancel,           StepState::Cancelled),
+    (StepState::Enqueued,        StepCause::Resolve,          StepState::ResolvedManually),
+    (StepState::Enqueued,        StepCause::CompleteManually, StepState::Complete),
+    (StepState::InProgress,      StepCause::Succeed,          StepState::Complete),
+    (StepState::InProgress,      StepCause::Retry,            StepState::WaitingForRetry),
+    (StepState::InProgress,      StepCause::Fail,             StepState::Error),
+    (StepState::InProgress,      StepCause::Return,           StepState::Enqueued),
+    (StepState::InProgress,      StepCause::Cancel,           StepState::Cancelled),
+    (StepState::InProgress,      StepCause::Resolve,          StepState::ResolvedManually),
+    (StepState::InProgress,      StepCause::CompleteManually, StepState::Complete),
+    (StepState::WaitingForRetry, StepCause::Due,              StepState::Enqueued),
+    (StepState::WaitingForRetry, StepCause::Reset,            StepState::Enqueued),
+    (StepState::WaitingForRetry, StepCause::Cancel,           StepState::Cancelled),
+    (StepState::WaitingForRetry, StepCause::Resolve,          StepState::ResolvedManually),
+    (StepState::WaitingForRetry, StepCause::CompleteManually, StepState::Complete),
+    (StepState::Error,           StepCause::Reset,            StepState::Enqueued),
+    (StepState::Error,           StepCause::Resolve,          StepState::ResolvedManually),
+    (StepState::Error,           StepCause::CompleteManually, StepState::Complete),
+    (StepState::Cancelled,       StepCause::Reopen,           StepState::Pending),
+    (StepState::Cancelled,       StepCause::Resolve,          StepState::ResolvedManually),
+    (StepState::Cancelled,       StepCause::CompleteManually, StepState::Complete),
 ];
 
 /// The life of a task. What is not listed cannot happen.
 #[rustfmt::skip]
 const TASK: &[(TaskState, TaskCause, TaskState)] = &[
     (TaskState::Pending,    TaskCause::Start,    TaskState::InProgress),
+    (TaskState::Pending,    TaskCause::Complete, TaskState::Complete),
     (TaskState::Pending,    TaskCause::Fail,     TaskState::Error),
     (TaskState::Pending,    TaskCause::Cancel,   TaskState::Cancelled),
+    (TaskState::Pending,    TaskCause::Pause,    TaskState::Paused),
+    (TaskState::Pending,    TaskCause::Resolve,  TaskState::ResolvedManually),
     (TaskState::InProgress, TaskCause::Complete, TaskState::Complete),
     (TaskState::InProgress, TaskCause::Fail,     TaskState::Error),
     (TaskState::InProgress, TaskCause::Cancel,   TaskState::Cancelled),
+    (TaskState::InProgress, TaskCause::Pause,    TaskState::Paused),
+    (TaskState::InProgress, TaskCause::Resolve,  TaskState::ResolvedManually),
+    (TaskState::Paused,     TaskCause::Resume,   TaskState::Pending),
+    (TaskState::Paused,     TaskCause::Complete, TaskState::Complete),
+    (TaskState::Paused,     TaskCause::Fail,     TaskState::Error),
+    (TaskState::Paused,     TaskCause::Cancel,   TaskState::Cancelled),
+    (TaskState::Paused,     TaskCause::Resolve,  TaskState::ResolvedManually),
+    (TaskState::Error,      TaskCause::Reopen,   TaskState::Pending),
+    (TaskState::Error,      TaskCause::Resolve,  TaskState::ResolvedManually),
 ];
 
 /// Where a step goes from `state` by `cause`; none if that cannot happen.
@@ -85,7 +131,7 @@ fn diagram<'a>(start: &str, arrows: impl Iterator<Item = (&'a str, String, &'a s
     let mut text = format!("stateDiagram-v2\n    [*] --> {start}\n");
     let mut ends = Vec::new();
     for (from, by, to, is_final) in arrows {
-        text.push_str(&format!("    {from} --> {to}: {}\n", by.to_lowercase()));
+        text.push_str(&format!("    {from} --> {to}: {}\n", snake(&by)));
         if is_final && !ends.contains(&to) {
             ends.push(to);
         }
@@ -96,14 +142,32 @@ fn diagram<'a>(start: &str, arrows: impl Iterator<Item = (&'a str, String, &'a s
     text
 }
 
+/// `CompleteManually` as `complete_manually`.
+fn snake(name: &str) -> String {
+    let mut text = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.extend(letter.to_lowercase());
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn nothing_leaves_a_final_state() {
-        assert!(STEP.iter().all(|(from, _, _)| !from.is_final()));
-        assert!(TASK.iter().all(|(from, _, _)| !from.is_final()));
+    fn only_operators_lead_out_of_final_states() {
+        use {StepCause as S, TaskCause as T};
+        for (from, by, _) in STEP.iter().filter(|(from, ..)| from.is_final()) {
+            assert!(matches!(by, S::Reset | S::Reopen | S::Resolve | S::CompleteManually), "{from} {by:?}");
+            assert!(!from.satisfies(), "what waited for a step that is {from} has begun");
+        }
+        for (from, by, _) in TASK.iter().filter(|(from, ..)| from.is_final()) {
+            assert!(*from == TaskState::Error && matches!(by, T::Reopen | T::Resolve), "{from} {by:?}");
+        }
     }
 
     #[test]
@@ -121,7 +185,7 @@ mod tests {
         for state in [StepState::Pending, StepState::Enqueued, StepState::InProgress, StepState::WaitingForRetry] {
             assert_eq!(step_transition(state, StepCause::Cancel), Some(StepState::Cancelled));
         }
-        for state in [TaskState::Pending, TaskState::InProgress] {
+        for state in [TaskState::Pending, TaskState::InProgress, TaskState::Paused] {
             assert_eq!(task_transition(state, TaskCause::Cancel), Some(TaskState::Cancelled));
         }
     }

@@ -1,6 +1,8 @@
+use std::{collections::HashMap, sync::Arc};
+
 use super::{Claim, Claimed, Route, StepCause, StepChange, StepSnapshot, TaskCause, TaskChange, TaskSnapshot};
 use super::{step_transition, task_transition};
-use crate::model::{EventBatch, Fact, Json, StepError, StepState, Timestamp};
+use crate::model::{EventBatch, Fact, Json, StepError, StepState, TaskState, Timestamp};
 
 /// One task while it is being decided on: its rows as they become, and the facts so far.
 pub(super) struct Working {
@@ -8,7 +10,6 @@ pub(super) struct Working {
     steps: Vec<WorkingStep>,
     facts: Vec<Fact>,
     now: Timestamp,
-    completed_at: Option<Timestamp>,
     is_touched: bool,
 }
 
@@ -37,7 +38,6 @@ impl Working {
             task: TaskSnapshot { steps: Vec::new(), ..task.clone() },
             facts: Vec::new(),
             now,
-            completed_at: None,
             is_touched: false,
         }
     }
@@ -78,16 +78,12 @@ impl Working {
             step.row.failures += 1;
         }
         step.error = Some(error.clone());
+        step.row.error = Some(error.clone());
         let (name, attempt) = (step.row.name.clone(), step.row.attempt);
         let dependents = step.row.dependents.clone();
         self.task.counts.done += 1;
         self.task.counts.failed += 1;
-        if self.task.error.is_none() {
-            let mut of_task = error.clone();
-            of_task.message = format!("step `{name}` failed: {}", error.message);
-            of_task.backtrace = None;
-            self.task.error = Some(of_task);
-        }
+        self.task.error.get_or_insert_with(|| error.of_step(&name));
         self.facts.push(Fact::StepFailed { step: idx, attempt, error });
         if !dependents.is_empty() && !self.task.is_whole {
             return false;
@@ -172,9 +168,17 @@ impl Working {
         Some(Claimed { id, template: self.task.template.clone(), attempt, failures, lease_until })
     }
 
-    /// Tells of the steps that became claimable and were not handed out.
+    /// Tells of the steps that became claimable and were not handed out. Those of a paused task wait for it to go on, out
+    /// of the queue, so that claims need not pass over them.
     pub(super) fn announce_fresh(&mut self) -> Vec<Route> {
         let mut routes = Vec::new();
+        if self.task.state == TaskState::Paused {
+            for idx in self.steps_in(StepState::Enqueued) {
+                self.move_step(idx, StepCause::Hold);
+                self.facts.push(Fact::StepHeld { step: idx });
+            }
+            return routes;
+        }
         for step in self.steps.iter_mut().filter(|step| step.is_fresh && step.row.state == StepState::Enqueued) {
             step.is_fresh = false;
             self.facts.push(Fact::StepEnqueued { step: step.row.id.idx });
@@ -183,10 +187,11 @@ impl Working {
         routes
     }
 
-    /// The earliest time at which a step that was put off here is due.
+    /// The earliest time at which a step that was put off here, or the task, is due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         let put_off = self.steps.iter().filter(|step| step.is_touched && step.row.state == StepState::WaitingForRetry);
-        put_off.filter_map(|step| step.row.due_at).min()
+        let deadline = self.task.deadline_at.filter(|_| self.is_touched);
+        put_off.filter_map(|step| step.row.due_at).chain(deadline).min()
     }
 
     /// The rows to write; none if nothing has happened.
@@ -194,17 +199,18 @@ impl Working {
         if !self.is_touched {
             return None;
         }
-        let Self { task, steps, facts, now, completed_at, .. } = self;
+        let Self { task, steps, facts, now, .. } = self;
         let events = EventBatch { task_id: task.task_id, first_seq: task.seq + 1, at: now, facts };
         let task = TaskChange {
             task_id: task.task_id,
+            template: task.template,
             state: task.state,
             counts: task.counts,
             seq: task.seq + i64::try_from(events.facts.len()).unwrap_or(i64::MAX),
             deadline_at: task.deadline_at,
             error: task.error,
             updated_at: now,
-            completed_at,
+            completed_at: task.completed_at,
         };
         let steps = steps.into_iter().filter(|step| step.is_touched).map(WorkingStep::into_change).collect();
         Some((task, steps, events))
@@ -214,14 +220,14 @@ impl Working {
         self.steps.binary_search_by_key(&idx, |step| step.row.id.idx).ok()
     }
 
-    fn move_step(&mut self, idx: u32, cause: StepCause) -> Option<usize> {
+    pub(super) fn move_step(&mut self, idx: u32, cause: StepCause) -> Option<usize> {
         let at = self.at(idx)?;
         let step = &mut self.steps[at];
         step.row.state = step_transition(step.row.state, cause)?;
         step.is_touched = true;
         self.is_touched = true;
+        step.ended_at = step.row.state.is_final().then_some(self.now);
         if step.row.state.is_final() {
-            step.ended_at = Some(self.now);
             step.row.due_at = None;
         }
         Some(at)
@@ -234,7 +240,7 @@ impl Working {
         Some(at)
     }
 
-    fn satisfy(&mut self, idx: u32) -> bool {
+    pub(super) fn satisfy(&mut self, idx: u32) -> bool {
         let Some(at) = self.at(idx) else { return false };
         let step = &mut self.steps[at];
         // What another failure cancelled keeps its row as it ended.
@@ -264,10 +270,61 @@ impl Working {
         if let Some(state) = task_transition(self.task.state, cause) {
             self.task.state = state;
             self.task.deadline_at = None;
-            self.completed_at = Some(self.now);
-            self.is_touched = true;
-            self.facts.push(fact);
+            self.task.completed_at = Some(self.now);
+            self.say(fact);
         }
+    }
+}
+
+/// What operators' verbs are made of.
+impl Working {
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Every step at hand, ascending by index.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &StepSnapshot> {
+        self.steps.iter().map(|step| &step.row)
+    }
+
+    pub(super) fn row_mut(&mut self, at: usize) -> &mut StepSnapshot {
+        &mut self.steps[at].row
+    }
+
+    pub(super) fn steps_in(&self, state: StepState) -> Vec<u32> {
+        self.rows().filter(|step| step.state == state).map(|step| step.id.idx).collect()
+    }
+
+    /// How many dependencies each step waits for, with every step at hand.
+    pub(super) fn count_unmet(&self) -> HashMap<u32, u32> {
+        let mut unmet = HashMap::new();
+        for dependent in self.rows().filter(|step| !step.state.satisfies()).flat_map(|step| step.dependents.iter()) {
+            *unmet.entry(*dependent).or_insert(0) += 1;
+        }
+        unmet
+    }
+
+    pub(super) fn say(&mut self, fact: Fact) {
+        self.is_touched = true;
+        self.facts.push(fact);
+    }
+
+    /// Makes a step claimable.
+    pub(super) fn enqueue(&mut self, idx: u32, cause: StepCause) -> Option<&mut StepSnapshot> {
+        let at = self.move_step(idx, cause)?;
+        let step = &mut self.steps[at];
+        step.row.due_at = None;
+        step.is_fresh = true;
+        Some(&mut step.row)
+    }
+
+    /// Ends a step in its handler's place; answers what waits for it.
+    pub(super) fn close_by_hand(&mut self, idx: u32, cause: StepCause, result: Option<Json>) -> Option<Arc<[u32]>> {
+        let at = self.move_step(idx, cause)?;
+        let step = &mut self.steps[at];
+        step.result = result;
+        step.row.error = None;
+        Some(Arc::clone(&step.row.dependents))
     }
 }
 

@@ -49,6 +49,7 @@ mod tests {
             due_at: None,
             worker_id: None,
             started_at: None,
+            error: None,
         };
         TaskSnapshot {
             task_id,
@@ -57,6 +58,7 @@ mod tests {
             priority: 0,
             counts: TaskCounts::default(),
             seq: 1,
+            completed_at: None,
             deadline_at: None,
             error: None,
             steps: steps.iter().map(step).collect(),

@@ -4,6 +4,7 @@
 //! Field names are those that Tasker's users know; times are RFC 3339 texts, spans are milliseconds (`_ms`). A reader
 //! passes over fields that it does not know, so that older clients read what newer servers write.
 
+mod acted;
 mod bulk;
 mod diff;
 mod event;
@@ -17,6 +18,7 @@ mod task;
 mod template;
 mod worker;
 
+pub use acted::{ActedItem, ActedView, BulkAction};
 pub use bulk::{BulkSubmitted, SubmittedItem};
 pub use diff::{Change, ChangeKind, TemplateDiff};
 pub use event::EventView;

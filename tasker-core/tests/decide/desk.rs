@@ -10,12 +10,12 @@ use std::{
 use tasker_core::{
     dag::{Definition, TemplateKey},
     model::{
-        Fact, Lease, Outcome, StepId, StepState, TaskCounts, TaskId, TaskState, TemplateId, Timestamp, Verdict,
+        Actor, Fact, Lease, Outcome, StepId, StepState, TaskCounts, TaskId, TaskState, TemplateId, Timestamp, Verdict,
         WorkerId,
     },
     state::{
-        Changes, Claim, Claimed, Decision, Input, Look, Route, Scope, Snapshot, StepSnapshot, TaskSnapshot, decide,
-        scope,
+        Changes, Claim, Claimed, Decision, Input, Look, Refusal, Route, Scope, Snapshot, StepSnapshot, TaskSnapshot,
+        Verb, decide, scope,
     },
     template,
 };
@@ -67,6 +67,7 @@ impl Desk {
             due_at: None,
             worker_id: None,
             started_at: None,
+            error: None,
         });
         let steps: Vec<_> = steps.collect();
         let total = u32::try_from(steps.len()).unwrap();
@@ -77,6 +78,7 @@ impl Desk {
             priority,
             counts: TaskCounts { total, ..TaskCounts::default() },
             seq: 1,
+            completed_at: None,
             deadline_at: self.definition.template.lifecycle.max_duration().map(|span| self.now + span),
             error: None,
             steps,
@@ -99,6 +101,22 @@ impl Desk {
 
     pub(crate) fn pass(&mut self, span: Duration) {
         self.now = self.now + span;
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(crate) fn pass_deadline(&mut self) {
+        let task_id = self.task().task_id;
+        self.run(&[Input::DeadlinePassed { task_id }], None);
+    }
+
+    /// What was answered when the running attempt of a step was handed out.
+    pub(crate) fn claimed_again(&self, name: &str) -> Claimed {
+        let StepSnapshot { id, attempt, failures, due_at, .. } = self.step(name).clone();
+        let template = self.task().template.clone();
+        Claimed { id, template, attempt, failures, lease_until: due_at.unwrap() }
     }
 
     pub(crate) fn task(&self) -> &TaskSnapshot {
@@ -138,6 +156,13 @@ impl Desk {
         let StepId { task_id, idx } = claimed.id;
         let lease = Lease { task_id, step_idx: idx, attempt: claimed.attempt };
         Input::Report { lease, outcome: outcome.clone() }
+    }
+
+    /// Does what an operator wants to the first task; answers why not, if it was refused.
+    pub(crate) fn operate(&mut self, verb: Verb) -> Option<Refusal> {
+        let actor = Actor::named("ops").because("a test");
+        let input = Input::Operate { task_id: self.task().task_id, verb, actor };
+        self.run(&[input], None).refusals.pop().map(|(_, refusal)| refusal)
     }
 
     pub(crate) fn claim(&mut self, want: usize) -> Vec<Claimed> {
@@ -256,18 +281,23 @@ impl Desk {
     fn write(&mut self, changes: &Changes) {
         for change in &changes.tasks {
             let task = self.tasks.iter_mut().find(|task| task.task_id == change.task_id).unwrap();
+            assert_eq!(change.completed_at.is_some(), change.state.is_final(), "{change:?}");
             task.state = change.state;
+            task.completed_at = change.completed_at;
             task.counts = change.counts;
             task.seq = change.seq;
             task.deadline_at = change.deadline_at;
             task.error.clone_from(&change.error);
+        }
+        for (task_id, priority) in &changes.priorities {
+            self.tasks.iter_mut().find(|task| task.task_id == *task_id).unwrap().priority = *priority;
         }
         for change in &changes.steps {
             // The databases' CHECK constraints: a row that ended says when, and is not written without it.
             assert_eq!(change.ended_at.is_some(), change.state.is_final(), "{change:?}");
             let task = self.tasks.iter_mut().find(|task| task.task_id == change.id.task_id).unwrap();
             let step = &mut task.steps[change.id.idx as usize];
-            assert!(!step.state.is_final(), "a final step is never written again");
+            assert!(!step.state.satisfies(), "a step that is done is never written again");
             step.state = change.state;
             step.attempt = change.attempt;
             step.failures = change.failures;
@@ -276,6 +306,7 @@ impl Desk {
             step.due_at = change.due_at;
             step.worker_id = change.worker_id;
             step.started_at = change.started_at;
+            step.error = change.error.clone().or(step.error.take()).filter(|_| change.state == StepState::Error);
         }
         self.log.extend(changes.events.iter().map(|batch| (batch.task_id, batch.first_seq, batch.facts.clone())));
     }

@@ -3,13 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod desk;
+mod operate;
 
 use std::time::Duration;
 
 use desk::Desk;
 use tasker_core::{
-    model::{ErrorKind, Fact, Json, Outcome, StepError, StepState, TaskState, Verdict, limits},
-    state::{Decision, Input, Look},
+    model::{Actor, ErrorKind, Fact, Json, Outcome, StepError, StepState, TaskState, Verdict, limits},
+    state::{Decision, Input, Look, Verb},
 };
 
 fn done() -> Outcome {
@@ -164,7 +165,7 @@ fn a_step_given_back_counts_neither_as_failed_nor_as_lost() {
 fn cancelling_stops_everything_and_refuses_what_comes_late() {
     let mut desk = Desk::new(DIAMOND);
     let claimed = desk.claim(1);
-    let cancel = Input::Cancel { task_id: desk.task().task_id, by: Some("ops".into()), reason: None };
+    let cancel = Input::Operate { task_id: desk.task().task_id, verb: Verb::Cancel, actor: Actor::named("ops") };
     assert_eq!(desk.apply(std::slice::from_ref(&cancel), None), [Verdict::Accepted]);
     assert_eq!((desk.task().state, desk.task().counts.active, desk.task().counts.done), (TaskState::Cancelled, 0, 4));
     assert_eq!(desk.report(&claimed, &done()), [Verdict::TaskCancelled]);

@@ -17,7 +17,7 @@ use proptest::{
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, postgres::PgConnectOptions};
 use tasker_core::{
-    model::{Assignment, Json, Lease, Outcome, Report, StepError, StepState, SystemClock, Verdict, WorkerId},
+    model::{Actor, Assignment, Json, Lease, Outcome, Report, StepError, StepState, SystemClock, Verdict, WorkerId},
     orchestration::{Engine, Options, Session, SubmitTask},
     state::Look,
     store::{PostgresStore, SqliteStore, Store, WorkerRecord},
@@ -133,7 +133,7 @@ async fn run_task(engine: &Engine, template: &Template, number: usize) {
     assert!(first.is_new != second.is_new);
     if number.is_multiple_of(16) {
         // It may have ended before.
-        drop(engine.cancel(first.task_id, None, None).await);
+        drop(engine.cancel(first.task_id, Actor::default()).await);
     }
     engine.wait(first.task_id, PATIENCE).await.unwrap();
 }

@@ -10,7 +10,7 @@ use tasker_core::{state::Look, template::Backoff};
 
 use crate::scenario::{
     Action, Fate, HANDLERS, NAMESPACES, OutcomePlan, ReportPlan, Request, Scenario, Shape, StepPlan, TemplatePlan,
-    Which, WorkerPlan,
+    VerbPlan, Which, WorkerPlan,
 };
 
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
@@ -72,11 +72,26 @@ fn action() -> impl Strategy<Value = Action> {
         3 => (0..2_usize, vec(which(), 1..4), fate()).prop_map(|(engine, leases, fate)| Action::Extend { engine, leases, fate }),
         8 => (0..2_usize, fate()).prop_map(|(engine, fate)| Action::Sweep { engine, fate }),
         1 => (0..2_usize, 0..4_usize, fate()).prop_map(|(engine, task, fate)| Action::Cancel { engine, task, fate }),
+        5 => (0..2_usize, 0..4_usize, verb(), fate()).prop_map(|(engine, task, verb, fate)| Action::Operate { engine, task, verb, fate }),
         1 => (0..2_usize, 0..4_usize).prop_map(|(engine, template)| Action::Register { engine, template }),
         6 => passing().prop_map(|ms| Action::Pass { ms }),
         6 => any::<bool>().prop_map(|is_early| Action::PassToDue { is_early }),
         2 => (0..4_usize).prop_map(|worker| Action::LoseWorker { worker }),
         1 => (0..2_usize).prop_map(|engine| Action::RestartEngine { engine }),
+    ]
+}
+
+fn verb() -> impl Strategy<Value = VerbPlan> {
+    let step = || option::weighted(0.5, 0..40_usize);
+    prop_oneof![
+        3 => Just(VerbPlan::Pause),
+        4 => Just(VerbPlan::Resume),
+        1 => Just(VerbPlan::Resolve),
+        6 => step().prop_map(VerbPlan::Retry),
+        2 => (step(), any::<bool>()).prop_map(|(step, has_result)| VerbPlan::ResolveSteps { step, has_result }),
+        1 => (0..40_usize).prop_map(VerbPlan::CompleteStep),
+        1 => (-3..4_i16).prop_map(VerbPlan::Prioritize),
+        1 => Just(VerbPlan::Rerun),
     ]
 }
 

@@ -6,9 +6,11 @@
 
 mod assigned;
 mod blueprint;
+mod by_hand;
 mod concurrent;
 mod generate;
 mod observer;
+mod operate;
 mod predict;
 mod replay;
 mod scenario;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use tasker_core::{
-    model::{Fact, Json, Lease, Step, StepState, Task, TaskId, TaskState},
+    model::{Fact, Json, Lease, Step, StepId, StepState, Task, TaskId, TaskState},
     store::{Store, TaskFilter},
     template::Template,
 };
@@ -28,6 +28,8 @@ pub(crate) struct Observer {
     pub(crate) tasks: BTreeMap<TaskId, Observed>,
     /// Every result that a worker sent, by the attempt that it was for.
     sent: HashMap<Lease, Vec<Json>>,
+    /// Every result that an operator gave.
+    given: Vec<(StepId, Json)>,
 }
 
 pub(crate) struct Observed {
@@ -51,6 +53,11 @@ impl Observer {
     /// Remembers a result before it is reported.
     pub(crate) fn sends(&mut self, lease: Lease, result: Json) {
         self.sent.entry(lease).or_default().push(result);
+    }
+
+    /// Remembers a result before an operator gives it.
+    pub(crate) fn gives(&mut self, step: StepId, result: Json) {
+        self.given.push((step, result));
     }
 
     pub(crate) fn step(&self, lease: Lease) -> Option<(&Observed, &Step)> {
@@ -80,6 +87,7 @@ impl Observer {
         let mut fresh = Self {
             templates: std::mem::take(&mut self.templates),
             sent: std::mem::take(&mut self.sent),
+            given: std::mem::take(&mut self.given),
             ..Self::default()
         };
         fresh.observe(store).await?;
@@ -133,13 +141,18 @@ impl Observer {
             ensure!(step.state != StepState::Complete, "complete without a result");
             return Ok(());
         };
-        ensure!(step.state == StepState::Complete, "{} with a result", step.state);
+        ensure!(
+            matches!(step.state, StepState::Complete | StepState::ResolvedManually),
+            "{} with a result",
+            step.state
+        );
         if let Some(before) = before.and_then(|before| before.result.as_ref()) {
             ensure!(before == result, "the recorded result {before} became {result}");
             return Ok(());
         }
         let lease = Lease { task_id: step.id.task_id, step_idx: step.id.idx, attempt: step.attempt };
-        let is_sent = self.sent.get(&lease).is_some_and(|sent| sent.contains(result));
+        let is_given = self.given.iter().any(|(id, given)| *id == step.id && given == result);
+        let is_sent = is_given || self.sent.get(&lease).is_some_and(|sent| sent.contains(result));
         ensure!(is_sent, "attempt {} never sent the recorded result {result}", step.attempt);
         Ok(())
     }
@@ -147,7 +160,7 @@ impl Observer {
 
 fn check_fixed(before: &Task, now: &Task) -> Checked {
     ensure!(before.context == now.context, "the input changed");
-    ensure!(before.priority == now.priority, "the priority changed");
+    ensure!(before.rerun_of == now.rerun_of, "it runs another task again");
     ensure!(before.idempotency_key == now.idempotency_key, "the idempotency key changed");
     ensure!(before.created_at == now.created_at, "the time of creation changed");
     Ok(())
@@ -155,6 +168,8 @@ fn check_fixed(before: &Task, now: &Task) -> Checked {
 
 fn compare_task(model: &TaskModel, task: &Task) -> Checked {
     ensure!(task.seq == model.seq, "seq is {} after {} events", task.seq, model.seq);
+    let priority = model.priority.unwrap_or(task.priority);
+    ensure!(task.priority == priority, "the priority is {}, by the events {priority}", task.priority);
     ensure!(task.state == model.state, "stored as {}, by its events {}", task.state, model.state);
     ensure!(task.counts == model.counts(), "counts are {:?}, by the steps {:?}", task.counts, model.counts());
     let code = task.error.as_ref().map(|error| &error.code);
@@ -176,7 +191,7 @@ fn compare_step(model: &StepModel, step: &Step, task: &Task) -> Checked {
     ensure!(stored == expected, "started and ended at {stored:?}, by the events {expected:?}");
     ensure!(step.error == model.error, "the error is {:?}, by the events {:?}", step.error, model.error);
     let waits_for = match step.state {
-        StepState::Pending => step.unmet > 0 && step.due_at.is_none(),
+        StepState::Pending => (step.unmet > 0 || task.state == TaskState::Paused) && step.due_at.is_none(),
         StepState::Enqueued => {
             matches!(task.state, TaskState::Pending | TaskState::InProgress) && step.unmet == 0 && step.due_at.is_none()
         }

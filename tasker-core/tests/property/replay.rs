@@ -13,14 +13,16 @@ pub(crate) struct TaskModel {
     pub(crate) blueprint: Arc<Blueprint>,
     pub(crate) state: TaskState,
     pub(crate) seq: i64,
+    /// What operators made it, if they did.
+    pub(crate) priority: Option<i16>,
     /// The code of the error.
     pub(crate) error: Option<String>,
     pub(crate) updated_at: Timestamp,
     pub(crate) completed_at: Option<Timestamp>,
     pub(crate) deadline_at: Option<Timestamp>,
     pub(crate) steps: Vec<StepModel>,
-    /// Whether the batch at hand stops the task before its steps are through.
-    is_stopping: bool,
+    /// Whether the task was stopped before its steps were through.
+    pub(super) is_stopping: bool,
 }
 
 #[derive(Clone)]
@@ -36,7 +38,7 @@ pub(crate) struct StepModel {
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) error: Option<StepError>,
     /// May be claimed, and has to be enqueued or started in the batch at hand.
-    is_fresh: bool,
+    pub(super) is_fresh: bool,
 }
 
 impl TaskModel {
@@ -58,6 +60,7 @@ impl TaskModel {
             steps: steps.collect(),
             state: TaskState::Pending,
             seq: 0,
+            priority: None,
             error: None,
             updated_at: task.created_at,
             completed_at: None,
@@ -84,7 +87,12 @@ impl TaskModel {
         ensure!(batch.first_seq == self.seq + 1, "events go on with {} after {}", batch.first_seq, self.seq);
         ensure!(!batch.facts.is_empty(), "a commit without events at {}", batch.first_seq);
         for fact in &batch.facts {
-            ensure!(!self.state.is_final(), "{fact:?} after the task ended as {}", self.state);
+            let may_follow_end = match fact {
+                Fact::TaskReopened { .. } | Fact::TaskResolved { .. } => self.state == TaskState::Error,
+                Fact::TaskRerun { .. } => true,
+                _ => false,
+            };
+            ensure!(!self.state.is_final() || may_follow_end, "{fact:?} after the task ended as {}", self.state);
             self.seq += 1;
             self.take(fact, batch.at)?;
         }
@@ -131,16 +139,7 @@ impl TaskModel {
             Fact::StepStarted { step, attempt, worker } => self.start(*step, *attempt, *worker, at)?,
             Fact::StepCompleted { step, attempt } => {
                 self.end_attempt(*step, *attempt, StepState::Complete, at)?;
-                let blueprint = Arc::clone(&self.blueprint);
-                for (dependent, _) in self
-                    .steps
-                    .iter_mut()
-                    .zip(&blueprint.dependencies)
-                    .filter(|(dependent, list)| list.contains(&(*step as usize)) && !dependent.state.is_final())
-                {
-                    dependent.unmet -= 1;
-                    dependent.is_fresh = dependent.unmet == 0;
-                }
+                self.satisfy_dependents(*step);
             }
             Fact::StepFailed { step, attempt, error } => {
                 let ended = self.end_attempt(*step, *attempt, StepState::Error, at)?;
@@ -160,6 +159,17 @@ impl TaskModel {
             Fact::StepReleased { step, attempt } => {
                 self.end_attempt(*step, *attempt, StepState::Enqueued, at)?.is_fresh = true;
             }
+            Fact::TaskPaused { .. }
+            | Fact::TaskResumed { .. }
+            | Fact::TaskResolved { .. }
+            | Fact::TaskReopened { .. }
+            | Fact::TaskPrioritized { .. }
+            | Fact::TaskRerun { .. }
+            | Fact::StepReset { .. }
+            | Fact::StepResolved { .. }
+            | Fact::StepCompletedManually { .. }
+            | Fact::StepReopened { .. }
+            | Fact::StepHeld { .. } => self.take_by_hand(fact, at)?,
             Fact::StepCancelled { step } => {
                 let step = &mut self.steps[*step as usize];
                 ensure!(!step.state.is_final(), "cancelled when {}", step.state);
@@ -174,6 +184,7 @@ impl TaskModel {
         let is_due = step.retry_at.is_some_and(|retry_at| retry_at <= at);
         let is_retried = step.state == StepState::WaitingForRetry && is_due;
         ensure!(step.is_fresh || is_retried, "step {idx} enqueued when {} (retry {:?})", step.state, step.retry_at);
+        ensure!(self.state != TaskState::Paused, "step {idx} enqueued in a paused task");
         step.state = StepState::Enqueued;
         step.is_fresh = false;
         step.retry_at = None;
@@ -208,8 +219,20 @@ impl TaskModel {
         Ok(step)
     }
 
-    fn end(&mut self, state: TaskState, at: Timestamp) {
-        self.is_stopping = state == TaskState::Cancelled || self.error.as_deref() == Some("deadline_exceeded");
+    pub(super) fn satisfy_dependents(&mut self, step: u32) {
+        let blueprint = Arc::clone(&self.blueprint);
+        let dependents = self.steps.iter_mut().zip(&blueprint.dependencies);
+        for (dependent, _) in
+            dependents.filter(|(dependent, list)| list.contains(&(step as usize)) && !dependent.state.is_final())
+        {
+            dependent.unmet -= 1;
+            dependent.is_fresh = dependent.unmet == 0;
+        }
+    }
+
+    pub(super) fn end(&mut self, state: TaskState, at: Timestamp) {
+        self.is_stopping = matches!(state, TaskState::Cancelled | TaskState::ResolvedManually)
+            || self.error.as_deref() == Some("deadline_exceeded");
         self.state = state;
         self.completed_at = Some(at);
         self.deadline_at = None;
@@ -237,7 +260,7 @@ impl TaskModel {
 }
 
 impl StepModel {
-    fn finish(&mut self, state: StepState, at: Timestamp) {
+    pub(super) fn finish(&mut self, state: StepState, at: Timestamp) {
         self.state = state;
         self.ended_at = Some(at);
         self.retry_at = None;

@@ -90,6 +90,12 @@ pub(crate) enum Action {
         task: usize,
         fate: Fate,
     },
+    Operate {
+        engine: usize,
+        task: usize,
+        verb: VerbPlan,
+        fate: Fate,
+    },
     Register {
         engine: usize,
         template: usize,
@@ -109,6 +115,19 @@ pub(crate) enum Action {
     RestartEngine {
         engine: usize,
     },
+}
+
+/// What an operator does; steps are named by a number that is taken modulo what there is, and none is every failed one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum VerbPlan {
+    Pause,
+    Resume,
+    Resolve,
+    Retry(Option<usize>),
+    ResolveSteps { step: Option<usize>, has_result: bool },
+    CompleteStep(usize),
+    Prioritize(i16),
+    Rerun,
 }
 
 /// Whether the caller of a verb lives to see its answer.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tasker_core::{
-    model::{ErrorKind, Fact, Json, Lease, Outcome, StepError, StepId, StepState, TaskState, Timestamp, limits},
+    model::{Actor, ErrorKind, Fact, Json, Lease, Outcome, StepError, StepId, StepState, TaskState, Timestamp, limits},
     orchestration::{Error, Report, SubmitTask, Submitted},
     state::Look,
 };
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// What became of a call.
-enum Met<T> {
+pub(crate) enum Met<T> {
     Answered(T),
     /// Carried out, but the caller does not know.
     Lost(T),
@@ -34,7 +34,7 @@ enum Met<T> {
 }
 
 impl Fate {
-    async fn meet<T>(self, call: impl Future<Output = Result<T, Error>>) -> Checked<Met<T>> {
+    pub(crate) async fn meet<T>(self, call: impl Future<Output = Result<T, Error>>) -> Checked<Met<T>> {
         let mut waits_left = match self {
             Self::Answered => return Ok(Met::Answered(call.await?)),
             Self::AnswerLost => return Ok(Met::Lost(call.await?)),
@@ -172,7 +172,7 @@ impl World {
     }
 
     /// A submission that is on its way in an engine arrives before one that comes after it.
-    async fn wait_for_submissions(&mut self, engine: usize) -> Checked {
+    pub(crate) async fn wait_for_submissions(&mut self, engine: usize) -> Checked {
         let anchor = Json::from(&serde_json::json!({ "number": 0 }));
         self.contexts.insert(0, anchor.clone());
         let template = &self.templates[0];
@@ -261,7 +261,7 @@ impl World {
         let before = self.observer.tasks[&task_id].task.state;
         let engine = self.engines[engine].clone();
         let call = async {
-            match engine.cancel(task_id, Some("a test".to_owned()), None).await {
+            match engine.cancel(task_id, Actor::named("a test")).await {
                 Ok(task) => Ok(Ok(task.state)),
                 Err(Error::TaskEnded { state, .. }) => Ok(Err(state)),
                 Err(error) => Err(error),

@@ -115,6 +115,7 @@ impl World {
             Action::Extend { engine, leases, fate } => self.extend(*engine, leases, *fate).await?,
             Action::Sweep { engine, fate } => self.sweep(*engine, *fate).await?,
             Action::Cancel { engine, task, fate } => self.cancel(*engine, *task, *fate).await?,
+            Action::Operate { engine, task, verb, fate } => self.operate(*engine, *task, *verb, *fate).await?,
             Action::Register { engine, template } => self.register(*engine, *template).await?,
             Action::Pass { ms } => self.clock.turn(*ms),
             Action::PassToDue { is_early } => self.pass_to_due(*is_early),
@@ -136,6 +137,7 @@ impl World {
         for worker in 0..self.workers.len() {
             self.lose(worker).await?;
         }
+        self.resume_all().await?;
         let healthy = self.workers.len();
         for engine in 0..2 {
             self.hire(WorkerPlan { engine, handlers: HANDLERS.to_vec(), queues: Vec::new() }).await?;

@@ -5,24 +5,32 @@ use tasker_core::{
     store,
 };
 
-use super::{HostConfig, Result, refused};
+use super::{HostConfig, Result};
 use crate::{
     client::Client,
-    coordinator::{Coordinator, EmbeddedCoordinator},
+    coordinator::{Coordinator, EmbeddedCoordinator, HttpCoordinator},
 };
 
-/// What a host talks to: an engine in this process, by the URL of its database.
+/// What a host talks to.
 pub(super) struct Connection {
     pub(super) client: Client,
-    engine: Arc<Engine>,
+    backend: Backend,
+}
+
+enum Backend {
+    /// An engine in this process, by the URL of its database.
+    Embedded(Arc<Engine>),
+    /// A server.
+    Http { url: String, api_key: Option<String> },
 }
 
 impl Connection {
     pub(super) async fn open(config: &HostConfig) -> Result<Self> {
         let url = config.url();
         if url.starts_with("http://") || url.starts_with("https://") {
-            let message = "this build of Tasker cannot reach a server";
-            return Err(refused("api_url_unsupported", message, "name the server's database instead"));
+            let api_key = config.api_key();
+            let client = Client::http(&url, api_key.as_deref())?;
+            return Ok(Self { client, backend: Backend::Http { url, api_key } });
         }
         let store = store::open(&url).await?;
         if config.migrate {
@@ -30,12 +38,15 @@ impl Connection {
         }
         let options = Options { environment: config.environment(), ..Options::default() };
         let engine = Engine::new(store, options);
-        Ok(Self { client: Client::embedded(Arc::clone(&engine)), engine })
+        Ok(Self { client: Client::embedded(Arc::clone(&engine)), backend: Backend::Embedded(engine) })
     }
 
     /// One for each worker. Must be called within a tokio runtime.
-    pub(super) fn coordinator(&self) -> Arc<dyn Coordinator> {
-        Arc::new(EmbeddedCoordinator::new(Arc::clone(&self.engine)))
+    pub(super) fn coordinator(&self) -> Result<Arc<dyn Coordinator>> {
+        Ok(match &self.backend {
+            Backend::Embedded(engine) => Arc::new(EmbeddedCoordinator::new(Arc::clone(engine))),
+            Backend::Http { url, api_key } => Arc::new(HttpCoordinator::new(url, api_key.as_deref())?),
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use crate::settings::Settings;
 
 /// Which tasks are meant; what is not given does not filter. The namespace is that of `--namespace`.
 #[derive(Clone, Debug, Default, Args)]
+#[group(id = "which", multiple = true)]
 pub(super) struct Filter {
     /// Tasks in this state; repeat it, or separate with commas, for several
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = state, help_heading = "Which tasks")]

@@ -1,13 +1,14 @@
 //! `tasker task`: runs of templates.
 
-mod cancel;
 mod filter;
 mod get;
 mod history;
 mod input;
 mod list;
+mod operate;
 mod shown;
 mod submit;
+mod targets;
 mod wait;
 mod watch;
 
@@ -23,7 +24,7 @@ use crate::{
     settings::Settings,
 };
 
-/// Submit tasks, look at them, follow them, stop them
+/// Submit tasks, look at them, follow them, steer and repair them
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
     Submit(Box<submit::Submit>),
@@ -32,7 +33,13 @@ pub(crate) enum Task {
     Watch(watch::Watch),
     Wait(wait::Wait),
     History(history::History),
-    Cancel(cancel::Cancel),
+    Cancel(operate::Cancel),
+    Pause(operate::Pause),
+    Resume(operate::Resume),
+    Retry(operate::Retry),
+    Resolve(operate::Resolve),
+    Rerun(operate::Rerun),
+    Priority(operate::Priority),
 }
 
 impl Task {
@@ -45,6 +52,12 @@ impl Task {
             Self::Wait(wait) => wait.run(settings, output).await,
             Self::History(history) => history.run(settings, output).await,
             Self::Cancel(cancel) => cancel.run(settings, output).await,
+            Self::Pause(pause) => pause.run(settings, output).await,
+            Self::Resume(resume) => resume.run(settings, output).await,
+            Self::Retry(retry) => retry.run(settings, output).await,
+            Self::Resolve(resolve) => resolve.run(settings, output).await,
+            Self::Rerun(rerun) => rerun.run(settings, output).await,
+            Self::Priority(priority) => priority.run(settings, output).await,
         }
     }
 }

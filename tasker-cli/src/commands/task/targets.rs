@@ -52,18 +52,19 @@ impl Targets {
             output.either(&task, || format!("task {} is {}", task.task_uuid, task.status));
             return Ok(Exit::Complete);
         }
-        let request = BulkAction { dry_run: self.dry_run, ..BulkAction::new(action, actor) };
+        let dry_run = self.dry_run;
+        let request = BulkAction { dry_run, ..BulkAction::new(action, actor) };
         let acted = if self.ids.is_empty() {
             let query = TaskQuery { limit: Some(limits::PAGE), ..self.filter.query(settings) };
             let request = BulkAction { filter: Some(query), ..request };
-            if !self.dry_run && !self.yes && io::stdin().is_terminal() && io::stderr().is_terminal() {
+            if !dry_run && !self.yes && io::stdin().is_terminal() && io::stderr().is_terminal() {
                 confirm(&client, &request, verb).await?;
             }
             act_on_pages(&client, request).await?
         } else {
             client.act(BulkAction { ids: Some(self.ids), ..request }).await?
         };
-        show(&acted, verb, output)
+        show(&acted, verb, dry_run, output)
     }
 }
 
@@ -84,12 +85,13 @@ async fn act_on_pages(client: &Client, mut request: BulkAction) -> Result<ActedV
 /// Asks a person, who may have meant fewer tasks.
 async fn confirm(client: &Client, request: &BulkAction, verb: &str) -> Result<()> {
     let foreseen = client.act(BulkAction { dry_run: true, ..request.clone() }).await?;
-    if foreseen.matched == 0 {
+    if foreseen.done == 0 {
         return Ok(());
     }
     let count = usize::try_from(foreseen.matched).unwrap_or(usize::MAX);
+    let more = if foreseen.next.is_some() { " or more" } else { "" };
     // Where the terminal has gone away there is nobody to say yes.
-    let _ = write!(io::stderr(), "{verb} {count} task{}? [y/N] ", plural(count));
+    let _ = write!(io::stderr(), "{verb} {count}{more} task{}? [y/N] ", plural(count));
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
@@ -99,14 +101,14 @@ async fn confirm(client: &Client, request: &BulkAction, verb: &str) -> Result<()
     Err(Failure::new("interrupted", "nothing was changed", remedy).with_exit(Exit::Interrupted))
 }
 
-fn show(acted: &ActedView, verb: &str, output: &Output) -> Result<Exit> {
+fn show(acted: &ActedView, verb: &str, dry_run: bool, output: &Output) -> Result<Exit> {
     if output.is_json() {
         output.document(acted);
     } else {
         let mut table = Table::new(&["TASK", "STATE", ""]);
         acted.items.iter().for_each(|item| table.row(row(item)));
         table.print(output);
-        let would = if acted.dry_run { "would " } else { "" };
+        let would = if dry_run { "would " } else { "" };
         output.note(&format!("{would}{verb} {} task{}", acted.done, plural(acted.done)));
     }
     if acted.refused == 0 {

@@ -7,10 +7,10 @@ use std::{
 use crate::{
     dag::{Definition, NewTask, Submission, TemplateKey, plan},
     model::{
-        Event, EventBatch, Json, Lease, Outcome, Step, StepError, StepId, StepState, Task, TaskCounts, TaskId,
+        Actor, Event, EventBatch, Json, Lease, Outcome, Step, StepError, StepId, StepState, Task, TaskCounts, TaskId,
         TemplateId, Verdict, WorkerId,
     },
-    state::{Changes, Claim, Claimed, Decision, Input, Look, Route, decide, scope},
+    state::{Changes, Claim, Claimed, Decision, Input, Look, Route, Verb, decide, scope},
     store::{NewTemplate, Store, Transacted},
     template::{Backoff, Handler, Lifecycle, Retry, StepKind, StepTemplate, Template},
 };
@@ -200,6 +200,7 @@ pub(super) fn new_task(definition: &Definition) -> NewTask {
         correlation_id: None,
         parent_correlation_id: None,
         idempotency_key: None,
+        rerun_of: None,
     };
     plan(definition, submission)
 }
@@ -228,6 +229,14 @@ pub(super) fn failed(error: StepError) -> Outcome {
 
 pub(super) fn report_of(claimed: &Claimed, outcome: Outcome) -> Input {
     Input::Report { lease: lease(claimed), outcome }
+}
+
+pub(super) fn cancel_of(task_id: TaskId) -> Input {
+    operate(task_id, Verb::Cancel)
+}
+
+pub(super) fn operate(task_id: TaskId, verb: Verb) -> Input {
+    Input::Operate { task_id, verb, actor: Actor::named("ann").because("a check") }
 }
 
 /// JSON texts that a store which decodes them would not give back as they were.

@@ -1,9 +1,9 @@
 use std::{sync::Arc, time::Duration};
 
-use super::bench::{Bench, QUEUE, ids, lease, new_task, report_of, succeeded, template};
+use super::bench::{Bench, QUEUE, cancel_of, ids, lease, new_task, report_of, succeeded, template};
 use crate::{
     model::{StepId, StepState, TaskState, Verdict},
-    state::{Changes, Decision, Input, Look, Route, Scope, TaskChange},
+    state::{Changes, Decision, Look, Route, Scope, TaskChange},
     store::Store,
 };
 
@@ -64,12 +64,13 @@ pub(super) async fn stopped_tasks_are_left_alone(store: Arc<dyn Store>) {
     let (bench, definition) = Bench::with(store, "a b").await;
     let [cancelled, paused, free] =
         [bench.submit(&definition).await, bench.submit(&definition).await, bench.submit(&definition).await];
-    bench.transact(&[Input::Cancel { task_id: cancelled, by: None, reason: None }], None).await;
+    bench.transact(&[cancel_of(cancelled)], None).await;
     let before = bench.task(paused).await;
     let scope = [Scope { task_id: paused, steps: Vec::new(), whole: false }];
     let pause = |_: &_| {
         let task = TaskChange {
             task_id: paused,
+            template: definition.key.clone(),
             state: TaskState::Paused,
             counts: before.counts,
             seq: before.seq,

@@ -5,10 +5,10 @@ use futures::{
     poll,
 };
 
-use super::bench::{Bench, lease, new_task, report_of, succeeded, with_key};
+use super::bench::{Bench, cancel_of, lease, new_task, report_of, succeeded, with_key};
 use crate::{
     model::{StepState, TaskState, Timestamp},
-    state::{Changes, Decision, Input, StepChange, decide, scope},
+    state::{Changes, Decision, StepChange, decide, scope},
     store::{Inserted, Store, Transacted},
 };
 
@@ -95,7 +95,7 @@ pub(super) async fn nothing_is_written_without_templates(store: Arc<dyn Store>) 
 pub(super) async fn a_refused_decision_writes_nothing(store: Arc<dyn Store>) {
     let (bench, definition) = Bench::with(store, "a").await;
     let task_id = bench.submit(&definition).await;
-    let inputs = [Input::Cancel { task_id, by: None, reason: None }];
+    let inputs = [cancel_of(task_id)];
     let nothing = std::collections::HashMap::new();
     // A step that runs without a worker is against a constraint; the task and the events come with it.
     let decision = |snapshot: &_| match decide(snapshot, &inputs, None, &nothing) {
@@ -129,7 +129,7 @@ pub(super) async fn a_dropped_call_leaves_the_store_usable(store: Arc<dyn Store>
     for polls in (0..14).map(|power| 1 << power) {
         let task_id = bench.submit(&definition).await;
         tasks.push(task_id);
-        let inputs = [Input::Cancel { task_id, by: None, reason: None }];
+        let inputs = [cancel_of(task_id)];
         let mut call = pin!(bench.transact(&inputs, None));
         for _ in 0..polls {
             if poll!(&mut call).is_ready() {
@@ -144,7 +144,7 @@ pub(super) async fn a_dropped_call_leaves_the_store_usable(store: Arc<dyn Store>
         let states = bench.states(task_id).await;
         let expected = if is_cancelled { [StepState::Cancelled; 2] } else { [StepState::Enqueued, StepState::Pending] };
         assert_eq!(states, expected);
-        let inputs = [Input::Cancel { task_id, by: None, reason: None }];
+        let inputs = [cancel_of(task_id)];
         let Changes { ended, .. } = bench.transact(&inputs, None).await;
         assert_eq!(ended.is_empty(), is_cancelled);
         bench.audit(task_id).await;

@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
-use super::bench::{Bench, QUEUE, lease, new_task, succeeded, template};
+use super::bench::{Bench, QUEUE, cancel_of, lease, new_task, succeeded, template};
 use crate::{
     model::{TaskId, TaskState, TemplateId, WorkerId},
-    state::Input,
     store::{Store, TaskCursor, TaskFilter, WorkerRecord},
 };
 
@@ -14,7 +13,7 @@ pub(super) async fn filters_and_pages(store: Arc<dyn Store>) {
     bench.store.insert_tasks(&orders).await.unwrap();
     let refund = bench.submit(&refund).await;
     let [a, b, c, d, e]: [TaskId; 5] = std::array::from_fn(|at| orders[at].task_id);
-    bench.transact(&[Input::Cancel { task_id: b, by: None, reason: None }], None).await;
+    bench.transact(&[cancel_of(b)], None).await;
     let claimed = bench.claim(&["handle"], 1).await;
     bench.report(lease(&claimed[0]), succeeded("1")).await;
 
@@ -80,7 +79,7 @@ pub(super) async fn unknown_ids_are_nothing(store: Arc<dyn Store>) {
     assert!(bench.store.events(task_id, 0, 10).await.unwrap().is_empty());
     assert!(bench.store.template(TemplateId::new()).await.unwrap().is_none());
     assert!(bench.store.payloads(&[]).await.unwrap().is_empty());
-    let changes = bench.transact(&[Input::Cancel { task_id, by: None, reason: None }], None).await;
+    let changes = bench.transact(&[cancel_of(task_id)], None).await;
     assert!(changes.is_empty());
     assert!(!bench.store.describe().is_empty());
 }

@@ -9,6 +9,7 @@ mod bench;
 mod claim;
 mod concurrent;
 mod list;
+mod operate;
 mod report;
 mod submit;
 mod sweep;
@@ -51,6 +52,9 @@ checks! {
         leases_extend_while_held, checkpoints_are_stored_while_held, what_is_due_comes_in_portions;
     concurrent: many_reporters_join_once, a_step_is_handed_out_once, a_key_is_taken_once, nothing_is_written_without_templates,
         a_refused_decision_writes_nothing, a_dropped_call_leaves_the_store_usable;
+    operate: a_paused_task_rests_until_it_is_resumed, a_failed_task_goes_on_after_a_retry, steps_are_closed_by_hand,
+        another_priority_is_another_place_in_the_queue, a_rerun_is_linked_and_noted_once,
+        a_report_and_a_verb_in_one_call_count_in_order;
     list: filters_and_pages, events_from_a_position, unknown_ids_are_nothing, workers_as_they_said_last,
         usage_counts_what_is_written;
 }

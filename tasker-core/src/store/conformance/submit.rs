@@ -23,6 +23,7 @@ pub(super) async fn what_is_submitted_is_stored(store: Arc<dyn Store>) {
         correlation_id: some("c-1"),
         parent_correlation_id: some("c-0"),
         idempotency_key: some("o-1"),
+        rerun_of: None,
     };
     assert_eq!(bench.store.insert_tasks(&[new.clone()]).await.unwrap(), [Inserted::Created(new.task_id)]);
 

@@ -2,8 +2,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::bench::{Bench, lease, new_task, report_of, succeeded};
 use crate::{
-    model::{Checkpoint, Json, Lease, Outcome, StepState, TaskId, TaskState, Verdict, limits},
-    state::{Claim, Claimed, Input},
+    model::{Actor, Checkpoint, Json, Lease, Outcome, StepState, TaskId, TaskState, Verdict, limits},
+    state::{Claim, Claimed, Input, Verb},
     store::{PayloadRequest, Store, Work},
 };
 
@@ -70,7 +70,7 @@ pub(super) async fn cancelling_stops_running_steps(store: Arc<dyn Store>) {
     let (bench, definition) = Bench::with(store, "a b c:a").await;
     let task_id = bench.submit(&definition).await;
     let claimed = bench.claim(&["handle"], 2).await;
-    let cancel = Input::Cancel { task_id, by: Some("ann".to_owned()), reason: Some("wrong order".to_owned()) };
+    let cancel = Input::Operate { task_id, verb: Verb::Cancel, actor: Actor::named("ann").because("wrong order") };
     // A report in the same call, before the cancellation, still counts.
     bench.transact(&[report_of(&claimed[0], succeeded("1")), cancel], None).await;
     assert_eq!(bench.states(task_id).await, [StepState::Complete, StepState::Cancelled, StepState::Cancelled]);

@@ -6,6 +6,7 @@ use crate::store::{Error, Migration, Result, schema::Schema};
 const SCHEMA: Schema = Schema {
     migrations: &[
         (1, "engine", include_str!("../../../../migrations/postgres/0001_engine.sql")),
+        (2, "operations", include_str!("../../../../migrations/postgres/0002_operations.sql")),
         (3, "flows", include_str!("../../../../migrations/postgres/0003_flows.sql")),
     ],
     table: "tasker.migrations",

@@ -55,6 +55,7 @@ fn task_snapshot(row: &PgRow, task_id: TaskId) -> Result<TaskSnapshot> {
         priority: row.try_get("priority")?,
         counts: counts(row)?,
         seq: row.try_get("seq")?,
+        completed_at: row.try_get("completed_at")?,
         deadline_at: row.try_get("deadline_at")?,
         error: structured(row, "error")?,
         steps: Vec::new(),
@@ -77,6 +78,7 @@ fn step_snapshot(row: &PgRow, id: StepId) -> Result<StepSnapshot> {
         due_at: row.try_get("due_at")?,
         worker_id: row.try_get::<Option<Uuid>, _>("worker_id")?.map(WorkerId),
         started_at: row.try_get("started_at")?,
+        error: structured(row, "error")?,
     })
 }
 
@@ -98,6 +100,7 @@ pub(super) fn task(row: &PgRow) -> Result<Task> {
         correlation_id: row.try_get("correlation_id")?,
         parent_correlation_id: row.try_get("parent_correlation_id")?,
         idempotency_key: row.try_get("idempotency_key")?,
+        rerun_of: row.try_get::<Option<Uuid>, _>("rerun_of")?.map(TaskId),
         counts: counts(row)?,
         seq: row.try_get("seq")?,
         error: structured(row, "error")?,

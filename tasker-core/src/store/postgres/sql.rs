@@ -27,6 +27,8 @@ statements! { "postgres":
     LOAD_SCOPE = "load_scope",
     NEXT_DUE = "next_due",
     NOW = "now",
+    PRIORITIZE_STEPS = "prioritize_steps",
+    PRIORITIZE_TASKS = "prioritize_tasks",
     PUT_CHECKPOINTS = "put_checkpoints",
     PUT_ROUTES = "put_routes",
     PUT_TEMPLATE = "put_template",

@@ -78,6 +78,13 @@ impl Transaction for Open {
 
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
         bind(sqlx::query(sql::APPLY.sql()), changes)?.execute(&mut *self.0).await?;
+        if !changes.priorities.is_empty() {
+            let (tasks, priorities): (Vec<_>, Vec<_>) =
+                changes.priorities.iter().map(|(task_id, priority)| (task_id.0, *priority)).unzip();
+            for statement in [&sql::PRIORITIZE_TASKS, &sql::PRIORITIZE_STEPS] {
+                sqlx::query(statement.sql()).bind(&tasks).bind(&priorities).execute(&mut *self.0).await?;
+            }
+        }
         Ok(())
     }
 

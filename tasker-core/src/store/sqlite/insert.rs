@@ -126,6 +126,7 @@ struct TaskRow<'a> {
     reason: Option<&'a str>,
     tags: String,
     context: &'a str,
+    rerun_of: Option<Hex>,
 }
 
 impl<'a> TaskRow<'a> {
@@ -150,6 +151,7 @@ impl<'a> TaskRow<'a> {
             reason: submission.reason.as_deref(),
             tags: encode::text(&submission.tags)?,
             context: submission.context.as_str(),
+            rerun_of: submission.rerun_of.map(|task_id| Hex(task_id.0)),
         })
     }
 }

@@ -48,6 +48,7 @@ struct TaskRow {
     active: u32,
     failed: u32,
     seq: i64,
+    completed_at: Option<i64>,
     deadline_at: Option<i64>,
     error: Option<String>,
 }
@@ -63,6 +64,7 @@ impl TaskRow {
             priority,
             counts: TaskCounts { total, done, active, failed },
             seq,
+            completed_at: self.completed_at.map(Timestamp::from_micros),
             deadline_at: self.deadline_at.map(Timestamp::from_micros),
             error: nested("the error of a task", self.error.as_deref())?,
             steps: Vec::new(),
@@ -88,6 +90,7 @@ struct StepRow {
     due_at: Option<i64>,
     worker_id: Option<Uuid>,
     started_at: Option<i64>,
+    error: Option<String>,
 }
 
 impl StepRow {
@@ -108,6 +111,7 @@ impl StepRow {
             due_at: self.due_at.map(Timestamp::from_micros),
             worker_id: self.worker_id.map(WorkerId),
             started_at: self.started_at.map(Timestamp::from_micros),
+            error: nested("the error of a step", self.error.as_deref())?,
         })
     }
 }

@@ -34,6 +34,7 @@ use crate::{
 const SCHEMA: Schema = Schema {
     migrations: &[
         (1, "engine", include_str!("../../../../migrations/sqlite/0001_engine.sql")),
+        (2, "operations", include_str!("../../../../migrations/sqlite/0002_operations.sql")),
         (3, "flows", include_str!("../../../../migrations/sqlite/0003_flows.sql")),
     ],
     table: "_tasker_migrations",

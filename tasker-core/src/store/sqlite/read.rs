@@ -151,6 +151,7 @@ fn read_task(row: &SqliteRow) -> Result<Task> {
         correlation_id: columns.read()?,
         parent_correlation_id: columns.read()?,
         idempotency_key: columns.read()?,
+        rerun_of: columns.read::<Option<_>>()?.map(TaskId),
         counts: TaskCounts {
             total: columns.count()?,
             done: columns.count()?,

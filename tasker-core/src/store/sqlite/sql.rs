@@ -29,6 +29,8 @@ statements! { "sqlite":
     LOAD_PAYLOADS_WORK = "load_payloads_work",
     LOAD_SCOPE = "load_scope",
     NEXT_DUE = "next_due",
+    PRIORITIZE_STEPS = "prioritize_steps",
+    PRIORITIZE_TASKS = "prioritize_tasks",
     PUT_CHECKPOINTS = "put_checkpoints",
     PUT_ROUTES = "put_routes",
     PUT_TEMPLATE = "put_template",

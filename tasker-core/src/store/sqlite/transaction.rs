@@ -41,7 +41,13 @@ impl Transaction for SqliteTransaction<'_> {
         let Changes { tasks, steps, events, .. } = changes;
         self.put(sql::APPLY_TASKS.sql(), tasks.iter().map(TaskRow::new)).await?;
         self.put(sql::APPLY_STEPS.sql(), steps.iter().map(StepRow::new)).await?;
-        self.put(sql::APPLY_EVENTS.sql(), events.iter().map(EventRow::new)).await
+        self.put(sql::APPLY_EVENTS.sql(), events.iter().map(EventRow::new)).await?;
+        for statement in [&sql::PRIORITIZE_TASKS, &sql::PRIORITIZE_STEPS] {
+            if !changes.priorities.is_empty() {
+                self.put(statement.sql(), changes.priorities.iter().map(PriorityRow::new)).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn commit(self) -> Result<()> {
@@ -165,6 +171,19 @@ impl<'a> StepRow<'a> {
             result: change.result.as_ref().map(|result| result.as_str()),
             error: change.error.as_ref().map(encode::text).transpose()?,
         })
+    }
+}
+
+#[derive(Serialize)]
+struct PriorityRow {
+    task_id: Hex,
+    priority: i16,
+}
+
+impl PriorityRow {
+    #[expect(clippy::unnecessary_wraps, reason = "rows of other tables can fail to be written as json")]
+    fn new((task_id, priority): &(TaskId, i16)) -> Result<Self> {
+        Ok(Self { task_id: Hex(task_id.0), priority: *priority })
     }
 }
 

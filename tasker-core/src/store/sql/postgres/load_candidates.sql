@@ -16,7 +16,9 @@ with found as materialized (
     limit $3::bigint
 ),
 locked as materialized (
-    select id, template_id, environment, state, priority, seq, deadline_at, total, done, active, failed, error::text as error
+    select
+        id, template_id, environment, state, priority, seq, completed_at, deadline_at, total, done, active, failed,
+        error::text as error
     from tasker.tasks
     where id = any(array(select distinct task_id from found))
     order by id
@@ -27,7 +29,7 @@ fresh as materialized (
 )
 select
     t.id as task_id, null::integer as idx, t.state, clock_timestamp() as now, false as is_stale,
-    t.template_id, t.environment, t.priority, t.seq, t.deadline_at, t.total, t.done, t.active, t.failed, t.error,
+    t.template_id, t.environment, t.priority, t.seq, t.completed_at, t.deadline_at, t.total, t.done, t.active, t.failed, t.error,
     null::text as name, null::text as queue, null::text as handler, null::integer as attempt, null::integer as failures,
     null::integer as losses, null::integer as unmet, null::integer[] as dependents, null::timestamptz as due_at,
     null::uuid as worker_id, null::timestamptz as started_at
@@ -35,6 +37,7 @@ from fresh t
 union all
 select
     s.task_id, s.idx, s.state, null, null, null, null, null, null, null, null, null, null, null, null,
+    case when s.state = 'error' then s.error::text end,
     s.name, s.queue, s.handler, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id, s.started_at
 from found f
 join tasker.steps s using (task_id, idx)

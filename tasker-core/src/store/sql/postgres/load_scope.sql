@@ -5,14 +5,17 @@
 -- meanwhile, its row is the new one and its steps are the old ones. `is_stale` tells, since every change moves `seq`; the
 -- caller then asks again, now with the locks in hand.
 with locked as materialized (
-    select id, template_id, environment, state, priority, seq, deadline_at, total, done, active, failed, error::text as error
+    select
+        id, template_id, environment, state, priority, seq, completed_at, deadline_at, total, done, active, failed,
+        error::text as error
     from tasker.tasks
     where id = any($1)
     order by id
     for no key update
 ),
 wanted as materialized (
-    select * from unnest($2::uuid[], $3::integer[]) as w (task_id, idx)
+    -- No step may come twice.
+    select * from unnest($2::uuid[], $3::integer[]) as w (task_id, idx) where w.task_id <> all($4)
 ),
 keys as materialized (
     select task_id, idx from wanted
@@ -25,7 +28,7 @@ keys as materialized (
 select
     t.id as task_id, null::integer as idx, t.state, clock_timestamp() as now,
     t.seq <> (select seen.seq from tasker.tasks seen where seen.id = t.id) as is_stale,
-    t.template_id, t.environment, t.priority, t.seq, t.deadline_at, t.total, t.done, t.active, t.failed, t.error,
+    t.template_id, t.environment, t.priority, t.seq, t.completed_at, t.deadline_at, t.total, t.done, t.active, t.failed, t.error,
     null::text as name, null::text as queue, null::text as handler, null::integer as attempt, null::integer as failures,
     null::integer as losses, null::integer as unmet, null::integer[] as dependents, null::timestamptz as due_at,
     null::uuid as worker_id, null::timestamptz as started_at
@@ -33,12 +36,14 @@ from locked t
 union all
 select
     s.task_id, s.idx, s.state, null, null, null, null, null, null, null, null, null, null, null, null,
+    case when s.state = 'error' then s.error::text end,
     s.name, s.queue, s.handler, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id, s.started_at
 from keys
 join tasker.steps s using (task_id, idx)
 union all
 select
     s.task_id, s.idx, s.state, null, null, null, null, null, null, null, null, null, null, null, null,
+    case when s.state = 'error' then s.error::text end,
     s.name, s.queue, s.handler, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id, s.started_at
 from tasker.steps s
 where s.task_id = any($4)

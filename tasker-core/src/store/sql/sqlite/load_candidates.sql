@@ -29,7 +29,7 @@ select
     (
         select json_group_array(json_array(
             hex(tasks.id), hex(tasks.template_id), tasks.environment, tasks.state, tasks.priority, tasks.total, tasks.done,
-            tasks.active, tasks.failed, tasks.seq, tasks.deadline_at, tasks.error
+            tasks.active, tasks.failed, tasks.seq, tasks.completed_at, tasks.deadline_at, tasks.error
         ))
         from (select distinct task_id from candidate) as found
         cross join tasks on tasks.id = found.task_id
@@ -37,7 +37,8 @@ select
     (
         select json_group_array(json_array(
             hex(steps.task_id), steps.idx, steps.name, steps.queue, steps.handler, steps.state, steps.attempt, steps.failures,
-            steps.losses, steps.unmet, steps.dependents, steps.due_at, nullif(hex(steps.worker_id), ''), steps.started_at
+            steps.losses, steps.unmet, steps.dependents, steps.due_at, nullif(hex(steps.worker_id), ''), steps.started_at,
+            iif(steps.state = 'error', steps.error, null)
         ))
         from candidate
         cross join steps on steps.task_id = candidate.task_id and steps.idx = candidate.idx

@@ -18,7 +18,7 @@ select
     (
         select json_group_array(json_array(
             hex(tasks.id), hex(tasks.template_id), tasks.environment, tasks.state, tasks.priority, tasks.total, tasks.done,
-            tasks.active, tasks.failed, tasks.seq, tasks.deadline_at, tasks.error
+            tasks.active, tasks.failed, tasks.seq, tasks.completed_at, tasks.deadline_at, tasks.error
         ))
         from json_each(?1) as asked
         cross join tasks on tasks.id = unhex(asked.value)
@@ -26,7 +26,8 @@ select
     (
         select json_group_array(json_array(
             hex(steps.task_id), steps.idx, steps.name, steps.queue, steps.handler, steps.state, steps.attempt, steps.failures,
-            steps.losses, steps.unmet, steps.dependents, steps.due_at, nullif(hex(steps.worker_id), ''), steps.started_at
+            steps.losses, steps.unmet, steps.dependents, steps.due_at, nullif(hex(steps.worker_id), ''), steps.started_at,
+            iif(steps.state = 'error', steps.error, null)
         ))
         from wanted
         cross join steps on steps.task_id = wanted.task_id and steps.idx = wanted.idx

@@ -1,0 +1,63 @@
+use std::sync::Arc;
+
+use crate::model::{Json, StepState, TaskId, TaskState};
+
+/// What an operator does to a task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verb {
+    /// Ends it: open steps are cancelled, and what running handlers still report is refused.
+    Cancel,
+    /// Lets no further step start. Running attempts go on and are recorded; the deadline stands.
+    Pause,
+    Resume,
+    /// Closes it by hand: open steps are cancelled.
+    Resolve,
+    /// Lets steps run again, with all their attempts anew.
+    Retry(Which),
+    /// Closes steps by hand, which satisfies what waits for them.
+    ResolveSteps {
+        which: Which,
+        result: Option<Json>,
+    },
+    /// Gives the result of a step in its handler's place.
+    CompleteStep {
+        which: Which,
+        result: Json,
+    },
+    Prioritize(i16),
+    /// Keeps in the history of an ended task that it runs again as another, unless the task has moved on from `seq`.
+    NoteRerun {
+        task: TaskId,
+        seq: i64,
+    },
+}
+
+/// Which steps of a task an operator means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All that are in `error`.
+    Failed,
+    Idx(u32),
+    Name(Arc<str>),
+}
+
+/// Why an operator's input changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    NoSuchTask,
+    /// The task is in a state in which this cannot be done to it.
+    TaskState(TaskState),
+    NoSuchStep,
+    /// The step is in a state in which this cannot be done to it.
+    StepState {
+        step: Arc<str>,
+        state: StepState,
+    },
+    /// The step waits for one that failed: that one has to be seen to first.
+    Doomed {
+        step: Arc<str>,
+        by: Arc<str>,
+    },
+    /// None of the task's steps is in `error`.
+    NothingFailed,
+}
