@@ -4,7 +4,6 @@ use super::{Actor, StepError, TaskId, Timestamp, WorkerId};
 
 /// Something that happened to a task or to one of its steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum Fact {
     #[serde(rename = "task.created")]
@@ -174,7 +173,6 @@ impl EventBatch {
 
 /// One event of a task. `task_id` and `seq` together are its stable id; `seq` counts from 1 without gaps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Event {
     pub task_id: TaskId,
     pub seq: i64,
