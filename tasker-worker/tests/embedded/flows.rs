@@ -1,6 +1,10 @@
 use serde_json::json;
 use tasker_core::model::{Json, StepState, TaskState};
-use tasker_worker::{HandlerRegistry, StepContext, StepError, Worker, client::{Actor, SubmitTask}, worker};
+use tasker_worker::{
+    HandlerRegistry, StepContext, StepError, Worker,
+    client::{Actor, SubmitTask},
+    worker,
+};
 
 use crate::{LONG, ended, result, run, submit, template};
 

@@ -13,8 +13,8 @@ use tasker_core::{
     model::TaskId,
     orchestration::{self, SubmitTask},
     view::{
-        ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff,
-        TemplateView,
+        ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StepView, SubmittedView, TaskQuery,
+        TaskView, TemplateDiff, TemplateView,
     },
 };
 use tokio::time::sleep;
