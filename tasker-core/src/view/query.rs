@@ -48,6 +48,7 @@ impl TaskQuery {
             version: self.version.clone(),
             states: self.states()?,
             after: self.after.as_deref().map(cursor).transpose()?,
+            ..TaskFilter::default()
         })
     }
 
