@@ -5,7 +5,10 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, builder::styling};
 
 use crate::{
-    commands::{bench, completions, demo, dev, explain, migrate, openapi, schema, server, task, template},
+    commands::{
+        bench, completions, demo, dev, doctor, explain, key, migrate, openapi, schema, server, stats, task, template,
+        worker,
+    },
     failure::{Exit, Failure},
     output::{Format, Output},
 };
@@ -31,10 +34,14 @@ Templates and tasks:
 
 Operate:
   server       Serve the REST API, and let workers join over HTTP
+  worker       Look at the workers
+  stats        Count tasks, queues and workers
+  key          Make, list and revoke API keys
   migrate      Bring the database's schema up to date
   bench        Measure the engine on a store
 
 When something is wrong:
+  doctor       Check what must hold in the database, and say what to do
   explain      Explain the code of an error: its cause, and what to do
 
 For your tools:
@@ -126,6 +133,12 @@ pub(crate) enum Command {
     Server(server::Server),
     Migrate(migrate::Migrate),
     Bench(bench::Bench),
+    #[command(subcommand)]
+    Worker(worker::Worker),
+    Stats(stats::Stats),
+    Doctor(doctor::Doctor),
+    #[command(subcommand)]
+    Key(key::Key),
     Explain(explain::Explain),
     #[command(name = "openapi")]
     OpenApi(openapi::OpenApi),

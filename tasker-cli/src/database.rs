@@ -14,6 +14,17 @@ use crate::{
 
 /// An engine on the settings' store, whose schema must be up to date.
 pub(crate) async fn engine(settings: &Settings) -> Result<Arc<Engine>> {
+    let store = existing(settings).await?;
+    let missing = store.migrations().await?.iter().filter(|migration| !migration.is_applied).count();
+    if missing > 0 {
+        let message = format!("{} lacks {missing} of the migrations of this version", store.describe());
+        return Err(Failure::new("schema_mismatch", message, "run `tasker migrate` with the same --store"));
+    }
+    Ok(Engine::new(store, options(settings)))
+}
+
+/// The settings' store, whatever its schema.
+pub(crate) async fn existing(settings: &Settings) -> Result<Arc<dyn Store>> {
     if settings.api.is_some() && settings.store.is_none() {
         let remedy = "name the store with --store";
         return Err(Failure::usage("this command works on a store itself, and only a server is named", remedy));
@@ -24,13 +35,7 @@ pub(crate) async fn engine(settings: &Settings) -> Result<Arc<Engine>> {
         let remedy = "`tasker dev` makes one and runs a worker; `tasker migrate` only makes it; --store names another";
         return Err(Failure::new("database_missing", message, remedy));
     }
-    let store = open(url).await?;
-    let missing = store.migrations().await?.iter().filter(|migration| !migration.is_applied).count();
-    if missing > 0 {
-        let message = format!("{} lacks {missing} of the migrations of this version", store.describe());
-        return Err(Failure::new("schema_mismatch", message, "run `tasker migrate` with the same --store"));
-    }
-    Ok(Engine::new(store, options(settings)))
+    open(url).await
 }
 
 /// An engine on a store whose schema is brought up to date first.

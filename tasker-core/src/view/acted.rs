@@ -77,21 +77,17 @@ impl BulkAction {
         Self { action, ids: None, filter: None, by, reason, dry_run: false }
     }
 
-    async fn bulk(self, engine: &Engine) -> Result<(Bulk, Option<String>)> {
-        let (ids, next) = match (self.ids, &self.filter) {
-            (Some(ids), None) => (ids, None),
-            (None, Some(query)) => {
-                let page = engine.tasks(&query.filter()?, query.limit()?).await?;
-                (page.items.into_iter().map(|task| task.task_id).collect(), page.next)
-            }
+    fn bulk(self) -> Result<Bulk> {
+        let (selection, limit) = match (self.ids, &self.filter) {
+            (Some(ids), None) => (Selection::Ids(ids), limits::PAGE),
+            (None, Some(query)) => (Selection::Filter(query.filter()?), query.limit()?),
             _ => {
                 let reason = "name the tasks either by `ids` or by a `filter`".to_owned();
                 return Err(Error::FieldInvalid { field: "ids", reason });
             }
         };
         let actor = Actor { by: self.by, reason: self.reason };
-        let (selection, limit) = (Selection::Ids(ids), limits::PAGE);
-        Ok((Bulk { selection, action: self.action, actor, dry_run: self.dry_run, limit }, next))
+        Ok(Bulk { selection, action: self.action, actor, dry_run: self.dry_run, limit })
     }
 }
 
@@ -101,9 +97,7 @@ impl ActedView {
     /// # Errors
     /// As [`Engine::act`]; [`Error::FieldInvalid`] unless there are either ids or a filter.
     pub async fn act(engine: &Engine, request: BulkAction) -> Result<Self> {
-        let (bulk, next) = request.bulk(engine).await?;
-        let acted = Self::from(engine.act(&bulk).await?);
-        Ok(Self { next: next.or(acted.next), ..acted })
+        Ok(engine.act(&request.bulk()?).await?.into())
     }
 }
 

@@ -12,10 +12,12 @@ mod load;
 mod page;
 mod problem;
 mod query;
+mod stats;
 mod step;
 mod submitted;
 mod task;
 mod template;
+mod why;
 mod worker;
 
 pub use acted::{ActedItem, ActedView, BulkAction};
@@ -25,10 +27,12 @@ pub use event::EventView;
 pub use page::ErrorPage;
 pub use problem::{ErrorView, FaultView, Problem};
 pub use query::TaskQuery;
+pub use stats::{QueueView, StatsView};
 pub use step::StepView;
 pub use submitted::SubmittedView;
 pub use task::TaskView;
 pub use template::{RegisteredView, TemplateView};
+pub use why::WhyView;
 pub use worker::WorkerView;
 
 pub use crate::model::Page;

@@ -20,8 +20,8 @@ pub use tasker_core::{
     model::Actor,
     orchestration::{Action, SubmitTask},
     view::{
-        ActedItem, ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StepView, SubmittedView,
-        TaskQuery, TaskView, TemplateDiff, TemplateView, WorkerView,
+        ActedItem, ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StatsView, StepView, SubmittedView,
+        TaskQuery, TaskView, TemplateDiff, TemplateView, WhyView, WorkerView,
     },
 };
 pub use watch::Watch;
@@ -220,6 +220,39 @@ impl Client {
         match &self.backend {
             Backend::Embedded(engine) => Ok(TaskView::wait(engine, task_id, at_most).await?),
             Backend::Http(connection) => http::wait(connection, task_id, at_most).await,
+        }
+    }
+
+    /// Why a task and each of its open steps stand where they stand, since when, and what would move them.
+    ///
+    /// # Errors
+    /// `task_not_found`.
+    pub async fn why(&self, task_id: TaskId) -> Result<WhyView> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(WhyView::load(engine, task_id).await?),
+            Backend::Http(connection) => http::why(connection, task_id).await,
+        }
+    }
+
+    /// How many tasks are in each state, how deep the queues are, how many workers there are.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn stats(&self) -> Result<StatsView> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(StatsView::load(engine).await?),
+            Backend::Http(connection) => connection.get(connection.url(["v1", "stats"])).await,
+        }
+    }
+
+    /// Workers that were heard of in the last quarter of an hour, the latest first.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn workers(&self) -> Result<Vec<WorkerView>> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(WorkerView::list(engine).await?),
+            Backend::Http(connection) => http::workers(connection).await,
         }
     }
 

@@ -11,6 +11,7 @@ mod submit;
 mod targets;
 mod wait;
 mod watch;
+mod why;
 
 use clap::Subcommand;
 use tasker_core::model::TaskId;
@@ -32,6 +33,7 @@ pub(crate) enum Task {
     List(list::List),
     Watch(watch::Watch),
     Wait(wait::Wait),
+    Why(why::Why),
     History(history::History),
     Cancel(operate::Cancel),
     Pause(operate::Pause),
@@ -50,6 +52,7 @@ impl Task {
             Self::List(list) => list.run(settings, output).await,
             Self::Watch(watch) => watch.run(settings, output).await,
             Self::Wait(wait) => wait.run(settings, output).await,
+            Self::Why(why) => why.run(settings, output).await,
             Self::History(history) => history.run(settings, output).await,
             Self::Cancel(cancel) => cancel.run(settings, output).await,
             Self::Pause(pause) => pause.run(settings, output).await,

@@ -13,8 +13,8 @@ use tasker_core::{
     model::TaskId,
     orchestration::{self, SubmitTask},
     view::{
-        ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StepView, SubmittedView, TaskQuery,
-        TaskView, TemplateDiff, TemplateView,
+        ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StepView, SubmittedView, TaskQuery, TaskView,
+        TemplateDiff, TemplateView, WhyView, WorkerView,
     },
 };
 use tokio::time::sleep;
@@ -123,6 +123,15 @@ pub(super) async fn wait(connection: &Connection, task_id: TaskId, at_most: Dura
         // A server that is about to stop holds nothing back.
         sleep(PAUSE).await;
     }
+}
+
+pub(super) async fn why(connection: &Connection, task_id: TaskId) -> Result<WhyView> {
+    connection.get(task_url(connection, task_id, &["why"])).await
+}
+
+pub(super) async fn workers(connection: &Connection) -> Result<Vec<WorkerView>> {
+    let page: Page<WorkerView> = connection.get(connection.url(["v1", "workers"])).await?;
+    Ok(page.items)
 }
 
 pub(super) async fn act(connection: &Connection, request: &BulkAction) -> Result<ActedView> {
