@@ -36,11 +36,13 @@ create table tasker.task_tags (
 );
 insert into tasker.task_tags (tag, task_id) select distinct unnest(tags), id from tasker.tasks;
 
--- Following the log of all tasks. A position is never below that of a row which may still become visible: it is the
--- transaction that wrote the row, or the one that any transaction begun later comes after. Of two rows of one task, the later
--- never has the lower position, because the statement that writes it begins after the earlier one is committed.
-alter table tasker.events add column position xid8 not null
-    default greatest(pg_snapshot_xmax(pg_current_snapshot()), pg_current_xact_id());
+-- Following the log of all tasks. A row's position is the number of the transaction that writes it, or of the newest one that
+-- had ended before: whoever knows which transactions are under way knows up to which position nothing can be added. Of two
+-- rows of one task, the later never has the lower position, because the statement that writes it begins after the earlier one
+-- is committed; its transaction may have the lower number.
+alter table tasker.events add column position bigint not null default greatest(
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1, pg_current_xact_id()::text::bigint
+);
 create index events_position on tasker.events (position);
 
 -- When the worker last took or reported a step.

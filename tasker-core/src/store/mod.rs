@@ -136,7 +136,7 @@ pub trait Store: Send + Sync + 'static {
     async fn all_events(&self, after: EventCursor, limit: u32) -> Result<Vec<Followed>>;
 
     /// Where the log of all tasks ends for now: whatever becomes visible later comes behind this place. What was committed
-    /// just now may come behind it too.
+    /// while other tasks were being changed may come behind it too.
     async fn end_of_events(&self) -> Result<EventCursor>;
 
     /// Workers that were seen since then, the latest first.

@@ -100,9 +100,9 @@ impl Bench {
 }
 
 pub(crate) fn broken() -> Outcome {
-    Outcome::Failed { error: StepError::permanent("declined", "no money") }
+    Outcome::failed(StepError::permanent("declined", "no money"))
 }
 
 pub(crate) fn done() -> Outcome {
-    Outcome::Succeeded { result: Json::from(&serde_json::json!({"parcel": 1})) }
+    Outcome::succeeded(Json::from(&serde_json::json!({"parcel": 1})))
 }

@@ -52,7 +52,7 @@ async fn every_open_step_has_a_reason_that_changes_with_what_happens() {
 
         let late = StepError::permanent("declined", "no money");
         let others: Vec<_> = assignments.iter().filter(|it| it.lease.task_id == earlier).cloned().collect();
-        bench.answer(&session, &others, Outcome::Failed { error: late }).await;
+        bench.answer(&session, &others, Outcome::failed(late)).await;
         let (of_task, of_steps) = reasons(&bench, earlier).await;
         assert_eq!((of_task, of_steps), (Some(Reason::FailedSteps { steps: names(&["pay"]) }), Vec::new()));
 

@@ -78,8 +78,13 @@ impl PostgresStore {
     }
 
     pub(super) async fn follow(&self, after: EventCursor, limit: u32) -> Result<Vec<Followed>> {
-        let query =
-            sqlx::query(sql::LIST_ALL_EVENTS.sql()).bind(after.position).bind(after.task_id.0).bind(i64::from(limit));
+        // Two statements, each with a snapshot of its own: what ended between them is visible to the second.
+        let end = self.log_end().await?;
+        let query = sqlx::query(sql::LIST_ALL_EVENTS.sql())
+            .bind(after.position)
+            .bind(after.task_id.0)
+            .bind(i64::from(limit))
+            .bind(end);
         let mut followed = Vec::new();
         for row in &query.fetch_all(&self.query).await? {
             let position: i64 = row.try_get("position")?;

@@ -13,8 +13,8 @@ use tasker_core::{
     model::TaskId,
     orchestration::{self, SubmitTask},
     view::{
-        ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StepView, SubmittedView, TaskQuery, TaskView,
-        TemplateDiff, TemplateView, WhyView, WorkerView,
+        ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StepView, SubmittedView, TaskQuery,
+        TaskView, TemplateDiff, TemplateView, WhyView, WorkerView,
     },
 };
 use tokio::time::sleep;
