@@ -55,6 +55,8 @@ case ${1:-} in
     tools
     build
     check_clean_install
+    # The stub of the native part says what is really there.
+    (cd "$folder" && "$tools/bin/stubtest" tasker_core._native) >/dev/null
     "$tools/bin/pytest" -c bindings-python/pyproject.toml --rootdir bindings-python --import-mode=append \
       -p no:cacheprovider bindings-python/tests "$@"
     ;;

@@ -1,7 +1,9 @@
 """The native part of the package."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
+
+__all__ = ["Attempt", "Host", "NativeError", "Worker", "__version__", "dumps", "loads"]
 
 __version__: str
 
@@ -11,6 +13,7 @@ class NativeError(Exception):
 _Default = Callable[[Any], tuple[Any, str | None]] | None
 _Lease = tuple[str, int, int]
 
+@final
 class Host:
     def __new__(cls, config: str) -> Host: ...
     def call(self, method: str, params: Any, default: _Default) -> Any: ...
@@ -21,6 +24,7 @@ class Host:
     def start_worker(self, config: str) -> Worker: ...
     def close(self) -> None: ...
 
+@final
 class Worker:
     def serve(
         self, run: Callable[[Attempt], None], cancel: Callable[[_Lease], None], grow: Callable[[], None]
@@ -36,6 +40,7 @@ class Worker:
     @property
     def worker_id(self) -> str: ...
 
+@final
 class Attempt:
     @property
     def task_uuid(self) -> str: ...
