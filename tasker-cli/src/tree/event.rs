@@ -67,7 +67,8 @@ fn details(progress: &Progress, event: &EventView) -> String {
     event.error.as_ref().map(why).into_iter().for_each(&mut add);
     event
         .due_at
-        .map(|due_at| format!("again in {}", span::show(due_at.since(event.at))))
+        .map(|due_at| (due_at.since(event.at), event.kind == "step.waiting"))
+        .map(|(left, waits)| format!("{} {}", if waits { "for" } else { "again in" }, span::show(left)))
         .into_iter()
         .for_each(&mut add);
     event.by.as_ref().map(|by| format!("by {by}")).into_iter().for_each(&mut add);

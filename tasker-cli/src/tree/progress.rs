@@ -93,6 +93,7 @@ impl Progress {
                 let in_queues = self.steps.iter_mut().filter(|step| step.state == StepState::Enqueued);
                 in_queues.for_each(|step| step.state = StepState::Pending);
             }
+            "task.blocked" => self.state = TaskState::BlockedByFailures,
             "task.resumed" | "task.reopened" => {
                 let has_begun = self.steps.iter().any(|step| step.attempt > 0);
                 self.state = if has_begun { TaskState::InProgress } else { TaskState::Pending };
@@ -165,6 +166,11 @@ impl StepProgress {
                 self.end(StepState::WaitingForRetry, event);
                 self.due_at = event.due_at;
             }
+            "step.waiting" => {
+                self.open(StepState::Waiting);
+                (self.started_at, self.due_at) = (Some(event.at), event.due_at);
+            }
+            "signal.received" | "event.published" => {}
             "step.cancelled" => self.end(StepState::Cancelled, event),
             "step.skipped" => self.end(StepState::Skipped, event),
             "step.resolved" => self.end(StepState::ResolvedManually, event),
