@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Installs what is missing of the things named, and nothing else; says nothing when all is there.
-#   scripts/install-packages.sh [compiler] [postgresql] [http]
+#   scripts/install-packages.sh [compiler] [postgresql] [http] [python] [ruby]
 # compiler: the C compiler that links Rust programs and builds the bundled SQLite.
 # postgresql: the server binaries; no server of the system's own is set up or started.
 # http: what asks the server in tests: curl, jq, and Python for schemathesis.
+# python: Python 3.10 or newer, able to make virtual environments.
+# ruby: Ruby with its headers and libclang, which the gem is built with; RSpec and RuboCop, which test it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -17,8 +19,22 @@ is_missing() {
     compiler) ! command -v cc >/dev/null ;;
     postgresql) ! "$here/find-postgres.sh" >/dev/null ;;
     http) ! command -v curl >/dev/null || ! command -v jq >/dev/null || ! python3 -c 'import ensurepip, venv' 2>/dev/null ;;
-    *) die "\`$1\` is not known here: say compiler, postgresql or http" ;;
+    python) ! python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ;;
+    ruby) ! has_ruby ;;
+    *) die "\`$1\` is not known here: say compiler, postgresql, http, python or ruby" ;;
   esac
+}
+
+has_ruby() {
+  command -v ruby >/dev/null && command -v rspec >/dev/null && command -v rubocop >/dev/null &&
+    ruby -rrbconfig -e 'exit RUBY_VERSION >= "3.1" && File.exist?(File.join(RbConfig::CONFIG["rubyhdrdir"], "ruby.h"))' &&
+    has_libclang
+}
+
+# bindgen looks in these places; LIBCLANG_PATH names another.
+has_libclang() {
+  [[ -n ${LIBCLANG_PATH:-} ]] || compgen -G '/usr/lib*/llvm*/lib*/libclang*' >/dev/null ||
+    compgen -G '/usr/lib*/libclang*' >/dev/null || compgen -G '/Library/Developer/CommandLineTools/usr/lib/libclang*' >/dev/null
 }
 
 as_root() {
@@ -53,6 +69,8 @@ install() {
     compiler) apt_install gcc libc6-dev ;;
     postgresql) install_postgresql ;;
     http) apt_install curl jq python3 python3-venv ;;
+    python) apt_install python3 python3-venv ;;
+    ruby) apt_install ruby ruby-dev ruby-rspec rubocop libclang-dev ;;
   esac
 }
 
@@ -61,6 +79,8 @@ remedy() {
     compiler) echo "a C compiler (cc): apt-get install gcc libc6-dev | dnf install gcc | apk add gcc musl-dev | xcode-select --install" ;;
     http) echo "curl, jq and Python 3 with venv: apt-get install curl jq python3-venv | dnf install curl jq python3 | brew install jq python" ;;
     postgresql) echo "PostgreSQL 14 or newer: apt-get install postgresql | dnf install postgresql-server | apk add postgresql | brew install postgresql@17" ;;
+    python) echo "Python 3.10 or newer with venv: apt-get install python3 python3-venv | dnf install python3 | apk add python3 | brew install python" ;;
+    ruby) echo "Ruby 3.1 or newer with headers, RSpec, RuboCop and libclang: apt-get install ruby ruby-dev ruby-rspec rubocop libclang-dev" ;;
   esac
 }
 

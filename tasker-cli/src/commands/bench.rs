@@ -18,11 +18,8 @@ use crate::{
 /// runs, over HTTP or, where --store names the server's database, on that.
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// Measure the server at this address
-    #[arg(long, value_name = "URL", conflicts_with_all = ["workload", "workers", "finished"])]
-    api: Option<String>,
     /// Connections for single submissions, with --api
-    #[arg(long, value_name = "N", default_value_t = 16, requires = "api", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     connections: u16,
     /// The shape of the tasks
     #[arg(long, value_enum, default_value = "diamond")]
@@ -49,7 +46,7 @@ impl Bench {
         if cfg!(debug_assertions) {
             output.note("a build without optimisation: these figures say little (use cargo build --release)");
         }
-        match &self.api {
+        match &settings.api_flag {
             Some(api) => self.run_api(api.clone(), settings, output).await,
             None => self.run_engine(settings, output).await,
         }

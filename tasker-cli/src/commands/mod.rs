@@ -4,14 +4,19 @@ pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod dev;
+pub(crate) mod doctor;
+pub(crate) mod explain;
+pub(crate) mod key;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
 mod pace;
 mod reference;
 pub(crate) mod schema;
 pub(crate) mod server;
+pub(crate) mod stats;
 pub(crate) mod task;
 pub(crate) mod template;
+pub(crate) mod worker;
 
 use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
@@ -49,6 +54,11 @@ async fn dispatch(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Task(task) => task.run(settings, output).await,
         Command::Migrate(migrate) => migrate.run(settings, output).await,
         Command::Bench(bench) => bench.run(settings, output).await,
+        Command::Worker(worker) => worker.run(settings, output).await,
+        Command::Stats(stats) => stats.run(settings, output).await,
+        Command::Doctor(doctor) => doctor.run(settings, output).await,
+        Command::Key(key) => key.run(settings, output).await,
+        Command::Explain(explain) => explain.run(output),
         Command::Server(server) => server.run(settings, output).await,
         Command::OpenApi(openapi) => Ok(openapi.run()),
         Command::Schema(schema) => Ok(schema.run(output)),

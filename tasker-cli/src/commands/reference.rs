@@ -44,6 +44,8 @@ mod tests {
         Settings {
             store_flag: None,
             store: None,
+            api: None,
+            api_flag: None,
             environment: None,
             namespace: namespace.map(str::to_owned),
             template_path: None,

@@ -37,16 +37,16 @@ fn kill_and_go_on(store: &str) {
     killed.read_until(|line| line["type"] == "step.started" && line["step"] == STEP);
     killed.kill();
     let at_the_kill = tasker(folder.path(), &["task", "get", &task_id, "--store", store, "-o", "json"]).json();
-    assert_eq!(step(&at_the_kill)["state"], "in_progress", "it was killed in the middle of the step");
+    assert_eq!(step(&at_the_kill)["current_state"], "in_progress", "it was killed in the middle of the step");
 
     let _other = Worker::start(folder.path(), store, "0");
     let watched =
         tasker(folder.path(), &["task", "watch", &task_id, "--store", store, "--timeout", "60s", "-o", "json"]);
     assert_eq!(watched.code, 0, "{}", watched.stderr);
     let end = tasker(folder.path(), &["task", "get", &task_id, "--store", store, "-o", "json"]).json();
-    assert_eq!(end["task"]["state"], "complete");
+    assert_eq!(end["status"], "complete");
     assert_eq!(
-        (&step(&end)["attempt"], &step(&end)["losses"], &step(&end)["failures"]),
+        (&step(&end)["attempts"], &step(&end)["losses"], &step(&end)["failures"]),
         (&2.into(), &1.into(), &0.into())
     );
     let history: Vec<Value> = watched.json_lines().into_iter().filter(|event| event["step"] == STEP).collect();
@@ -63,7 +63,7 @@ fn submit(folder: &Path, store: &str) -> String {
     let arguments =
         ["task", "submit", "ecommerce/ecommerce_order", "-i", &input, "-s", card, "--store", store, "-o", "json"];
     let submitted = tasker(folder, &arguments).json();
-    submitted["task_id"].as_str().expect("an id").to_owned()
+    submitted["task_uuid"].as_str().expect("an id").to_owned()
 }
 
 fn step(document: &Value) -> &Value {

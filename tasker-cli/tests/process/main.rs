@@ -4,5 +4,6 @@ mod answers;
 mod command;
 mod crash;
 mod database;
+mod operate;
 mod server;
 mod tasks;

@@ -18,10 +18,9 @@ use super::{
     steps,
 };
 use crate::{
-    model::{self, Actor, Task, TaskId, limits},
-    orchestration::{Action, Bulk, Selection},
+    model::{self, Actor, Task, TaskId},
     state::Which,
-    view::{ActedView, StepView, SubmittedView, TaskView},
+    view::{ActedView, BulkAction, StepView, SubmittedView, TaskView},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -205,33 +204,15 @@ async fn prioritize(
     shown(&api, api.engine.prioritize(id, priority, Actor { by, reason }).await?).await
 }
 
-/// The same for many tasks.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Act {
-    action: Action,
-    /// The tasks; at most 1,000.
-    #[schema(max_items = 1000)]
-    ids: Vec<TaskId>,
-    /// Whether to tell only what would happen.
-    #[serde(default)]
-    dry_run: bool,
-    by: Option<String>,
-    reason: Option<String>,
-}
-
 /// Do the same to many tasks
 ///
 /// Each is answered by itself: one that is refused does not keep the others back.
-#[utoipa::path(post, path = "/v1/tasks/actions", tag = "tasks", request_body = Act, responses(
+#[utoipa::path(post, path = "/v1/tasks/actions", tag = "tasks", request_body = BulkAction, responses(
     (status = OK, description = "What became, or would become, of each task.", body = ActedView),
     Refusals,
 ))]
-async fn act(State(api): State<Api>, Body(act): Body<Act>) -> Result<Json<ActedView>> {
-    let Act { action, ids, dry_run, by, reason } = act;
-    let selection = Selection::Ids(ids);
-    let bulk = Bulk { selection, action, actor: Actor { by, reason }, dry_run, limit: limits::PAGE };
-    Ok(Json(api.engine.act(&bulk).await?.into()))
+async fn act(State(api): State<Api>, Body(request): Body<BulkAction>) -> Result<Json<ActedView>> {
+    Ok(Json(ActedView::act(&api.engine, request).await?))
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]

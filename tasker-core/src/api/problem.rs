@@ -72,7 +72,10 @@ impl From<Error> for Box<Problem> {
 
 fn status(error: &Error) -> StatusCode {
     match error {
-        Error::TemplateNotFound { .. } | Error::TaskNotFound(_) | Error::StepNotFound { .. } => StatusCode::NOT_FOUND,
+        Error::TemplateNotFound { .. }
+        | Error::TaskNotFound(_)
+        | Error::StepNotFound { .. }
+        | Error::KeyNotFound(_) => StatusCode::NOT_FOUND,
         Error::TemplateInvalid(_) | Error::InputInvalid(_) | Error::ResultInvalid(_) | Error::FieldInvalid { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }

@@ -6,6 +6,7 @@ use std::{
 use super::{
     cache::{DefinitionCache, PayloadCache},
     group::GroupCommit,
+    keys::KeyCache,
     observe::Observer,
     recall::Recall,
     submit::Pending,
@@ -21,6 +22,7 @@ pub struct Engine {
     pub(super) definitions: DefinitionCache,
     pub(super) payloads: PayloadCache,
     pub(super) recall: Recall,
+    pub(super) keys: KeyCache,
     pub(super) templates: TemplateIndex,
     pub(super) wakeups: Wakeups,
     pub(super) submissions: GroupCommit<Pending>,
@@ -61,6 +63,7 @@ impl Engine {
             definitions: DefinitionCache::new(),
             payloads: PayloadCache::new(options.cache_bytes),
             recall: Recall::new(),
+            keys: KeyCache::default(),
             templates: TemplateIndex::default(),
             wakeups: Wakeups::default(),
             observer: OnceLock::new(),

@@ -13,7 +13,7 @@ use crate::{
 
 /// What [`decide`] answers: the changes, or what it must see first.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every one is the large one")]
+#[expect(clippy::large_enum_variant, reason = "nearly every answer is the large one")]
 pub enum Decision {
     Done(Changes),
     /// Every step of these tasks must be in the snapshot.

@@ -75,7 +75,7 @@ impl Inserted {
 
 /// How a transaction ended.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every one is the large one")]
+#[expect(clippy::large_enum_variant, reason = "nearly every answer is the large one")]
 pub enum Transacted {
     /// Committed, with these changes.
     Done(Changes),

@@ -1,11 +1,35 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ErrorView;
+use super::{ErrorView, TaskQuery};
 use crate::{
-    model::{TaskId, TaskState},
-    orchestration::{Acted, BulkItem},
+    model::{Actor, TaskId, TaskState, limits},
+    orchestration::{Acted, Action, Bulk, BulkItem, Engine, Error, Result, Selection},
 };
+
+/// Something to do to many tasks: those with these ids, or those that pass the filter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BulkAction {
+    pub action: Action,
+    /// At most 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<Vec<uuid::Uuid>>, max_items = 1000))]
+    pub ids: Option<Vec<TaskId>>,
+    /// In place of ids. Its `limit` is how many tasks to take at once; the answer tells how to go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<TaskQuery>,
+    /// Who wants it; kept in the tasks' histories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why; kept in the tasks' histories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Only tell what would happen.
+    #[serde(default)]
+    pub dry_run: bool,
+}
 
 /// What an operator's verb did to many tasks, or would do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +62,43 @@ pub struct ActedItem {
     pub rerun_uuid: Option<TaskId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorView>,
+}
+
+impl BulkAction {
+    /// Something to do to one task.
+    #[must_use]
+    pub fn of_task(task_id: TaskId, action: Action, actor: Actor) -> Self {
+        Self { ids: Some(vec![task_id]), ..Self::new(action, actor) }
+    }
+
+    /// Something to do, and as yet to nothing.
+    #[must_use]
+    pub fn new(action: Action, Actor { by, reason }: Actor) -> Self {
+        Self { action, ids: None, filter: None, by, reason, dry_run: false }
+    }
+
+    fn bulk(self) -> Result<Bulk> {
+        let (selection, limit) = match (self.ids, &self.filter) {
+            (Some(ids), None) => (Selection::Ids(ids), limits::PAGE),
+            (None, Some(query)) => (Selection::Filter(Box::new(query.filter()?)), query.limit()?),
+            _ => {
+                let reason = "name the tasks either by `ids` or by a `filter`".to_owned();
+                return Err(Error::FieldInvalid { field: "ids", reason });
+            }
+        };
+        let actor = Actor { by: self.by, reason: self.reason };
+        Ok(Bulk { selection, action: self.action, actor, dry_run: self.dry_run, limit })
+    }
+}
+
+impl ActedView {
+    /// Does the same to many tasks. Each has its own outcome: one that is refused does not keep the others back.
+    ///
+    /// # Errors
+    /// As [`Engine::act`]; [`Error::FieldInvalid`] unless there are either ids or a filter.
+    pub async fn act(engine: &Engine, request: BulkAction) -> Result<Self> {
+        Ok(engine.act(&request.bulk()?).await?.into())
+    }
 }
 
 impl From<Acted> for ActedView {

@@ -10,16 +10,18 @@ mod watch;
 use std::{sync::Arc, time::Duration};
 
 use tasker_core::{
-    model::{Actor, TaskId},
+    model::{Json, TaskId, Timestamp},
     orchestration::Engine,
+    view::ErrorView,
 };
 
 pub use error::Error;
 pub use tasker_core::{
-    orchestration::SubmitTask,
+    model::Actor,
+    orchestration::{Action, SubmitTask},
     view::{
-        BulkSubmitted, EventView, Page, RegisteredView, StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff,
-        TemplateView, WorkerView,
+        ActedItem, ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StatsView, StepView,
+        SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView, WhyView, WorkerView,
     },
 };
 pub use watch::Watch;
@@ -66,6 +68,17 @@ impl Client {
         match &self.backend {
             Backend::Embedded(engine) => engine.store().describe(),
             Backend::Http(connection) => connection.describe(),
+        }
+    }
+
+    /// The time by the clock that tasks go by: the database's, or (as well as its answers tell) the server's.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn now(&self) -> Result<Timestamp> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(engine.store().now().await?),
+            Backend::Http(connection) => Ok(connection.now()),
         }
     }
 
@@ -210,18 +223,115 @@ impl Client {
         }
     }
 
-    /// Stops a task: its open steps are cancelled at once. `by` and `reason` are kept in its history.
+    /// Why a task and each of its open steps stand where they stand, since when, and what would move them.
+    ///
+    /// # Errors
+    /// `task_not_found`.
+    pub async fn why(&self, task_id: TaskId) -> Result<WhyView> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(WhyView::load(engine, task_id).await?),
+            Backend::Http(connection) => http::why(connection, task_id).await,
+        }
+    }
+
+    /// How many tasks are in each state, how deep the queues are, how many workers there are.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn stats(&self) -> Result<StatsView> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(StatsView::load(engine).await?),
+            Backend::Http(connection) => connection.get(connection.url(["v1", "stats"])).await,
+        }
+    }
+
+    /// Workers that were heard of in the last quarter of an hour, the latest first.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn workers(&self) -> Result<Vec<WorkerView>> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(WorkerView::list(engine).await?),
+            Backend::Http(connection) => http::workers(connection).await,
+        }
+    }
+
+    /// Does the same to many tasks. Each has its own outcome: one that is refused does not keep the others back.
+    ///
+    /// # Errors
+    /// `field_invalid` unless there are either ids or a filter, or for too many.
+    pub async fn act(&self, request: BulkAction) -> Result<ActedView> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(ActedView::act(engine, request).await?),
+            Backend::Http(connection) => http::act(connection, &request).await,
+        }
+    }
+
+    /// Does one thing to one task, and answers the task afterwards; of a `rerun`, the new task.
+    ///
+    /// # Errors
+    /// `task_not_found`; `task_ended`, `task_unfit`, `step_unfit` and others where it does not fit.
+    pub async fn operate(&self, task_id: TaskId, action: Action, actor: Actor) -> Result<TaskView> {
+        let acted = self.act(BulkAction::of_task(task_id, action, actor)).await?;
+        match acted.items.into_iter().next() {
+            Some(ActedItem { error: Some(error), .. }) => Err(error.into()),
+            Some(ActedItem { rerun_uuid, .. }) => self.get(rerun_uuid.unwrap_or(task_id)).await,
+            None => Err(ErrorView::unreadable("it says nothing of the task").into()),
+        }
+    }
+
+    /// Stops a task: its open steps are cancelled at once.
     ///
     /// # Errors
     /// `task_not_found`; `task_ended` if it ended before.
-    pub async fn cancel(&self, task_id: TaskId, by: Option<String>, reason: Option<String>) -> Result<TaskView> {
-        match &self.backend {
-            Backend::Embedded(engine) => {
-                let task = engine.cancel(task_id, Actor { by, reason }).await?;
-                Ok(TaskView::with_steps(engine, task).await?)
-            }
-            Backend::Http(connection) => http::cancel(connection, task_id, by.as_deref(), reason.as_deref()).await,
-        }
+    pub async fn cancel(&self, task_id: TaskId, actor: Actor) -> Result<TaskView> {
+        self.operate(task_id, Action::Cancel, actor).await
+    }
+
+    /// Lets no further step of a task start; running attempts go on.
+    ///
+    /// # Errors
+    /// `task_not_found`, `task_ended`; `task_unfit` if it is paused.
+    pub async fn pause(&self, task_id: TaskId, actor: Actor) -> Result<TaskView> {
+        self.operate(task_id, Action::Pause, actor).await
+    }
+
+    /// Lets a paused task go on.
+    ///
+    /// # Errors
+    /// `task_not_found`, `task_ended`; `task_unfit` if it is not paused.
+    pub async fn resume(&self, task_id: TaskId, actor: Actor) -> Result<TaskView> {
+        self.operate(task_id, Action::Resume, actor).await
+    }
+
+    /// Lets the step of this name, or every failed one, run again with all its attempts anew; a failed task goes on.
+    ///
+    /// # Errors
+    /// `task_not_found`, `task_ended`, `step_not_found`, `step_unfit`, `step_doomed`, `nothing_failed`.
+    pub async fn retry(&self, task_id: TaskId, step: Option<&str>, actor: Actor) -> Result<TaskView> {
+        self.operate(task_id, Action::Retry { step: step.map(str::to_owned) }, actor).await
+    }
+
+    /// Closes the step of this name, or every failed one, by hand; what waits for it goes on.
+    ///
+    /// # Errors
+    /// As [`Self::retry`]; `result_invalid`.
+    pub async fn resolve_step(
+        &self,
+        task_id: TaskId,
+        step: Option<&str>,
+        result: Option<Json>,
+        actor: Actor,
+    ) -> Result<TaskView> {
+        self.operate(task_id, Action::ResolveStep { step: step.map(str::to_owned), result }, actor).await
+    }
+
+    /// Runs an ended task again, as a new one with the same input; answers the new one.
+    ///
+    /// # Errors
+    /// `task_not_found`; `task_unfit` if it has not ended.
+    pub async fn rerun(&self, task_id: TaskId, actor: Actor) -> Result<TaskView> {
+        self.operate(task_id, Action::Rerun, actor).await
     }
 }
 

@@ -5,7 +5,7 @@ use tasker_core::{
     store,
 };
 
-use super::{HostConfig, Result};
+use super::{HostConfig, Result, forked_sqlite::OpenSqlite};
 use crate::{
     client::Client,
     coordinator::{Coordinator, EmbeddedCoordinator, HttpCoordinator},
@@ -19,7 +19,7 @@ pub(super) struct Connection {
 
 enum Backend {
     /// An engine in this process, by the URL of its database.
-    Embedded(Arc<Engine>),
+    Embedded { engine: Arc<Engine>, sqlite: Option<OpenSqlite> },
     /// A server.
     Http { url: String, api_key: Option<String> },
 }
@@ -32,19 +32,30 @@ impl Connection {
             let client = Client::http(&url, api_key.as_deref())?;
             return Ok(Self { client, backend: Backend::Http { url, api_key } });
         }
+        let sqlite = OpenSqlite::count(&url)?;
         let store = store::open(&url).await?;
         if config.migrate {
             store.migrate().await?;
         }
         let options = Options { environment: config.environment(), ..Options::default() };
         let engine = Engine::new(store, options);
-        Ok(Self { client: Client::embedded(Arc::clone(&engine)), backend: Backend::Embedded(engine) })
+        let client = Client::embedded(Arc::clone(&engine));
+        Ok(Self { client, backend: Backend::Embedded { engine, sqlite } })
+    }
+
+    pub(super) async fn close(&self) {
+        if let Backend::Embedded { engine, sqlite } = &self.backend {
+            engine.store().close().await;
+            if let Some(sqlite) = sqlite {
+                sqlite.end();
+            }
+        }
     }
 
     /// One for each worker. Must be called within a tokio runtime.
     pub(super) fn coordinator(&self) -> Result<Arc<dyn Coordinator>> {
         Ok(match &self.backend {
-            Backend::Embedded(engine) => Arc::new(EmbeddedCoordinator::new(Arc::clone(engine))),
+            Backend::Embedded { engine, .. } => Arc::new(EmbeddedCoordinator::new(Arc::clone(engine))),
             Backend::Http { url, api_key } => Arc::new(HttpCoordinator::new(url, api_key.as_deref())?),
         })
     }

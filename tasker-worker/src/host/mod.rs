@@ -9,6 +9,7 @@ mod call;
 mod config;
 mod connect;
 mod error;
+mod forked_sqlite;
 mod home;
 mod log;
 mod pending;
@@ -21,7 +22,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::runtime::{Builder, Handle, Runtime as Tokio};
+use tokio::{
+    runtime::{Builder, Handle, Runtime as Tokio},
+    time::timeout,
+};
 
 pub use attempt::{Attempt, Work};
 pub use config::{HostConfig, WorkerConfig};
@@ -153,6 +157,7 @@ impl Host {
                 worker.close();
             }
         }
+        tokio.block_on(async { drop(timeout(CLOSE_TIME, inner.connection.close()).await) });
         tokio.shutdown_timeout(CLOSE_TIME);
         inner.logs.close();
     }

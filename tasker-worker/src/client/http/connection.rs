@@ -1,8 +1,17 @@
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use reqwest::{Method, RequestBuilder, Response, Url, header, redirect};
 use serde::{Serialize, de::DeserializeOwned};
-use tasker_core::view::{ErrorView, Problem};
+use tasker_core::{
+    model::{Clock, SystemClock, Timestamp},
+    view::{ErrorView, Problem},
+};
 use tokio::time::sleep;
 
 use super::super::{Error, Result};
@@ -12,6 +21,8 @@ use super::super::{Error, Result};
 pub(crate) struct Connection {
     client: reqwest::Client,
     base: Url,
+    /// Between the server's clock and this machine's, in microseconds, as the last answer told.
+    ahead_micros: Arc<AtomicI64>,
 }
 
 /// Whether a request may be sent again when its answer was lost.
@@ -31,6 +42,7 @@ const TRIES: u32 = 4;
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Bytes of an answer: a task of the largest size, each step with a result of common size.
 const ANSWER_BYTES: usize = 256 * 1024 * 1024;
+const CLOCKS_APART_MICROS: i64 = 2_000_000;
 
 impl Connection {
     /// Nothing is sent yet.
@@ -57,7 +69,7 @@ impl Connection {
             .map_err(|error| {
                 Error::from(ErrorView::new("tls_unusable", error.to_string(), "mend the system's certificates"))
             })?;
-        Ok(Self { client, base })
+        Ok(Self { client, base, ahead_micros: Arc::default() })
     }
 
     /// The server's address, for people.
@@ -66,6 +78,21 @@ impl Connection {
         // An address without a host cannot have these, and has none.
         let _ = (url.set_password(None), url.set_username(""));
         url.to_string().trim_end_matches('/').to_owned()
+    }
+
+    /// The time by the server's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        let ahead = self.ahead_micros.load(Ordering::Relaxed);
+        Timestamp::from_micros(SystemClock.now().as_micros().saturating_add(ahead))
+    }
+
+    /// Takes over the server's clock where it is clearly another: an answer tells whole seconds only.
+    fn compare_clocks(&self, response: &Response) {
+        let date = response.headers().get(header::DATE).and_then(|value| value.to_str().ok());
+        let Some(date) = date.and_then(Timestamp::of_http_date) else { return };
+        let ahead = date.as_micros() - SystemClock.now().as_micros();
+        let is_other = ahead.abs() > CLOCKS_APART_MICROS;
+        self.ahead_micros.store(if is_other { ahead } else { 0 }, Ordering::Relaxed);
     }
 
     /// The address of a resource; each segment may hold any character.
@@ -122,7 +149,10 @@ impl Connection {
             // A body that can be sent only once cannot be cloned; all of these can.
             let Some(again) = request.try_clone() else { break };
             let body = match answered(again.send().await).await {
-                Ok(response) => read(response).await.map_err(|error| Failure { error, is_unsent: false }),
+                Ok(response) => {
+                    self.compare_clocks(&response);
+                    read(response).await.map_err(|error| Failure { error, is_unsent: false })
+                }
                 Err(failure) => Err(failure),
             };
             match body {

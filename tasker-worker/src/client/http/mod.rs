@@ -13,8 +13,8 @@ use tasker_core::{
     model::TaskId,
     orchestration::{self, SubmitTask},
     view::{
-        BulkSubmitted, EventView, Page, RegisteredView, StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff,
-        TemplateView,
+        ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StepView, SubmittedView, TaskQuery,
+        TaskView, TemplateDiff, TemplateView, WhyView, WorkerView,
     },
 };
 use tokio::time::sleep;
@@ -125,14 +125,18 @@ pub(super) async fn wait(connection: &Connection, task_id: TaskId, at_most: Dura
     }
 }
 
-pub(super) async fn cancel(
-    connection: &Connection,
-    task_id: TaskId,
-    by: Option<&str>,
-    reason: Option<&str>,
-) -> Result<TaskView> {
-    let url = task_url(connection, task_id, &["cancel"]);
-    connection.post(url, &json!({"by": by, "reason": reason}), Repeat::IfUnsent).await
+pub(super) async fn why(connection: &Connection, task_id: TaskId) -> Result<WhyView> {
+    connection.get(task_url(connection, task_id, &["why"])).await
+}
+
+pub(super) async fn workers(connection: &Connection) -> Result<Vec<WorkerView>> {
+    let page: Page<WorkerView> = connection.get(connection.url(["v1", "workers"])).await?;
+    Ok(page.items)
+}
+
+pub(super) async fn act(connection: &Connection, request: &BulkAction) -> Result<ActedView> {
+    let repeat = if request.dry_run { Repeat::Always } else { Repeat::IfUnsent };
+    connection.post(connection.url(["v1", "tasks", "actions"]), request, repeat).await
 }
 
 fn task_url(connection: &Connection, task_id: TaskId, rest: &[&str]) -> Url {

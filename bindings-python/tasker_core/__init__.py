@@ -1,0 +1,84 @@
+"""Tasker for Python: workflows of plain functions, on an engine in this process or behind a server."""
+
+from ._native import NativeError as _NativeError  # noqa: F401  checked at import, so that a broken wheel says so at once
+from ._native import __version__
+from .client import AsyncTaskerClient, Document, Event, Step, Task, TaskerClient, TaskPage, client_create_task
+from .context import StepContext
+from .decision import BatchConfig, Decision
+from .errors import (
+    AuthenticationError,
+    AuthorizationError,
+    BusinessLogicError,
+    CallError,
+    ConfigurationError,
+    NetworkError,
+    NotFoundError,
+    PermanentError,
+    RateLimitError,
+    RetryableError,
+    ServiceUnavailableError,
+    TaskerError,
+    TimeoutError,
+    ValidationError,
+)
+from .handler import StepHandler, StepHandlerResult
+from .logs import StepLogFilter
+from .registry import HandlerRegistry
+from .step_handler.functional import (
+    BatchContext,
+    api_handler,
+    batch_analyzer,
+    batch_worker,
+    decision_handler,
+    depends_on,
+    inputs,
+)
+from .step_handler.functional import (
+    step_handler as step_handler,
+)
+from .tasker import Tasker, TaskerCore
+from .worker import Worker
+
+__all__ = [
+    "AsyncTaskerClient",
+    "AuthenticationError",
+    "AuthorizationError",
+    "BatchConfig",
+    "BatchContext",
+    "BusinessLogicError",
+    "CallError",
+    "ConfigurationError",
+    "Decision",
+    "Document",
+    "Event",
+    "HandlerRegistry",
+    "NetworkError",
+    "NotFoundError",
+    "PermanentError",
+    "RateLimitError",
+    "RetryableError",
+    "ServiceUnavailableError",
+    "Step",
+    "StepContext",
+    "StepHandler",
+    "StepHandlerResult",
+    "StepLogFilter",
+    "Task",
+    "TaskPage",
+    "Tasker",
+    "TaskerClient",
+    "TaskerCore",
+    "TaskerError",
+    "TimeoutError",
+    "ValidationError",
+    "Worker",
+    "__version__",
+    "api_handler",
+    "batch_analyzer",
+    "batch_worker",
+    "client_create_task",
+    "decision_handler",
+    "depends_on",
+    "inputs",
+    "step_handler",
+]

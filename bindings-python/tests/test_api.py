@@ -1,0 +1,91 @@
+"""Handlers of web APIs, against a server of this process."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import template
+from tasker_core import NetworkError, Tasker, api_handler
+from tasker_core.api import ApiClient
+from tasker_core.errors import StepFailure
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Answers with the status that the path names, and with what it was asked."""
+
+    def do_GET(self) -> None:
+        status = int(self.path.split("/")[1].split("?")[0])
+        length = int(self.headers.get("Content-Length") or 0)
+        asked = {"path": self.path, "key": self.headers.get("X-Key"), "body": self.rfile.read(length).decode()}
+        content = b"" if status == 204 else json.dumps(asked).encode()
+        self.send_response(status)
+        if status in (429, 503):
+            self.send_header("Retry-After", "7")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_POST = do_GET
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def base_url() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_answer_is_the_result(base_url: str) -> None:
+    @api_handler("it", base_url=base_url, headers={"X-Key": "k"})
+    def ask(api: ApiClient, context: Any) -> Any:
+        return [api.get("/200", params={"q": "a b"}), api.post("200", {"n": context.get_input("n")}), api.get("204")]
+
+    with Tasker() as tasker:
+        tasker.template(template("api", "name: it, handler: {callable: it}"))
+        got, posted, nothing = tasker.run("api", context={"n": 5}).results["it"]
+    assert (got["path"], got["key"], nothing) == ("/200?q=a+b", "k", None)
+    assert json.loads(posted["body"]) == {"n": 5}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "retryable", "retry_after"),
+    [
+        (400, "validation_error", False, None),
+        (401, "authentication_failed", False, None),
+        (403, "not_authorized", False, None),
+        (404, "not_found", False, None),
+        (408, "timeout", True, None),
+        (418, "http_418", False, None),
+        (429, "rate_limited", True, 7.0),
+        (500, "service_unavailable", True, None),
+        (503, "service_unavailable", True, 7.0),
+    ],
+)
+def test_a_status_says_whether_to_try_again(
+    base_url: str, status: int, code: str, retryable: bool, retry_after: float | None
+) -> None:
+    with pytest.raises(StepFailure) as raised:
+        ApiClient(base_url).get(str(status))
+    error = raised.value
+    assert (error.code, error.retryable, getattr(error, "retry_after", None)) == (code, retryable, retry_after)
+    assert error.context is not None and error.context["status"] == status
+
+
+def test_what_does_not_answer_is_retryable() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(NetworkError):
+            ApiClient(f"http://127.0.0.1:{taken.getsockname()[1]}").get("/")
+    with pytest.raises(ValueError, match="ftp"):
+        ApiClient("ftp://example.org")

@@ -1,0 +1,130 @@
+"""The client, sync and async, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from conftest import template
+from tasker_core import AsyncTaskerClient, HandlerRegistry, Tasker, TaskerClient, Worker
+from tasker_core.errors import CallError
+
+ONE = template("client_one", "name: it, handler: {callable: it}", namespace="clients")
+
+
+@pytest.fixture
+def tasker(database_url: str) -> Any:
+    with Tasker(database_url) as tasker:
+        tasker.template(ONE)
+        yield tasker
+
+
+def code_of(action: Any) -> str:
+    with pytest.raises(CallError) as raised:
+        action()
+    return raised.value.code
+
+
+def test_a_task_from_its_submission_to_its_history(tasker: Tasker) -> None:
+    HandlerRegistry.instance().register("it", lambda context: context.get_input("n"))
+    client = tasker.client
+    task = client.create_task(
+        "client_one",
+        namespace="clients",
+        context={"n": 5},
+        priority=3,
+        tags=["a"],
+        correlation_id="c-1",
+        initiator="me",
+    )
+    assert (task.status, task.priority, task.tags, task.correlation_id) == ("pending", 3, ["a"], "c-1")
+    assert task.error is None and task.completed_at is None
+    tasker.start_worker()
+    task = client.wait_for_task(task.task_uuid)
+    assert (task.status, task.results, task.completion_percentage) == ("complete", {"it": 5}, 100.0)
+    step = client.get_step(task.task_uuid, "it")
+    assert client.get_step(task.task_uuid, step.step_uuid) == step
+    assert code_of(lambda: client.get_step(task.task_uuid, "other")) == "step_not_found"
+    history = client.get_task_history(task.task_uuid)
+    assert [event.seq for event in history] == list(range(1, len(history) + 1))
+    audit = [event.type for event in client.get_step_audit_history(task.task_uuid, "it")]
+    assert audit[-1] == "step.completed" and all(kind.startswith("step.") for kind in audit)
+    assert task.task_uuid in [found.task_uuid for found in client.list_tasks("clients", status=["complete"])]
+    assert client.health_check().healthy
+
+
+def test_lists_go_on_page_by_page(tasker: Tasker) -> None:
+    client = tasker.client
+    made = client.submit_many({"name": "client_one", "namespace": "clients"} for _ in range(3))
+    pages, after = [], None
+    while len(pages) < 3:
+        page = client.list_tasks("clients", limit=1, after=after)
+        pages.append(page[0].task_uuid)
+        after = page.next
+    assert pages == [item.task_uuid for item in reversed(made)]
+
+
+def test_what_is_refused_says_why(tasker: Tasker) -> None:
+    client = tasker.client
+    assert code_of(lambda: client.submit("client_on", namespace="clients")) == "template_not_found"
+    assert code_of(lambda: client.submit("client_one", namespace="clients", context={"a": {1: 2}})) == "value_not_json"
+    assert code_of(lambda: client.get_task("no uuid")) == "params_invalid"
+    assert code_of(lambda: client.get_task("0197f3c0-5a5e-7b1c-8d4e-2f6a9c1b0006")) == "task_not_found"
+    assert code_of(lambda: client.register_template("name: x\nsteps: 5\n")) == "template_invalid"
+    assert code_of(lambda: client.register_template("no/such/folder")) == "template_file_unreadable"
+    with pytest.raises(TypeError, match="idempotency"):
+        client.submit("client_one", namespace="clients", idempotence="x")
+    waiting = client.submit("client_one", namespace="clients")
+    assert code_of(lambda: client.wait_for_task(waiting, timeout=0.01)) == "task_not_ended"
+    assert client.cancel_task(waiting, by="me", reason="enough").status == "cancelled"
+    assert code_of(lambda: client.cancel_task(waiting)) == "task_ended"
+    faults = pytest.raises(CallError, client.register_template, "name: x\nsteps: 5\n").value.faults
+    assert {fault["line"] for fault in faults} == {1, 2}
+
+
+def test_the_same_key_is_the_same_task(tasker: Tasker) -> None:
+    submit = tasker.client.submit
+    first = submit("client_one", namespace="clients", idempotency_key="k-1")
+    assert submit("client_one", namespace="clients", idempotency_key="k-1") == first
+
+
+def test_awaited_calls_wait_side_by_side(tasker: Tasker) -> None:
+    HandlerRegistry.instance().register("it", lambda context: context.get_input("n"))
+
+    async def run() -> list[Any]:
+        client = AsyncTaskerClient.of(tasker.client)
+        tasks = [await client.create_task("client_one", namespace="clients", context={"n": n}) for n in range(20)]
+        waits = [asyncio.create_task(client.wait_for_task(task.task_uuid)) for task in tasks]
+        await client.list_tasks("clients", limit=1)
+        tasker.start_worker()
+        ended = await asyncio.gather(*waits)
+        with pytest.raises(CallError) as raised:
+            await client.get_task("0197f3c0-5a5e-7b1c-8d4e-2f6a9c1b0006")
+        assert raised.value.code == "task_not_found"
+        return [task.results["it"] for task in ended]
+
+    assert asyncio.run(run()) == list(range(20))
+
+
+def test_a_worker_on_a_file_serves_a_client_elsewhere(tmp_path: Any) -> None:
+    url = f"sqlite:{tmp_path}/tasker.db"
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "one.yaml").write_text(ONE)
+    HandlerRegistry.instance().register("it", lambda context: threading.current_thread() is threading.main_thread())
+    with Worker.start(url, templates=tmp_path / "templates", namespace="clients", slots=2) as worker:
+        assert worker.is_running and len(worker.worker_id) == 36
+        with TaskerClient(url) as client:
+            task = client.wait_for_task(client.submit("client_one", namespace="clients"))
+    assert task.results == {"it": False}
+    assert not worker.is_running
+
+
+def test_what_is_closed_says_so() -> None:
+    with Tasker() as tasker:
+        tasker.template(ONE)
+    assert code_of(tasker.client.list_tasks) == "closed"
+    tasker.close()
+    assert code_of(lambda: Worker.start("sqlite::memory:")) == "no_handlers"
+    assert code_of(lambda: Tasker("mysql://localhost/x")) == "database_url_invalid"

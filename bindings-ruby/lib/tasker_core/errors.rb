@@ -1,0 +1,150 @@
+# frozen_string_literal: true
+
+module TaskerCore
+  # What handlers raise to say how a step fails, and what calls of the client raise.
+  #
+  # Any other exception fails the step with the code +handler_error+, and the step may be tried again.
+  module Errors
+    # All errors of this library.
+    class Error < StandardError
+    end
+
+    # A failure of a step. +error_code+ is the stable word that operators and other services branch on; +context+ is a Hash
+    # that is kept with the failure.
+    class StepError < Error
+      attr_reader :context
+
+      def initialize(message = nil, error_code: nil, context: {})
+        @error_code = error_code
+        @context = context || {}
+        super(message)
+      end
+
+      # The code that was given, or one after the class: +NotFoundError+ has +not_found_error+.
+      def error_code
+        (@error_code || default_code).to_s
+      end
+
+      def retryable?
+        true
+      end
+
+      # Seconds before the next attempt, whatever the backoff of the step says; nil where the error does not say.
+      def retry_after
+        nil
+      end
+
+      private
+
+      def default_code
+        self.class.name.to_s.split("::").last.to_s.gsub(/(?<=[a-z0-9])(?=[A-Z])/, "_").downcase
+      end
+    end
+
+    # Trying again may help. +retry_after+ is in seconds.
+    class RetryableError < StepError
+      attr_reader :retry_after
+
+      def initialize(message = nil, retry_after: nil, context: {}, error_code: nil)
+        @retry_after = retry_after
+        super(message, error_code: error_code, context: context)
+      end
+    end
+
+    # Trying again cannot help.
+    class PermanentError < StepError
+      def retryable?
+        false
+      end
+    end
+
+    # Something took too long.
+    class TimeoutError < RetryableError
+    end
+
+    # Another system could not be reached.
+    class NetworkError < RetryableError
+    end
+
+    # Another system asks for patience.
+    class RateLimitError < RetryableError
+    end
+
+    # Another system is down.
+    class ServiceUnavailableError < RetryableError
+    end
+
+    # The input is wrong.
+    class ValidationError < PermanentError
+    end
+
+    # What the step is about does not exist.
+    class NotFoundError < PermanentError
+    end
+
+    # Another system does not know who asks.
+    class AuthenticationError < PermanentError
+    end
+
+    # Another system does not allow it.
+    class AuthorizationError < PermanentError
+    end
+
+    # The handler, its template or its surroundings are not set up rightly.
+    class ConfigurationError < PermanentError
+    end
+
+    # A rule of the business forbids it.
+    class BusinessLogicError < PermanentError
+    end
+
+    # A value has no form in JSON; the message names the place inside it.
+    class ConversionError < PermanentError
+      # Where in the value: +result.items[3].price+.
+      attr_reader :path
+
+      def initialize(message = nil, path: nil, error_code: "value_not_json", context: {})
+        @path = path
+        super(message, error_code: error_code, context: context)
+      end
+    end
+
+    # The attempt was cancelled while the handler ran: the task was, or the time is over, or the worker stops. Raised by
+    # +context.check_cancellation!+.
+    class CancelledError < RetryableError
+    end
+
+    # Why a call of the client, or the start of a worker, failed.
+    class ClientError < Error
+      # A stable word to branch on, for example +template_not_found+.
+      attr_reader :code
+      # What to mend; nil where there is nothing to say.
+      attr_reader :remedy
+      # The single faults, where there are several; nil otherwise.
+      attr_reader :details
+
+      def initialize(message = nil, code: "client_error", is_transient: false, remedy: nil, details: nil)
+        @code = code
+        @is_transient = is_transient
+        @remedy = remedy
+        @details = details
+        super(remedy ? "#{message} (#{remedy})" : message)
+      end
+
+      # Whether the same call may succeed later.
+      def transient?
+        @is_transient
+      end
+    end
+
+    # The exceptions that the native part raises, made of what it knows.
+    def self.client_error(fields)
+      ClientError.new(fields["message"], code: fields["code"], is_transient: fields["is_transient"],
+                                         remedy: fields["remedy"], details: fields["faults"])
+    end
+
+    def self.conversion_error(message, path)
+      ConversionError.new(message, path: path)
+    end
+  end
+end

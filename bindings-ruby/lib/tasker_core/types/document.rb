@@ -1,0 +1,91 @@
+# frozen_string_literal: true
+
+module TaskerCore
+  module Types
+    # A document as Tasker shows it: fields by method (+task.status+), by key (+task["status"]+, +task[:status]+) and as a
+    # Hash. docs/reference/rest.md names the fields.
+    class Document
+      def initialize(fields)
+        @fields = fields
+      end
+
+      def [](key)
+        @fields[key.to_s]
+      end
+
+      def dig(key, *rest)
+        value = self[key]
+        rest.empty? || value.nil? ? value : value.dig(*rest)
+      end
+
+      def key?(key)
+        @fields.key?(key.to_s)
+      end
+
+      # With Strings as keys, at every depth.
+      def to_h
+        @fields
+      end
+      alias to_hash to_h
+
+      def ==(other)
+        other.class == self.class && other.to_h == to_h
+      end
+      alias eql? ==
+
+      def hash
+        @fields.hash
+      end
+
+      def inspect
+        "#<#{self.class.name} #{@fields.inspect}>"
+      end
+
+      def respond_to_missing?(name, include_private = false)
+        @fields.key?(name.to_s) || super
+      end
+
+      def method_missing(name, *arguments)
+        return super unless arguments.empty? && @fields.key?(name.to_s)
+
+        @fields[name.to_s]
+      end
+    end
+
+    # A step of a task.
+    class Step < Document
+      def complete?
+        self[:current_state] == "complete"
+      end
+    end
+
+    # A task, with its steps where the call gives them.
+    class Task < Document
+      ENDED = %w[complete error cancelled resolved_manually].freeze
+
+      def complete?
+        self[:status] == "complete"
+      end
+
+      # Whether nothing more will happen, unless an operator makes it.
+      def ended?
+        ENDED.include?(self[:status])
+      end
+
+      # In the order of the template.
+      def steps
+        @steps ||= (self[:steps] || []).map { |fields| Step.new(fields) }
+      end
+
+      # The step of that name; nil if the task has none.
+      def step(name)
+        steps.find { |step| step[:name] == name.to_s }
+      end
+
+      # What the step of that name returned.
+      def result(name)
+        step(name)&.results
+      end
+    end
+  end
+end

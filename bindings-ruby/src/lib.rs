@@ -1,0 +1,75 @@
+//! The native part of the gem `tasker-rb`: `TaskerCore::Native`. It translates values and lets Ruby's threads take work;
+//! everything else is in `tasker_worker::host`, and what people see of it in `lib/tasker_core`.
+
+mod attempt;
+mod fault;
+mod gvl;
+mod host;
+mod read;
+mod worker;
+mod write;
+
+use magnus::{Error, Ruby, Value, function, method, prelude::*};
+
+use self::{attempt::Attempt, host::Host, worker::Worker};
+
+#[magnus::init(name = "tasker_core")]
+fn init(ruby: &Ruby) -> Result<(), Error> {
+    let native = ruby.define_module("TaskerCore")?.define_module("Native")?;
+    native.define_singleton_method("to_json", function!(to_json, 1))?;
+    native.define_singleton_method("from_json", function!(from_json, 1))?;
+
+    let host = native.define_class("Host", ruby.class_object())?;
+    host.undef_default_alloc_func();
+    host.define_singleton_method("start", function!(Host::start, 1))?;
+    host.define_method("call", method!(Host::call, 2))?;
+    host.define_method("start_worker", method!(Host::start_worker, 1))?;
+    host.define_method("next_log", method!(Host::next_log, 1))?;
+    host.define_method("close", method!(Host::close, 0))?;
+    host.define_method("closed?", method!(Host::is_closed, 0))?;
+
+    let worker = native.define_class("Worker", ruby.class_object())?;
+    worker.undef_default_alloc_func();
+    worker.define_method("serve", method!(Worker::serve, 2))?;
+    worker.define_method("idle", method!(Worker::idle, 0))?;
+    worker.define_method("worker_id", method!(Worker::worker_id, 0))?;
+    worker.define_method("stats", method!(Worker::stats, 0))?;
+    worker.define_method("shutdown", method!(Worker::shutdown, 1))?;
+
+    let attempt = native.define_class("Attempt", ruby.class_object())?;
+    attempt.undef_default_alloc_func();
+    attempt.define_method("task_id", method!(Attempt::task_id, 0))?;
+    attempt.define_method("step_uuid", method!(Attempt::step_uuid, 0))?;
+    attempt.define_method("attempt", method!(Attempt::attempt, 0))?;
+    attempt.define_method("namespace", method!(Attempt::namespace, 0))?;
+    attempt.define_method("template", method!(Attempt::template, 0))?;
+    attempt.define_method("version", method!(Attempt::version, 0))?;
+    attempt.define_method("step", method!(Attempt::step, 0))?;
+    attempt.define_method("callable", method!(Attempt::callable, 0))?;
+    attempt.define_method("handler_method", method!(Attempt::handler_method, 0))?;
+    attempt.define_method("config", method!(Attempt::config, 0))?;
+    attempt.define_method("input", method!(Attempt::input, 0))?;
+    attempt.define_method("result", method!(Attempt::result, 1))?;
+    attempt.define_method("result_names", method!(Attempt::result_names, 0))?;
+    attempt.define_method("batch", method!(Attempt::batch, 0))?;
+    attempt.define_method("checkpoint", method!(Attempt::checkpoint, 0))?;
+    attempt.define_method("parent", method!(Attempt::parent, 0))?;
+    attempt.define_method("store_checkpoint", method!(Attempt::store_checkpoint, 1))?;
+    attempt.define_method("failures", method!(Attempt::failures, 0))?;
+    attempt.define_method("max_attempts", method!(Attempt::max_attempts, 0))?;
+    attempt.define_method("timeout_ms", method!(Attempt::timeout_ms, 0))?;
+    attempt.define_method("correlation_id", method!(Attempt::correlation_id, 0))?;
+    attempt.define_method("cancelled?", method!(Attempt::is_cancelled, 0))?;
+    attempt.define_method("heartbeat", method!(Attempt::heartbeat, 1))?;
+    Ok(())
+}
+
+/// The JSON text of a value, by the JSON profile.
+fn to_json(ruby: &Ruby, value: Value) -> Result<String, Error> {
+    fault::guard(ruby, || Ok(write::write(ruby, value, "the value")?.as_str().to_owned()))
+}
+
+/// The value of a JSON text.
+fn from_json(ruby: &Ruby, text: String) -> Result<Value, Error> {
+    fault::guard(ruby, || read::read(ruby, &text))
+}
