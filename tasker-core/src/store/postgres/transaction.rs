@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::Serialize;
 use sqlx::{Postgres, Row, postgres::PgArguments, query::Query};
 
 use super::{
     hot::{Hot, Taken},
+    payload,
     row::loaded,
     sql,
 };
 use crate::{
-    model::{Json, StepError, TaskId},
+    model::{Json, TaskId},
     state::{Changes, Claim, Scope, Snapshot},
-    store::{Error, Result, transaction::Transaction},
+    store::{Error, Payload, PayloadRequest, Result, transaction::Transaction},
 };
 
 pub(super) struct Open(Taken);
@@ -76,6 +78,10 @@ impl Transaction for Open {
         Ok(snapshot)
     }
 
+    async fn load_payloads(&mut self, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
+        payload::load(payload::Source::Open(&mut self.0), requests).await
+    }
+
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
         bind(sqlx::query(sql::APPLY.sql()), changes)?.execute(&mut *self.0).await?;
         if !changes.priorities.is_empty() {
@@ -132,6 +138,7 @@ fn bind<'q>(query: Query<'q, Postgres, PgArguments>, changes: &'q Changes) -> Re
         .bind(of(steps, |step| step.ended_at))
         .bind(of(steps, |step| step.result.as_ref().map(Json::as_str)))
         .bind(of(steps, |step| text(step.error.as_ref())))
+        .bind(of(steps, |step| text(step.flow.as_deref())))
         .bind(of(events, |batch| batch.task_id.0))
         .bind(of(events, |batch| batch.first_seq))
         .bind(of(events, |batch| batch.at))
@@ -146,8 +153,8 @@ fn of<'a, T, C>(rows: &'a [T], column: impl Fn(&'a T) -> C) -> Vec<C> {
     rows.iter().map(column).collect()
 }
 
-fn text(error: Option<&StepError>) -> Option<String> {
-    error.and_then(|error| serde_json::to_string(error).ok())
+fn text(value: Option<&impl Serialize>) -> Option<String> {
+    value.and_then(|value| serde_json::to_string(value).ok())
 }
 
 fn facts(changes: &Changes) -> Result<Vec<String>> {
