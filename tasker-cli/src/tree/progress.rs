@@ -93,13 +93,13 @@ impl Progress {
                 let in_queues = self.steps.iter_mut().filter(|step| step.state == StepState::Enqueued);
                 in_queues.for_each(|step| step.state = StepState::Pending);
             }
-            "task.blocked" => self.state = TaskState::BlockedByFailures,
             "task.resumed" | "task.reopened" => {
                 let has_begun = self.steps.iter().any(|step| step.attempt > 0);
                 self.state = if has_begun { TaskState::InProgress } else { TaskState::Pending };
                 (self.error, self.ended_at) = (None, None);
             }
-            "task.prioritized" | "task.rerun" => {}
+            "task.blocked" => self.state = TaskState::BlockedByFailures,
+            "task.prioritized" | "task.rerun" | "signal.received" | "event.published" => {}
             _ => {
                 let step = event.step_idx.and_then(|idx| self.steps.get_mut(idx as usize));
                 return step.is_some_and(|step| step.apply(event));
@@ -170,7 +170,6 @@ impl StepProgress {
                 self.open(StepState::Waiting);
                 (self.started_at, self.due_at) = (Some(event.at), event.due_at);
             }
-            "signal.received" | "event.published" => {}
             "step.cancelled" => self.end(StepState::Cancelled, event),
             "step.skipped" => self.end(StepState::Skipped, event),
             "step.resolved" => self.end(StepState::ResolvedManually, event),

@@ -1,7 +1,7 @@
 //! Requests, decoded: what cannot be decoded is answered with the place that is wrong.
 
 use axum::{
-    body::{Body as Incoming, Bytes},
+    body::{Body as Incoming, Bytes, HttpBody},
     extract::{FromRequest, FromRequestParts, Request, rejection::PathRejection},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
@@ -136,15 +136,14 @@ fn not_text(error: std::str::Utf8Error) -> Box<Problem> {
 }
 
 async fn read(body: Incoming, api: &Api) -> Result<Bytes> {
+    // What is announced too large is not waited for.
+    if body.size_hint().lower() > limits::BODY_BYTES as u64 {
+        return Err(too_large());
+    }
     let collected = timeout(api.patience.body, Limited::new(body, limits::BODY_BYTES).collect()).await;
     match collected {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            format!("the body has more than {} bytes", limits::BODY_BYTES),
-            "send less in one request: fewer items, or references to what is stored elsewhere",
-        )),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(problem::new(
             StatusCode::BAD_REQUEST,
             "body_incomplete",
@@ -158,6 +157,12 @@ async fn read(body: Incoming, api: &Api) -> Result<Bytes> {
             "send the request again, over a faster connection or with a smaller body",
         )),
     }
+}
+
+fn too_large() -> Box<Problem> {
+    let detail = format!("the body has more than {} bytes", limits::BODY_BYTES);
+    let remedy = "send less in one request: fewer items, or references to what is stored elsewhere";
+    problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail, remedy)
 }
 
 /// Decodes a JSON text; what is wrong is named by its place.

@@ -91,6 +91,13 @@ impl Drop for Server {
     }
 }
 
+/// What asks the servers.
+pub(crate) fn client() -> reqwest::Client {
+    // Whoever was first is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 /// A template whose steps are each called like their handler: name, dependencies.
 pub(crate) fn template(name: &str, steps: &[(&str, &[&str])]) -> String {
     let mut yaml = format!("name: {name}\nnamespace: test\nversion: 1.0.0\nsteps:\n");

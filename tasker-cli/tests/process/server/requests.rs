@@ -1,9 +1,9 @@
 //! What is asked wrongly is answered with a problem document that names the place.
 
-use reqwest::{Client, Method, Response, header::CONTENT_TYPE};
+use reqwest::{Method, Response, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use super::{Home, submitted, template};
+use super::{Home, client, submitted, template};
 
 async fn problem(answer: Response) -> (u16, Value) {
     let status = answer.status().as_u16();
@@ -23,7 +23,7 @@ async fn code(answer: Response) -> (u16, String) {
 #[tokio::test]
 async fn every_refusal_has_a_status_and_a_code() {
     let home = Home::new();
-    let (server, client) = (home.start(), Client::new());
+    let (server, client) = (home.start(), client());
     let get = async |path: &str| code(client.get(server.url(path)).send().await.expect("an answer")).await;
     let unknown = "01890000-0000-7000-8000-000000000000";
     let expected = [
@@ -67,7 +67,7 @@ async fn every_refusal_has_a_status_and_a_code() {
 #[tokio::test]
 async fn what_is_wrong_in_a_body_is_named_by_its_place() {
     let home = Home::new();
-    let (server, client) = (home.start(), Client::new());
+    let (server, client) = (home.start(), client());
     let wrong = json!({"namespace": "test", "name": "it", "tags": ["a", 7]});
     let answer = client.post(server.url("/v1/tasks")).json(&wrong).send().await.expect("an answer");
     let (status, refused) = problem(answer).await;
@@ -94,7 +94,7 @@ async fn what_is_wrong_in_a_body_is_named_by_its_place() {
 #[tokio::test]
 async fn a_request_keeps_its_id_and_a_key_its_task() {
     let home = Home::new();
-    let (server, client) = (home.start(), Client::new());
+    let (server, client) = (home.start(), client());
     submitted(&client, &server, template("it", &[("a", &[])]), "it").await;
     let submit = || {
         let task = json!({"namespace": "test", "name": "it", "idempotency_key": "k"});

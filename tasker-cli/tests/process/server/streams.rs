@@ -1,9 +1,8 @@
 //! Event streams, long polls, and how a server ends with them open.
 
-use reqwest::Client;
 use serde_json::Value;
 
-use super::{Home, submitted, template};
+use super::{Home, client, submitted, template};
 
 /// The events of a stream until its end: number, type, data.
 async fn events(mut answer: reqwest::Response, until: &str) -> Vec<(u64, String, Value)> {
@@ -27,7 +26,7 @@ async fn events(mut answer: reqwest::Response, until: &str) -> Vec<(u64, String,
 #[tokio::test]
 async fn a_stream_goes_on_where_it_broke_off() {
     let home = Home::new();
-    let (server, client) = (home.start(), Client::new());
+    let (server, client) = (home.start(), client());
     let id = submitted(&client, &server, template("it", &[("a", &[])]), "it").await;
     let url = server.url(&format!("/v1/tasks/{id}/events"));
     let seen = events(client.get(&url).send().await.expect("a stream"), "task.created").await;
@@ -49,7 +48,7 @@ async fn a_stream_goes_on_where_it_broke_off() {
 #[tokio::test]
 async fn a_server_that_stops_ends_streams_and_long_polls() {
     let home = Home::new();
-    let (server, client) = (home.start(), Client::new());
+    let (server, client) = (home.start(), client());
     let id = submitted(&client, &server, template("it", &[("a", &[])]), "it").await;
     let stream = client.get(server.url(&format!("/v1/tasks/{id}/events"))).send().await.expect("a stream");
     let stream = tokio::spawn(events(stream, "never"));

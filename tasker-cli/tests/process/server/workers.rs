@@ -7,7 +7,7 @@ use tasker_core::model::{Json, TaskState};
 use tasker_worker::{StepContext, StepError, Worker, client::SubmitTask};
 use tokio::sync::mpsc;
 
-use super::{Home, Server, template};
+use super::{Home, Server, client, template};
 
 const TASKS: usize = 500;
 const CHAIN: [(&str, &[&str]); 2] = [("a", &[]), ("b", &["a"])];
@@ -65,7 +65,7 @@ async fn every_task_ends_although_a_worker_and_the_server_are_killed() {
 #[tokio::test]
 async fn a_call_that_is_sent_twice_is_carried_out_once() {
     let home = Home::new();
-    let (server, client) = (home.start(), reqwest::Client::new());
+    let (server, client) = (home.start(), client());
     super::submitted(&client, &server, template("it", &[("a", &[])]), "it").await;
     let post = async |path: &str, body: &Value| {
         let answer = client.post(server.url(path)).json(body).send().await.expect("an answer");
