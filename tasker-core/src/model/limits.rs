@@ -18,6 +18,8 @@ pub const PAGE: u32 = 1_000;
 pub const REPORT: usize = 1_000;
 /// Tasks in one submission.
 pub const SUBMISSION: usize = 1_000;
+/// Bytes of the body of one request.
+pub const BODY_BYTES: usize = 10 * 1024 * 1024;
 /// Rows counted for an answer; more are as many as this.
 pub const COUNT: u64 = 100_000;
 /// Events that one attempt may publish.

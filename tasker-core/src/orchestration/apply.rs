@@ -17,7 +17,7 @@ impl Engine {
         asker: Option<&Session>,
     ) -> Result<Changes> {
         if let Some(changes) = self.apply_from_memory(inputs, claim).await? {
-            self.after_commit(&changes, asker);
+            self.after_commit(inputs, &changes, asker);
             return Ok(changes);
         }
         let scope = scope(inputs);
@@ -25,7 +25,7 @@ impl Engine {
             let decide = |snapshot: &_| decide(snapshot, inputs, claim, &self.definitions);
             match self.store.transact(&scope, claim, &decide).await? {
                 Transacted::Done(changes) => {
-                    self.after_commit(&changes, asker);
+                    self.after_commit(inputs, &changes, asker);
                     return Ok(changes);
                 }
                 Transacted::NeedsTemplates(keys) => {
@@ -64,7 +64,7 @@ impl Engine {
         Ok(None)
     }
 
-    fn after_commit(&self, changes: &Changes, asker: Option<&Session>) {
+    fn after_commit(&self, inputs: &[Input], changes: &Changes, asker: Option<&Session>) {
         let has_ended = |task_id| changes.ended.iter().any(|(ended, _)| *ended == task_id);
         for step in &changes.steps {
             if let Some(result) = &step.result
@@ -72,6 +72,10 @@ impl Engine {
             {
                 self.payloads.put_result(step.id.task_id, step.id.idx, result.clone());
             }
+        }
+        if let Some(observer) = self.observer.get().filter(|_| !changes.is_empty()) {
+            let outcomes = inputs.iter().filter(|input| matches!(input, Input::Report { .. })).count();
+            observer.committed(outcomes, changes, &self.definitions);
         }
         self.recall.follow(changes);
         self.wakeups.enqueued(&changes.enqueued, asker);

@@ -1,4 +1,5 @@
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::{
     dag::{DefinitionError, SchemaFault},
@@ -48,6 +49,9 @@ pub enum Error {
     /// No step of the task failed, so that none can be retried or resolved without being named.
     #[error("no step of task {0} failed")]
     NothingFailed(TaskId),
+    /// There is no such API key, or it was ended before.
+    #[error("there is no API key {0} that could be ended")]
+    KeyNotFound(Uuid),
     /// The result given by hand does not satisfy the step's `result_schema`. Mend the places that are named.
     #[error("the result does not satisfy the step's result_schema: {}", places(.0))]
     ResultInvalid(Vec<SchemaFault>),
@@ -83,6 +87,7 @@ impl Error {
             Self::StepDoomed { .. } => "step_doomed",
             Self::NothingFailed(_) => "nothing_failed",
             Self::ResultInvalid(_) => "result_invalid",
+            Self::KeyNotFound(_) => "key_not_found",
             Self::NotEnded { .. } => "task_not_ended",
             Self::Definition(_) => "template_unusable",
             Self::Store(store::Error::Unavailable(_)) => "database_unavailable",
@@ -121,8 +126,11 @@ impl Error {
             }
             Self::StepNotFound { task_id } => format!("`tasker task get {task_id}` shows its steps"),
             Self::StepUnfit { task_id, .. } => format!("`tasker task why {task_id}` tells what its steps wait for"),
-            Self::StepDoomed { task_id, by, .. } => format!("retry or resolve `{by}`: `tasker task retry {task_id} {by}`"),
+            Self::StepDoomed { task_id, by, .. } => {
+                format!("retry or resolve `{by}`: `tasker task retry {task_id} {by}`")
+            }
             Self::NothingFailed(task_id) => format!("name a step: `tasker task get {task_id}` shows them"),
+            Self::KeyNotFound(_) => "`tasker key list` shows the keys".to_owned(),
             Self::ResultInvalid(_) => "mend the places that are named; nothing was recorded".to_owned(),
             Self::NotEnded { task_id, .. } => format!("it goes on: `tasker task watch {task_id}` follows it"),
             Self::Definition(_) => "register the template anew under another version".to_owned(),

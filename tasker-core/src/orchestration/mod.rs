@@ -5,9 +5,15 @@ mod apply;
 mod assign;
 mod cache;
 mod control;
+mod doctor;
 mod engine;
 mod error;
+mod explain;
 mod group;
+mod health;
+mod keys;
+mod observe;
+mod overview;
 mod query;
 mod recall;
 mod report;
@@ -17,14 +23,21 @@ mod templates;
 mod wake;
 
 pub use control::{Acted, Action, Bulk, BulkDone, BulkItem, Selection};
+pub use doctor::Finding;
 pub use engine::{Engine, Options};
 pub use error::Error;
+pub use keys::{ApiKey, CreatedKey, NewKey, Permission, Permissions};
+pub use observe::Observer;
+pub use overview::{Stats, age_ms};
 pub use report::Session;
 pub use submit::{SubmitTask, Submitted};
 pub use sweep::{Sweeper, Swept};
 pub use templates::Registered;
 pub use wake::Wakeups;
 
-pub use crate::model::{Report, Reported};
+pub use crate::{
+    model::{Report, Reported},
+    store::WorkerRecord,
+};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

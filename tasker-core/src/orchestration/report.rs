@@ -1,6 +1,9 @@
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use tokio::sync::Notify;
@@ -21,6 +24,8 @@ pub struct Session {
     queues: HashSet<Arc<str>>,
     routes: Mutex<Served>,
     wake: Notify,
+    /// When the worker last took or reported a step, in microseconds; 0 for never.
+    worked_at: AtomicI64,
 }
 
 /// The known routes that a session serves, beside the list that they were picked from.
@@ -39,6 +44,17 @@ impl Session {
     /// Resolves when steps may have become claimable; at once if that happened since the last call.
     pub async fn woken(&self) {
         self.wake.notified().await;
+    }
+
+    fn works(&self, at: Option<Timestamp>) {
+        if let Some(at) = at {
+            self.worked_at.store(at.as_micros(), Ordering::Relaxed);
+        }
+    }
+
+    fn worked_at(&self) -> Option<Timestamp> {
+        let micros = self.worked_at.load(Ordering::Relaxed);
+        (micros > 0).then(|| Timestamp::from_micros(micros))
     }
 
     pub(super) fn wake(&self) {
@@ -65,13 +81,14 @@ impl Engine {
     /// # Errors
     /// [`super::Error::Store`].
     pub async fn join(&self, worker: WorkerRecord) -> Result<Arc<Session>> {
-        self.store.put_worker(&worker).await?;
+        self.store.put_worker(&worker, None).await?;
         let session = Arc::new(Session {
             handlers: worker.handlers.iter().map(|name| name.as_str().into()).collect(),
             queues: worker.queues.iter().map(|name| name.as_str().into()).collect(),
             worker,
             routes: Mutex::default(),
             wake: Notify::new(),
+            worked_at: AtomicI64::new(0),
         });
         self.wakeups.add(&session);
         Ok(session)
@@ -93,6 +110,9 @@ impl Engine {
             look: if want == 0 { Look::Nowhere } else { look },
         };
         let changes = self.apply(&inputs, Some(&claim), Some(session)).await?;
+        if !changes.is_empty() {
+            session.works(changes.tasks.first().map(|task| task.updated_at));
+        }
         let assignments = match self.assign(&changes.claimed).await {
             Ok(assignments) => assignments,
             // The outcomes are recorded, so that this is no failure of the report. The leases run out, and the steps come
@@ -110,7 +130,7 @@ impl Engine {
     /// # Errors
     /// [`super::Error::Store`].
     pub async fn stay(&self, session: &Session) -> Result<()> {
-        Ok(self.store.put_worker(&session.worker).await?)
+        Ok(self.store.put_worker(&session.worker, session.worked_at()).await?)
     }
 
     /// Extends leases. One answer for each, in order: the new end, or none if the worker has lost the lease and should

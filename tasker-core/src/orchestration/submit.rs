@@ -7,12 +7,13 @@ use super::{Engine, Error, Result, cache::TaskInput, group::Grouped};
 use crate::{
     dag::{NewTask, Submission, plan},
     model::{Json, TaskId, limits},
-    state::Route,
+    state::{Definitions, Route},
     store::{self, Inserted, Store},
 };
 
 /// A request to run a template.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SubmitTask {
     pub namespace: String,
@@ -149,6 +150,10 @@ impl Engine {
             if is_new {
                 self.payloads.put_input(task.task_id, TaskInput::of(&task.submission));
                 self.recall.put_new(task);
+                if let (Some(observer), Some(definition)) = (self.observer.get(), self.definitions.get(&task.template))
+                {
+                    observer.submitted(&definition.namespace, &definition.name, 1);
+                }
                 let roots = task.steps.iter().filter(|step| step.unmet == 0);
                 routes.extend(roots.map(|step| Route { queue: step.queue.clone(), handler: step.handler.clone() }));
                 if task.deadline_ms.is_some() {

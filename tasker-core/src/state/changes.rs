@@ -49,6 +49,8 @@ impl Changes {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskChange {
     pub task_id: TaskId,
+    /// Stays as it is: for those who are told of the change.
+    pub template: TemplateKey,
     pub state: TaskState,
     pub counts: TaskCounts,
     pub seq: i64,

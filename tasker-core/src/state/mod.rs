@@ -10,6 +10,7 @@ mod retry;
 mod snapshot;
 mod transition;
 mod verb;
+mod why;
 mod working;
 
 pub use changes::{Changes, Claimed, Route, StepChange, TaskChange};
@@ -19,3 +20,4 @@ pub use retry::delay;
 pub use snapshot::{Snapshot, StepSnapshot, TaskSnapshot};
 pub use transition::{StepCause, TaskCause, mermaid, step_transition, task_transition};
 pub use verb::{Refusal, Verb, Which};
+pub use why::{Circumstances, Reason, StepWhy, Why, why};

@@ -203,6 +203,7 @@ impl Working {
         let events = EventBatch { task_id: task.task_id, first_seq: task.seq + 1, at: now, facts };
         let task = TaskChange {
             task_id: task.task_id,
+            template: task.template,
             state: task.state,
             counts: task.counts,
             seq: task.seq + i64::try_from(events.facts.len()).unwrap_or(i64::MAX),

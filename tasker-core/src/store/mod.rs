@@ -8,19 +8,23 @@ mod assemble;
 pub mod conformance;
 mod error;
 mod filter;
+mod ledger;
 mod open;
 mod postgres;
 mod record;
 mod refusal;
 mod schema;
+mod search;
 mod sqlite;
 mod statement;
 mod transaction;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 pub use error::Error;
-pub use filter::{TaskCursor, TaskFilter};
+pub use filter::{TaskCursor, TaskFilter, TimeRange};
+pub use ledger::{Counts, EventCursor, Followed, KnownWorker, Oddity, QueueDepth, StoredKey};
 pub use open::open;
 pub use postgres::PostgresStore;
 pub use record::{
@@ -102,8 +106,9 @@ pub trait Store: Send + Sync + 'static {
     /// result are left out of it.
     async fn payloads(&self, requests: &[PayloadRequest]) -> Result<Vec<Payload>>;
 
-    /// Records that a worker is alive, and what it serves; the store stamps the time.
-    async fn put_worker(&self, worker: &WorkerRecord) -> Result<()>;
+    /// Records that a worker is alive, what it serves, and when it last took or reported a step, if that is known; the
+    /// store stamps the time.
+    async fn put_worker(&self, worker: &WorkerRecord, worked_at: Option<Timestamp>) -> Result<()>;
 
     /// The workers with these ids that are known.
     async fn workers(&self, ids: &[WorkerId]) -> Result<Vec<WorkerRecord>>;
@@ -119,6 +124,47 @@ pub trait Store: Send + Sync + 'static {
     /// The event log of a task from the first event numbered above `after_seq`: at most `limit` batches, in order.
     /// A batch that begins at or below `after_seq` is left out.
     async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>>;
+
+    /// Ids of the tasks that pass the filter, newest first.
+    async fn task_ids(&self, filter: &TaskFilter, limit: u32) -> Result<Page<TaskId>>;
+
+    /// How many tasks pass the filter, counted up to `limit`.
+    async fn count_tasks(&self, filter: &TaskFilter, limit: u64) -> Result<u64>;
+
+    /// The log of all tasks behind a place: at most `limit` commits' worth. Events of one task come in order; what is under
+    /// way is waited for, so that whatever becomes visible later comes behind what was answered.
+    async fn all_events(&self, after: EventCursor, limit: u32) -> Result<Vec<Followed>>;
+
+    /// Where the log of all tasks ends for now: whatever becomes visible later comes behind this place. What was committed
+    /// while other tasks were being changed may come behind it too.
+    async fn end_of_events(&self) -> Result<EventCursor>;
+
+    /// Workers that were seen since then, the latest first.
+    async fn known_workers(&self, since: Timestamp, limit: u32) -> Result<Vec<KnownWorker>>;
+
+    /// How much there is of what; at most so many queues.
+    async fn counts(&self, queues: u32) -> Result<Counts>;
+
+    /// How many claimable steps go before an enqueued one in its queue, counted up to `limit`.
+    async fn count_ahead(&self, step: &Step, priority: i16, limit: u32) -> Result<u64>;
+
+    /// What the invariants do not allow, among the newest `tasks`: at most `limit` rows of each kind.
+    async fn oddities(&self, tasks: u32, limit: u32) -> Result<Vec<Oddity>>;
+
+    /// Stores a new API key; the store stamps its time.
+    async fn put_key(&self, key: &StoredKey) -> Result<()>;
+
+    /// The key whose secret has this hash, revoked and expired ones too.
+    async fn key_of_hash(&self, hash: &[u8; 32]) -> Result<Option<StoredKey>>;
+
+    /// Keys, the newest first.
+    async fn keys(&self, limit: u32) -> Result<Vec<StoredKey>>;
+
+    /// Ends a key; false if there is none, or it was ended before.
+    async fn revoke_key(&self, id: Uuid, by: Option<&str>) -> Result<bool>;
+
+    /// Records that a key was used just now.
+    async fn touch_key(&self, id: Uuid) -> Result<()>;
 
     /// What the database has done so far, for measurements; none where it does not count.
     async fn usage(&self) -> Result<Option<Usage>> {

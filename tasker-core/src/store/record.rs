@@ -169,6 +169,7 @@ pub struct Usage {
 
 /// A worker process, as it describes itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct WorkerRecord {
     pub worker_id: WorkerId,
     pub host: String,

@@ -9,12 +9,13 @@ use tasker_core::model::{Json, TaskId};
 
 use super::{Result, refused};
 use crate::{
-    client::{Client, SubmitTask, TaskQuery},
+    client::{Actor, BulkAction, Client, SubmitTask, TaskQuery},
     worker::template_files,
 };
 
 /// Every method, for the error about one that does not exist.
-const METHODS: [&str; 12] = [
+const METHODS: [&str; 13] = [
+    "task.act",
     "task.cancel",
     "task.get",
     "task.history",
@@ -58,9 +59,10 @@ pub(super) async fn call(client: &Client, method: &str, params: &Json) -> Result
             let wait: WaitForTask = read(method, params)?;
             answer(&client.wait(wait.task_uuid, Duration::from_millis(wait.timeout_ms)).await?)
         }
+        "task.act" => answer(&client.act(read::<BulkAction>(method, params)?).await?),
         "task.cancel" => {
             let cancel: CancelTask = read(method, params)?;
-            answer(&client.cancel(cancel.task_uuid, cancel.by, cancel.reason).await?)
+            answer(&client.cancel(cancel.task_uuid, Actor { by: cancel.by, reason: cancel.reason }).await?)
         }
         _ => {
             let remedy = format!("the methods are: {}", METHODS.join(", "));

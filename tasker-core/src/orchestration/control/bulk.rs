@@ -1,12 +1,12 @@
 use std::sync::Mutex;
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 
 use super::{Action, Engine, Error, Result, check_actor, refused};
 use crate::{
     model::{Actor, TaskId, TaskState, limits},
     state::{Changes, Decision, Input, Verb, decide, scope},
-    store::Transacted,
+    store::{TaskFilter, Transacted},
 };
 
 /// Tasks changed in one transaction: their rows are locked until it ends.
@@ -19,6 +19,8 @@ const RERUNS: usize = 32;
 pub enum Selection {
     /// At most [`limits::PAGE`].
     Ids(Vec<TaskId>),
+    /// Those that pass, newest first.
+    Filter(TaskFilter),
 }
 
 /// A verb for many tasks.
@@ -77,7 +79,8 @@ impl Engine {
                 }
             }
             None => {
-                let runs = ids.iter().map(|task_id| self.rerun_one(*task_id, bulk));
+                // Boxed, since callers on many threads have to see that these may move between them.
+                let runs: Vec<_> = ids.iter().map(|task_id| self.rerun_one(*task_id, bulk).boxed()).collect();
                 items = stream::iter(runs).buffered(RERUNS).collect().await;
             }
         }
@@ -95,6 +98,11 @@ impl Engine {
                 let mut seen = std::collections::HashSet::new();
                 unique.extend(ids.iter().filter(|task_id| seen.insert(**task_id)));
                 Ok((unique.len() as u64, unique, None))
+            }
+            Selection::Filter(filter) => {
+                let page = self.store.task_ids(filter, bulk.limit.clamp(1, limits::PAGE)).await?;
+                let matched = self.store.count_tasks(filter, limits::COUNT).await?;
+                Ok((matched, page.items, page.next))
             }
         }
     }

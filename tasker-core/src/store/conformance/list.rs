@@ -98,7 +98,7 @@ pub(super) async fn workers_as_they_said_last(store: Arc<dyn Store>) {
     let (first, second) = (worker("one"), worker("two"));
     let moved = WorkerRecord { slots: 9, queues: vec![QUEUE.to_owned()], ..first.clone() };
     for record in [&first, &second, &moved] {
-        bench.store.put_worker(record).await.unwrap();
+        bench.store.put_worker(record, None).await.unwrap();
     }
     assert_eq!(bench.store.workers(&[first.worker_id, WorkerId::new()]).await.unwrap(), [moved]);
     assert_eq!(bench.store.workers(&[]).await.unwrap(), []);

@@ -4,6 +4,7 @@ mod hot;
 mod insert;
 mod lease;
 mod migrate;
+mod operations;
 mod payload;
 mod row;
 mod sql;
@@ -11,11 +12,13 @@ mod time;
 mod transaction;
 
 use std::{str::FromStr, sync::Arc, time::Duration};
+use uuid::Uuid;
 
 use self::{hot::Hot, transaction::Open};
 use super::{
-    Decide, Due, Error, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, Result, Store,
-    StoredTemplate, TaskCursor, TaskFilter, TemplateSummary, Transacted, Usage, WorkerRecord, transaction::transact,
+    Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownWorker, Migration, NewTemplate, Oddity, Payload,
+    PayloadRequest, PutTemplate, Result, Store, StoredKey, StoredTemplate, TaskCursor, TaskFilter, TemplateSummary,
+    Transacted, Usage, WorkerRecord, transaction::transact,
 };
 use crate::{
     dag::NewTask,
@@ -71,6 +74,8 @@ impl PostgresStore {
             .map_err(|error| Error::Url(error.to_string()))?
             .application_name("tasker")
             .options([("statement_timeout", format!("{}ms", PATIENCE.as_millis()))]);
+        // A search has other conditions, and so another best index, with each set of values.
+        let listing = options.clone().options([("plan_cache_mode", "force_custom_plan")]);
         let query = PgPoolOptions::new().max_connections(8).acquire_timeout(PATIENCE).test_before_acquire(false);
         // The pool would try until its patience ends, and then tell of that instead of the reason.
         options.connect().await?.close().await?;
@@ -81,7 +86,7 @@ impl PostgresStore {
             options.get_port(),
             options.get_database().unwrap_or(options.get_username())
         );
-        Ok(Self { hot, query: query.connect_lazy_with(options), address })
+        Ok(Self { hot, query: query.connect_lazy_with(listing), address })
     }
 
     /// The one row that a hot statement answers with.
@@ -230,10 +235,11 @@ impl Store for PostgresStore {
         within(async { payload::load(&self.hot, requests).await }).await
     }
 
-    async fn put_worker(&self, worker: &WorkerRecord) -> Result<()> {
+    async fn put_worker(&self, worker: &WorkerRecord, worked_at: Option<Timestamp>) -> Result<()> {
         within(async {
             let description = serde_json::to_string(worker).map_err(|error| Error::Refused(error.to_string()))?;
-            self.hot.fetch(sqlx::query(sql::PUT_WORKER.sql()).bind(worker.worker_id.0).bind(description)).await?;
+            let query = sqlx::query(sql::PUT_WORKER.sql()).bind(worker.worker_id.0).bind(description).bind(worked_at);
+            self.hot.fetch(query).await?;
             Ok(())
         })
         .await
@@ -259,20 +265,67 @@ impl Store for PostgresStore {
 
     async fn tasks(&self, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
         within(async {
-            let states: Vec<_> = filter.states.iter().map(|state| state.as_str()).collect();
-            let rows = sqlx::query(sql::LIST_TASKS.sql())
-                .bind(&filter.namespace)
-                .bind(&filter.name)
-                .bind(&filter.version)
-                .bind(states)
-                .bind(filter.after.map(|TaskCursor(id)| id.0))
-                .bind(i64::from(limit) + 1)
-                .fetch_all(&self.query)
-                .await?;
-            let tasks = rows.iter().map(row::task).collect::<Result<Vec<_>>>()?;
-            Ok(TaskCursor::page(tasks, limit))
+            let tasks = self.search_rows(filter, u64::from(limit) + 1).await?;
+            Ok(TaskCursor::page(tasks, limit, |task| task.task_id))
         })
         .await
+    }
+
+    async fn task_ids(&self, filter: &TaskFilter, limit: u32) -> Result<Page<TaskId>> {
+        within(async {
+            let ids = self.search_ids(filter, u64::from(limit) + 1).await?;
+            Ok(TaskCursor::page(ids, limit, |task_id| *task_id))
+        })
+        .await
+    }
+
+    async fn count_tasks(&self, filter: &TaskFilter, limit: u64) -> Result<u64> {
+        within(self.search_count(filter, limit)).await
+    }
+
+    async fn all_events(&self, after: EventCursor, limit: u32) -> Result<Vec<Followed>> {
+        within(self.follow(after, limit)).await
+    }
+
+    async fn end_of_events(&self) -> Result<EventCursor> {
+        within(async { Ok(EventCursor::before(self.log_end().await?)) }).await
+    }
+
+    async fn known_workers(&self, since: Timestamp, limit: u32) -> Result<Vec<KnownWorker>> {
+        within(self.known_workers_since(since, limit)).await
+    }
+
+    async fn counts(&self, queues: u32) -> Result<Counts> {
+        within(self.count_all(queues)).await
+    }
+
+    async fn count_ahead(&self, step: &Step, priority: i16, limit: u32) -> Result<u64> {
+        within(self.ahead(step, priority, limit)).await
+    }
+
+    async fn oddities(&self, tasks: u32, limit: u32) -> Result<Vec<Oddity>> {
+        // Each of its statements has a limit of its own.
+        self.odd(tasks, limit).await
+    }
+
+    async fn put_key(&self, key: &StoredKey) -> Result<()> {
+        within(self.add_key(key)).await
+    }
+
+    async fn key_of_hash(&self, hash: &[u8; 32]) -> Result<Option<StoredKey>> {
+        within(self.find_key(hash)).await
+    }
+
+    async fn keys(&self, limit: u32) -> Result<Vec<StoredKey>> {
+        within(self.list_keys(limit)).await
+    }
+
+    async fn revoke_key(&self, id: Uuid, by: Option<&str>) -> Result<bool> {
+        within(self.end_key(id, by)).await
+    }
+
+    async fn touch_key(&self, id: Uuid) -> Result<()> {
+        within(self.mark_key(id)).await
     }
 
     async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>> {

@@ -103,6 +103,9 @@ async fn put(transaction: &mut SqliteTransaction<'_>, tasks: &[&NewTask], now: T
     let connection = &mut *transaction.inner;
     sqlx::query(sql::INSERT_TASKS.sql()).bind(&rows).bind(now.as_micros()).execute(&mut *connection).await?;
     sqlx::query(sql::INSERT_STEPS.sql()).bind(&rows).bind(plans).execute(connection).await?;
+    if tasks.iter().any(|task| !task.submission.tags.is_empty()) {
+        sqlx::query(sql::INSERT_TAGS.sql()).bind(&rows).execute(&mut *transaction.inner).await?;
+    }
     transaction.put(sql::APPLY_EVENTS.sql(), events.iter().map(EventRow::new)).await
 }
 

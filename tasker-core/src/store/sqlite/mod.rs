@@ -9,6 +9,7 @@ mod encode;
 mod insert;
 mod lease;
 mod load;
+mod operations;
 mod read;
 mod sql;
 mod template;
@@ -19,11 +20,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::Row;
+use uuid::Uuid;
 
 use self::{connections::Connections, transaction::SqliteTransaction};
 use super::{
-    Decide, Due, Error, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, Result, Store,
-    StoredTemplate, TaskFilter, TemplateSummary, Transacted, WorkerRecord, schema::Schema, transaction::transact,
+    Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownWorker, Migration, NewTemplate, Oddity, Payload,
+    PayloadRequest, PutTemplate, Result, Store, StoredKey, StoredTemplate, TaskCursor, TaskFilter, TemplateSummary,
+    Transacted, WorkerRecord, schema::Schema, transaction::transact,
 };
 use crate::{
     dag::NewTask,
@@ -147,8 +150,8 @@ impl Store for SqliteStore {
         read::payloads(self, requests).await
     }
 
-    async fn put_worker(&self, worker: &WorkerRecord) -> Result<()> {
-        worker::put(self, worker).await
+    async fn put_worker(&self, worker: &WorkerRecord, worked_at: Option<Timestamp>) -> Result<()> {
+        worker::put(self, worker, worked_at).await
     }
 
     async fn workers(&self, ids: &[WorkerId]) -> Result<Vec<WorkerRecord>> {
@@ -160,7 +163,61 @@ impl Store for SqliteStore {
     }
 
     async fn tasks(&self, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
-        read::tasks(self, filter, limit).await
+        let tasks = operations::rows(self, filter, u64::from(limit) + 1).await?;
+        Ok(TaskCursor::page(tasks, limit, |task| task.task_id))
+    }
+
+    async fn task_ids(&self, filter: &TaskFilter, limit: u32) -> Result<Page<TaskId>> {
+        let ids = operations::ids(self, filter, u64::from(limit) + 1).await?;
+        Ok(TaskCursor::page(ids, limit, |task_id| *task_id))
+    }
+
+    async fn count_tasks(&self, filter: &TaskFilter, limit: u64) -> Result<u64> {
+        operations::count(self, filter, limit).await
+    }
+
+    async fn all_events(&self, after: EventCursor, limit: u32) -> Result<Vec<Followed>> {
+        operations::follow(self, after, limit).await
+    }
+
+    async fn end_of_events(&self) -> Result<EventCursor> {
+        Ok(EventCursor::before(operations::log_end(self).await?))
+    }
+
+    async fn known_workers(&self, since: Timestamp, limit: u32) -> Result<Vec<KnownWorker>> {
+        operations::workers(self, since, limit).await
+    }
+
+    async fn counts(&self, queues: u32) -> Result<Counts> {
+        operations::counts(self, queues).await
+    }
+
+    async fn count_ahead(&self, step: &Step, priority: i16, limit: u32) -> Result<u64> {
+        operations::ahead(self, step, priority, limit).await
+    }
+
+    async fn oddities(&self, tasks: u32, limit: u32) -> Result<Vec<Oddity>> {
+        operations::odd(self, tasks, limit).await
+    }
+
+    async fn put_key(&self, key: &StoredKey) -> Result<()> {
+        operations::add_key(self, key).await
+    }
+
+    async fn key_of_hash(&self, hash: &[u8; 32]) -> Result<Option<StoredKey>> {
+        operations::find_key(self, hash).await
+    }
+
+    async fn keys(&self, limit: u32) -> Result<Vec<StoredKey>> {
+        operations::list_keys(self, limit).await
+    }
+
+    async fn revoke_key(&self, id: Uuid, by: Option<&str>) -> Result<bool> {
+        operations::end_key(self, id, by).await
+    }
+
+    async fn touch_key(&self, id: Uuid) -> Result<()> {
+        operations::mark_key(self, id).await
     }
 
     async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>> {

@@ -10,29 +10,13 @@ use super::{
     sql,
 };
 use crate::{
-    model::{EventBatch, Page, Step, StepId, Task, TaskCounts, TaskId, TaskState, TemplateId, WorkerId},
-    store::{Error, Payload, PayloadRequest, Result, Statement, TaskCursor, TaskFilter, Work},
+    model::{EventBatch, Step, StepId, Task, TaskCounts, TaskId, TemplateId, WorkerId},
+    store::{Error, Payload, PayloadRequest, Result, Statement, Work},
 };
 
 pub(super) async fn task(store: &SqliteStore, id: TaskId) -> Result<Option<Task>> {
     let rows = store.connections.fetch(sqlx::query(sql::GET_TASK.sql()).bind(id.0)).await?;
     rows.first().map(read_task).transpose()
-}
-
-pub(super) async fn tasks(store: &SqliteStore, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
-    let TaskFilter { namespace, name, version, states, after } = filter;
-    let states: Vec<_> = states.iter().map(|state| TaskState::as_str(*state)).collect();
-    let states = (!states.is_empty()).then(|| encode::text(&states)).transpose()?;
-    let query = sqlx::query(sql::LIST_TASKS.sql())
-        .bind(namespace)
-        .bind(name)
-        .bind(version)
-        .bind(states)
-        .bind(after.map(|cursor| cursor.0.0))
-        // One more than the page holds tells whether there is a next one.
-        .bind(i64::from(limit) + 1);
-    let tasks = store.connections.fetch(query).await?.iter().map(read_task).collect::<Result<Vec<_>>>()?;
-    Ok(TaskCursor::page(tasks, limit))
 }
 
 pub(super) async fn steps(store: &SqliteStore, task_id: TaskId) -> Result<Vec<Step>> {
@@ -132,7 +116,7 @@ fn asked<'p>(columns: &mut Columns<'_>, payloads: &'p mut [Payload]) -> Result<&
     payload.ok_or_else(|| Error::Corrupt(format!("an answer to question {at}")))
 }
 
-fn read_task(row: &SqliteRow) -> Result<Task> {
+pub(super) fn read_task(row: &SqliteRow) -> Result<Task> {
     let mut columns = Columns::new(row, "a task");
     Ok(Task {
         task_id: TaskId(columns.uuid()?),

@@ -5,17 +5,18 @@ use super::{
     sql,
 };
 use crate::{
-    model::WorkerId,
+    model::{Timestamp, WorkerId},
     store::{Result, WorkerRecord},
 };
 
-pub(super) async fn put(store: &SqliteStore, worker: &WorkerRecord) -> Result<()> {
+pub(super) async fn put(store: &SqliteStore, worker: &WorkerRecord, worked_at: Option<Timestamp>) -> Result<()> {
     let mut writer = store.connections.writer().await?;
     let mut transaction = writer.begin().await?;
     sqlx::query(sql::PUT_WORKER.sql())
         .bind(worker.worker_id.0)
         .bind(store.clock.now().as_micros())
         .bind(encode::text(worker)?)
+        .bind(worked_at.map(Timestamp::as_micros))
         .execute(&mut *transaction)
         .await?;
     Ok(transaction.commit().await?)

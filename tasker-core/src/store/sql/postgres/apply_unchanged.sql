@@ -15,7 +15,8 @@ verdict as materialized (
 changed_tasks as (
     update tasker.tasks t
     set state = c.state, total = c.total, done = c.done, active = c.active, failed = c.failed, seq = c.seq,
-        deadline_at = c.deadline_at, error = c.error::json, updated_at = c.updated_at, completed_at = c.completed_at
+        deadline_at = c.deadline_at, error = c.error::json, updated_at = c.updated_at, completed_at = c.completed_at,
+        is_stopped = t.is_stopped or c.state in ('paused', 'cancelled', 'resolved_manually')
     from unnest(
         $1::uuid[], $2::text[], $3::integer[], $4::integer[], $5::integer[], $6::integer[], $7::bigint[],
         $8::timestamptz[], $9::text[], $10::timestamptz[], $11::timestamptz[]

@@ -46,6 +46,14 @@ with_steps as (
     join planned p using (plan)
     order by i.id, p.idx
 ),
+with_tags as (
+    insert into tasker.task_tags (tag, task_id)
+    select distinct t.tag, i.id
+    from stored
+    join input i using (id)
+    cross join lateral unnest(i.tags::text[]) as t (tag)
+    where i.tags is not null
+),
 with_events as (
     insert into tasker.events (task_id, first_seq, at, facts)
     select id, 1, now(), '[{"type":"task.created"}]' from stored

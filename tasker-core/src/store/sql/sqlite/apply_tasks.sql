@@ -10,6 +10,7 @@ set
     deadline_at = change.value ->> 'deadline_at',
     error = change.value ->> 'error',
     updated_at = change.value ->> 'updated_at',
-    completed_at = change.value ->> 'completed_at'
+    completed_at = change.value ->> 'completed_at',
+    is_stopped = is_stopped or change.value ->> 'state' in ('paused', 'cancelled', 'resolved_manually')
 from jsonb_each(?1) as change
 where tasks.id = unhex(change.value ->> 'id')

@@ -1,0 +1,189 @@
+//! Why a step does not run, and why a task does not move: in words for machines, with what would move it for people.
+
+use std::collections::HashMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Step, StepError, StepState, Task, TaskState, Timestamp, WorkerId};
+
+/// What a step or a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Reason {
+    /// Steps that it depends on are not done.
+    UnmetDependencies { steps: Vec<String> },
+    /// Its next attempt is due at this time.
+    RetryDue { at: Timestamp },
+    /// No worker that is alive serves its handler on its queue.
+    NoWorker { queue: String, handler: String },
+    /// It stands in its queue, behind so many others (counted up to a thousand), for so many workers.
+    InQueue { queue: String, handler: String, ahead: u64, workers: usize },
+    /// A worker has it until this time, and longer if it extends its lease.
+    Leased { worker: WorkerId, attempt: u32, until: Timestamp },
+    /// Its lease has run out, and a sweep will take it back.
+    LeaseRunOut { worker: WorkerId, attempt: u32, at: Timestamp },
+    /// Its task is paused.
+    Paused,
+    /// It waits until a time, or for a signal or a child task where none is given.
+    Waiting { until: Option<Timestamp> },
+    /// Steps failed, and an operator has to see to them.
+    FailedSteps { steps: Vec<String> },
+    /// The task ended by this error, which no step had.
+    Ended { code: String },
+    /// Its steps wait or run, each for a reason of its own.
+    Steps,
+    /// Nothing is known that would move it: this is a fault.
+    Nothing,
+}
+
+/// Why one step does not run, or what holds the attempt that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct StepWhy {
+    pub step: String,
+    pub step_idx: u32,
+    pub current_state: StepState,
+    #[serde(flatten)]
+    pub reason: Reason,
+    /// Since when, as far as the history tells.
+    pub since: Timestamp,
+    /// What would move it, for people.
+    pub moved_by: String,
+}
+
+/// Why a task stands where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct Why {
+    pub status: TaskState,
+    #[serde(flatten)]
+    pub reason: Option<Reason>,
+    pub since: Timestamp,
+    /// What would move it, for people; empty for one that ended well.
+    pub moved_by: String,
+    /// Every step that has not ended.
+    pub steps: Vec<StepWhy>,
+}
+
+/// What there is to know beside the rows.
+#[derive(Clone, Debug, Default)]
+pub struct Circumstances {
+    pub now: Option<Timestamp>,
+    /// The dependencies of each step.
+    pub dependencies: Vec<Vec<u32>>,
+    /// Workers that are alive and serve a queue and handler.
+    pub workers: HashMap<(String, String), usize>,
+    /// How many steps go before each enqueued one.
+    pub ahead: HashMap<u32, u64>,
+    /// When something last happened to each step.
+    pub since: HashMap<u32, Timestamp>,
+}
+
+/// Explains a task by its rows. The same arguments give the same answer.
+#[must_use]
+pub fn why(task: &Task, steps: &[Step], known: &Circumstances) -> Why {
+    let reason = of_task(task, steps);
+    let open = steps.iter().filter(|step| !step.state.is_final());
+    let open = open.map(|step| {
+        let reason = of_step(task, step, steps, known);
+        StepWhy {
+            step: step.name.clone(),
+            step_idx: step.id.idx,
+            current_state: step.state,
+            moved_by: moved_by(task, Some(step), &reason),
+            reason,
+            since: known.since.get(&step.id.idx).copied().unwrap_or(task.created_at),
+        }
+    });
+    Why {
+        status: task.state,
+        moved_by: reason.as_ref().map(|reason| moved_by(task, None, reason)).unwrap_or_default(),
+        reason,
+        since: task.completed_at.unwrap_or(task.updated_at),
+        steps: open.collect(),
+    }
+}
+
+fn of_task(task: &Task, steps: &[Step]) -> Option<Reason> {
+    let failed = || steps.iter().filter(|step| step.state == StepState::Error).map(|step| step.name.clone()).collect();
+    match task.state {
+        TaskState::Complete | TaskState::Cancelled | TaskState::ResolvedManually => None,
+        TaskState::Paused => Some(Reason::Paused),
+        TaskState::Error | TaskState::BlockedByFailures if task.counts.failed > 0 => {
+            Some(Reason::FailedSteps { steps: failed() })
+        }
+        TaskState::Error => Some(Reason::Ended { code: task.error.as_ref().map(code).unwrap_or_default() }),
+        _ if steps.iter().any(|step| !step.state.is_final()) => Some(Reason::Steps),
+        _ => Some(Reason::Nothing),
+    }
+}
+
+fn code(error: &StepError) -> String {
+    error.code.clone()
+}
+
+fn of_step(task: &Task, step: &Step, steps: &[Step], known: &Circumstances) -> Reason {
+    let is_past = |at: Timestamp| known.now.is_some_and(|now| at <= now);
+    match step.state {
+        StepState::Pending if step.unmet == 0 && task.state == TaskState::Paused => Reason::Paused,
+        StepState::Pending => {
+            let dependencies = known.dependencies.get(step.id.idx as usize).into_iter().flatten();
+            let unmet = dependencies.filter_map(|idx| steps.get(*idx as usize)).filter(|step| !step.state.satisfies());
+            let names: Vec<_> = unmet.map(|step| step.name.clone()).collect();
+            if names.is_empty() { Reason::Nothing } else { Reason::UnmetDependencies { steps: names } }
+        }
+        StepState::Enqueued => {
+            let (queue, handler) = (step.queue.clone(), step.handler.clone());
+            match known.workers.get(&(queue.clone(), handler.clone())).copied().unwrap_or(0) {
+                0 => Reason::NoWorker { queue, handler },
+                workers => {
+                    let ahead = known.ahead.get(&step.id.idx).copied().unwrap_or(0);
+                    Reason::InQueue { queue, handler, ahead, workers }
+                }
+            }
+        }
+        StepState::InProgress => match (step.worker_id, step.due_at) {
+            (Some(worker), Some(at)) if is_past(at) => Reason::LeaseRunOut { worker, attempt: step.attempt, at },
+            (Some(worker), Some(until)) => Reason::Leased { worker, attempt: step.attempt, until },
+            _ => Reason::Nothing,
+        },
+        StepState::WaitingForRetry => step.due_at.map_or(Reason::Nothing, |at| Reason::RetryDue { at }),
+        StepState::Waiting => Reason::Waiting { until: step.due_at },
+        _ => Reason::Nothing,
+    }
+}
+
+fn moved_by(task: &Task, step: Option<&Step>, reason: &Reason) -> String {
+    let id = task.task_id;
+    match reason {
+        Reason::UnmetDependencies { steps } => format!("the end of {}", quoted(steps)),
+        Reason::RetryDue { at } => match step {
+            Some(step) => format!("time, at {at}; at once by `tasker task retry {id} --step {}`", step.name),
+            None => format!("time, at {at}"),
+        },
+        Reason::NoWorker { queue, handler } => {
+            format!("a worker that has the handler `{handler}` and serves the queue `{queue}`")
+        }
+        Reason::InQueue { ahead: 0, .. } => "the next free slot of a worker".to_owned(),
+        Reason::InQueue { .. } => {
+            format!("its turn; sooner by more workers or slots, or by `tasker task priority {id} --to N`")
+        }
+        Reason::Leased { .. } => "the report of its worker, or the end of its lease".to_owned(),
+        Reason::LeaseRunOut { .. } => "the next sweep of any engine: a server, or a worker on the database".to_owned(),
+        Reason::Paused => format!("`tasker task resume {id}`"),
+        Reason::Waiting { until: Some(at) } => format!("time, at {at}, or what it waits for"),
+        Reason::Waiting { until: None } => "the signal or the task that it waits for".to_owned(),
+        Reason::FailedSteps { .. } => {
+            format!("`tasker task retry {id}` once the cause is mended, or `tasker task resolve {id}`")
+        }
+        Reason::Ended { .. } => format!("`tasker task retry {id}`, or `tasker task rerun {id}`"),
+        Reason::Steps => "its steps".to_owned(),
+        Reason::Nothing => "nothing: run `tasker doctor`, and report this as a fault".to_owned(),
+    }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,5 @@
+select
+    id, name, prefix, hash, permissions::text as permissions, created_at, created_by, expires_at, last_used_at,
+    revoked_at, revoked_by
+from tasker.api_keys
+where hash = $1

@@ -1,0 +1,1 @@
+update tasker.api_keys set last_used_at = now() where id = $1

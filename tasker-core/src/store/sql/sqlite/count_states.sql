@@ -1,0 +1,1 @@
+select state, count(*) as tasks from tasks group by state

@@ -1,0 +1,3 @@
+select id, name, prefix, hash, permissions, created_at, created_by, expires_at, last_used_at, revoked_at, revoked_by
+from api_keys
+where hash = ?1

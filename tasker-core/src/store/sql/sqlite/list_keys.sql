@@ -1,0 +1,4 @@
+select id, name, prefix, hash, permissions, created_at, created_by, expires_at, last_used_at, revoked_at, revoked_by
+from api_keys
+order by created_at desc, id
+limit ?1
