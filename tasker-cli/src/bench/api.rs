@@ -14,7 +14,7 @@ use serde_json::json;
 use tasker_core::model::{Json, TaskId, TaskState};
 use tasker_worker::{
     Client, StepContext, StepError, Worker,
-    client::{SubmitTask, TaskQuery},
+    client::{Actor, SubmitTask, TaskQuery},
 };
 use tokio::time::sleep;
 
@@ -209,7 +209,7 @@ impl Load {
                 return Ok(());
             }
             for task in page.items {
-                self.client.cancel(task.task_uuid, Some("tasker bench".to_owned()), None).await?;
+                self.client.cancel(task.task_uuid, Actor::named("tasker bench")).await?;
             }
         }
     }

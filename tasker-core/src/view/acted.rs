@@ -80,7 +80,7 @@ impl BulkAction {
     fn bulk(self) -> Result<Bulk> {
         let (selection, limit) = match (self.ids, &self.filter) {
             (Some(ids), None) => (Selection::Ids(ids), limits::PAGE),
-            (None, Some(query)) => (Selection::Filter(query.filter()?), query.limit()?),
+            (None, Some(query)) => (Selection::Filter(Box::new(query.filter()?)), query.limit()?),
             _ => {
                 let reason = "name the tasks either by `ids` or by a `filter`".to_owned();
                 return Err(Error::FieldInvalid { field: "ids", reason });
