@@ -19,11 +19,12 @@ demo: setup ## Build Tasker and watch a workflow run, on SQLite
 	@cargo run --quiet -p tasker-cli -- demo $(ARGS)
 
 test: setup ## Run every test, on SQLite and on a throw-away PostgreSQL
-	@scripts/install-packages.sh postgresql http python ruby
+	@scripts/install-packages.sh postgresql http python ruby node
 	scripts/with-postgres.sh cargo test $(or $(ARGS),--workspace)
 	$(if $(ARGS),,$(MAKE) check-api)
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/python.sh test)
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-ruby.sh)
+	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-node.sh)
 
 check-api: setup ## Try the server with made-up requests, on both databases
 	@scripts/install-packages.sh postgresql http
@@ -31,12 +32,13 @@ check-api: setup ## Try the server with made-up requests, on both databases
 	scripts/with-postgres.sh scripts/check-api.sh "$${CARGO_TARGET_DIR:-target}/debug/tasker"
 
 lint: setup ## Check formatting, lints, types and the shell scripts' syntax
-	@scripts/install-packages.sh python ruby
+	@scripts/install-packages.sh python ruby node
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	scripts/python.sh lint
 	rubocop --config bindings-ruby/.rubocop.yml bindings-ruby examples
 	for script in .ci/run scripts/*.sh; do bash -n $$script || exit 1; done
+	cd bindings-node && { [ -x node_modules/.bin/biome ] || npm ci --loglevel=error; } && npm run --silent lint
 
 fmt: ## Format the code
 	cargo fmt --all

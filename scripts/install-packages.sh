@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs what is missing of the things named, and nothing else; says nothing when all is there.
-#   scripts/install-packages.sh [compiler] [postgresql] [http] [python] [ruby]
+#   scripts/install-packages.sh [compiler] [postgresql] [http] [python] [ruby] [node]
 # compiler: the C compiler that links Rust programs and builds the bundled SQLite.
 # postgresql: the server binaries; no server of the system's own is set up or started.
 # http: what asks the server in tests: curl, jq, and Python for schemathesis.
 # python: Python 3.10 or newer, able to make virtual environments.
 # ruby: Ruby with its headers and libclang, which the gem is built with; RSpec and RuboCop, which test it.
+# node: Node 20 or newer with npm.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -21,7 +22,8 @@ is_missing() {
     http) ! command -v curl >/dev/null || ! command -v jq >/dev/null || ! python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     python) ! python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ;;
     ruby) ! has_ruby ;;
-    *) die "\`$1\` is not known here: say compiler, postgresql, http, python or ruby" ;;
+    node) ! has_node ;;
+    *) die "\`$1\` is not known here: say compiler, postgresql, http, python, ruby or node" ;;
   esac
 }
 
@@ -35,6 +37,10 @@ has_ruby() {
 has_libclang() {
   [[ -n ${LIBCLANG_PATH:-} ]] || compgen -G '/usr/lib*/llvm*/lib*/libclang*' >/dev/null ||
     compgen -G '/usr/lib*/libclang*' >/dev/null || compgen -G '/Library/Developer/CommandLineTools/usr/lib/libclang*' >/dev/null
+}
+
+has_node() {
+  command -v npm >/dev/null && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' 2>/dev/null
 }
 
 as_root() {
@@ -71,6 +77,7 @@ install() {
     http) apt_install curl jq python3 python3-venv ;;
     python) apt_install python3 python3-venv ;;
     ruby) apt_install ruby ruby-dev ruby-rspec rubocop libclang-dev ;;
+    node) apt_install nodejs npm && has_node ;;
   esac
 }
 
@@ -81,6 +88,7 @@ remedy() {
     postgresql) echo "PostgreSQL 14 or newer: apt-get install postgresql | dnf install postgresql-server | apk add postgresql | brew install postgresql@17" ;;
     python) echo "Python 3.10 or newer with venv: apt-get install python3 python3-venv | dnf install python3 | apk add python3 | brew install python" ;;
     ruby) echo "Ruby 3.1 or newer with headers, RSpec, RuboCop and libclang: apt-get install ruby ruby-dev ruby-rspec rubocop libclang-dev" ;;
+    node) echo "Node 20 or newer with npm: apt-get install nodejs npm | dnf install nodejs | brew install node | https://nodejs.org" ;;
   esac
 }
 

@@ -1,0 +1,2 @@
+declare const addon: typeof import("./src/ts/addon.js");
+export = addon;

@@ -1,0 +1,136 @@
+import type { StepContext } from "./context.js";
+import { isStepFailure } from "./errors.js";
+import { FlowResult } from "./flow.js";
+import type { HandlerFunction, StepHandler } from "./handler.js";
+import { encode, NotJsonError } from "./json.js";
+import type { Next, StepError } from "./protocol.js";
+import { type FailureShape, StepHandlerResult } from "./result.js";
+
+/** Characters of a backtrace; Rust cuts what is longer than it keeps. */
+const STACK_LENGTH = 30_000;
+/** Errors behind an error that are told. */
+const CAUSES_MAX = 5;
+
+/** Runs one attempt. It never throws: whatever the handler does (its constructor too) becomes an outcome, as its JSON text. */
+export async function run(
+  resolve: () => StepHandler | HandlerFunction | undefined,
+  context: StepContext,
+  method: string | undefined,
+  events: readonly string[],
+): Promise<string> {
+  try {
+    const returned = await call(resolve(), context, method);
+    if (StepHandlerResult.is(returned) && !returned.success) return failed(failureOfResult(returned), events);
+    if (FlowResult.is(returned)) return succeeded(returned.result, returned.next, events);
+    return succeeded(StepHandlerResult.is(returned) ? returned.result : returned, undefined, events);
+  } catch (thrown) {
+    return failed(failureOf(thrown), events);
+  }
+}
+
+function call(
+  handler: StepHandler | HandlerFunction | undefined,
+  context: StepContext,
+  method: string | undefined,
+): unknown {
+  if (handler === undefined) {
+    const message = `this worker was handed a step for \`${context.handlerName}\`, which it does not have`;
+    return StepHandlerResult.failure({ message, errorCode: "handler_not_found" });
+  }
+  if (typeof handler === "function") return handler(context);
+  const named = method === undefined || method === "call" ? undefined : Reflect.get(handler, method);
+  if (typeof named === "function") return named.call(handler, context);
+  if (method !== undefined && method !== "call") {
+    const message = `the handler \`${context.handlerName}\` has no method \`${method}\``;
+    return StepHandlerResult.failure({ message, errorCode: "handler_method_not_found", retryable: false });
+  }
+  return handler.call(context);
+}
+
+function succeeded(result: unknown, next: Next | undefined, events: readonly string[]): string {
+  try {
+    const parts = [`"result":${encode(result)}`];
+    if (next !== undefined) parts.push(`"next":${encode(next)}`);
+    if (events.length > 0) parts.push(`"events":[${events.join(",")}]`);
+    return `{"succeeded":{${parts.join(",")}}}`;
+  } catch (error) {
+    return failed(failureOf(error instanceof NotJsonError ? error.ofStep("the result") : error), []);
+  }
+}
+
+function failed(error: StepError, events: readonly string[]): string {
+  const told = events.length > 0 ? `,"events":[${events.join(",")}]` : "";
+  return `{"failed":{"error":${textOf(error)}${told}}}`;
+}
+
+/** What is kept with the failure may itself be no JSON; then it is left out with a word, and the failure stays. */
+function textOf(error: StepError): string {
+  try {
+    return encode(error);
+  } catch (fault) {
+    const reason = fault instanceof Error ? fault.message : "it is no JSON";
+    return encode({ ...error, context: { left_out: reason.toWellFormed() } });
+  }
+}
+
+function failureOfResult(result: StepHandlerResult): StepError {
+  const shape: FailureShape = { ...result, message: result.errorMessage ?? "the handler failed" };
+  return stepError(shape, shape.errorCode ?? shape.errorType ?? "handler_error");
+}
+
+/** The failure that a thrown value means; any error that does not say otherwise is retryable. */
+export function failureOf(thrown: unknown): StepError {
+  if (!(thrown instanceof Error)) {
+    const message = `the handler threw a ${thrown === null ? "null" : typeof thrown}: ${textOfThrown(thrown)}`;
+    return stepError({ message }, "handler_error");
+  }
+  const backtrace = stackOf(thrown);
+  if (!isStepFailure(thrown)) {
+    return stepError({ message: messageOf(thrown), errorType: nameOf(thrown), backtrace }, "handler_error");
+  }
+  const { message, errorCode, retryable, retryAfter, context: metadata } = thrown;
+  return stepError({ message, errorType: nameOf(thrown), retryable, metadata, retryAfter, backtrace }, errorCode);
+}
+
+function stepError(shape: FailureShape, code: string): StepError {
+  const wait = shape.retryAfter;
+  return {
+    kind: (shape.retryable ?? true) ? "retryable" : "permanent",
+    code: code.toWellFormed(),
+    message: shape.message.toWellFormed(),
+    error_type: shape.errorType?.toWellFormed(),
+    retry_after_ms:
+      wait !== undefined && wait >= 0 ? Math.round(Math.min(wait * 1_000, Number.MAX_SAFE_INTEGER)) : undefined,
+    backtrace: shape.backtrace?.toWellFormed(),
+    context: shape.metadata,
+  };
+}
+
+/** The name of the class, which `name` is not where a subclass did not set it. */
+function nameOf(error: Error): string {
+  return error.name !== "Error" ? error.name : (error.constructor?.name ?? "Error");
+}
+
+function messageOf(error: Error): string {
+  return String(error.message) || nameOf(error);
+}
+
+function stackOf(error: Error): string | undefined {
+  const stacks: string[] = [];
+  let cause: unknown = error;
+  for (let depth = 0; depth <= CAUSES_MAX && cause instanceof Error; depth += 1) {
+    stacks.push(String(cause.stack ?? cause));
+    cause = cause.cause;
+  }
+  const text = stacks.join("\ncaused by: ");
+  return text === "" ? undefined : text.slice(0, STACK_LENGTH);
+}
+
+/** A thrown object may refuse to be a text. */
+function textOfThrown(thrown: unknown): string {
+  try {
+    return typeof thrown === "object" && thrown !== null ? encode(thrown) : String(thrown);
+  } catch {
+    return Object.prototype.toString.call(thrown);
+  }
+}

@@ -1,0 +1,193 @@
+import { TaskerError } from "./errors.js";
+import { type ConnectionOptions, Host } from "./host.js";
+import type { Page, Registered, Step, Submitted, Task, TaskEvent, TaskStatus, Template } from "./view.js";
+
+/** A request to run a template. */
+export interface CreateTask {
+  /** Name of the template. */
+  name: string;
+  /** `default` if not given. */
+  namespace?: string | undefined;
+  /** The highest registered version if not given. */
+  version?: string | undefined;
+  /** The task's input; `{}` if not given. */
+  context?: unknown;
+  /** Higher goes first; 0 if not given. */
+  priority?: number | undefined;
+  initiator?: string | undefined;
+  sourceSystem?: string | undefined;
+  reason?: string | undefined;
+  tags?: readonly string[] | undefined;
+  correlationId?: string | undefined;
+  parentCorrelationId?: string | undefined;
+  /** A second request with the same key, namespace and name answers with the task of the first. */
+  idempotencyKey?: string | undefined;
+}
+
+/** Which tasks to list. */
+export interface TaskFilter {
+  namespace?: string | undefined;
+  name?: string | undefined;
+  version?: string | undefined;
+  /** One state or several. */
+  status?: TaskStatus | readonly TaskStatus[] | undefined;
+  /** The `next` of the page before. */
+  after?: string | undefined;
+  /** 50 if not given, 1,000 at most. */
+  limit?: number | undefined;
+}
+
+export interface WaitOptions {
+  /** Milliseconds to wait at most; without it, until the task ends. */
+  timeoutMs?: number | undefined;
+  /** Ends the wait; the task itself goes on. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Who does it and why; kept in the task's history. */
+export interface Actor {
+  by?: string | undefined;
+  reason?: string | undefined;
+}
+
+/** One call waits this long at most, so that a wait that is given up ends soon on the other side too. */
+const WAIT_MS = 20_000;
+
+/**
+ * What an application asks of Tasker, on an engine in this process or behind a URL. It connects with its first call. Every
+ * failure is a {@link TaskerError}.
+ */
+export class TaskerClient {
+  private readonly options: ConnectionOptions;
+  private connection: Promise<Host> | undefined;
+
+  /** @param connection a URL, options, or nothing for what the environment says (see {@link ConnectionOptions}). */
+  constructor(connection: string | ConnectionOptions = {}) {
+    this.options = typeof connection === "string" ? { url: connection } : connection;
+  }
+
+  /** Stores a task, from which moment it runs. Fails with `template_not_found`, `input_invalid`, `field_invalid`. */
+  createTask(request: CreateTask): Promise<Submitted> {
+    return this.call("task.submit", bodyOf(request));
+  }
+
+  getTask(taskUuid: string): Promise<Task> {
+    return this.call("task.get", { task_uuid: taskUuid });
+  }
+
+  /** A page of tasks, the newest first. */
+  listTasks({ status, ...filter }: TaskFilter = {}): Promise<Page<Task>> {
+    return this.call("task.list", { ...filter, status: status === undefined ? undefined : [status].flat().join() });
+  }
+
+  /** Waits for the end of a task, whichever process brings it about. Fails with `task_not_ended` when the time is over. */
+  async waitForTask(taskUuid: string, { timeoutMs, signal }: WaitOptions = {}): Promise<Task> {
+    const until = timeoutMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + timeoutMs;
+    for (;;) {
+      signal?.throwIfAborted();
+      const left = Math.max(0, until - Date.now());
+      try {
+        return await raced(
+          this.call("task.wait", { task_uuid: taskUuid, timeout_ms: Math.min(left, WAIT_MS) }),
+          signal,
+        );
+      } catch (error) {
+        const goesOn = error instanceof TaskerError && error.code === "task_not_ended" && left > WAIT_MS;
+        if (!goesOn) throw error;
+      }
+    }
+  }
+
+  /** Stores a task and waits for its end. */
+  async runTask(request: CreateTask, options: WaitOptions = {}): Promise<Task> {
+    const task = await this.createTask(request);
+    return this.waitForTask(task.task_uuid, options);
+  }
+
+  /** Stops a task: its open steps are cancelled at once. Fails with `task_ended` if it ended before. */
+  cancelTask(taskUuid: string, actor: Actor = {}): Promise<Task> {
+    return this.call("task.cancel", { task_uuid: taskUuid, ...actor });
+  }
+
+  /** The steps of a task, in the order of its template. */
+  listTaskSteps(taskUuid: string): Promise<Step[]> {
+    return this.call("task.steps", { task_uuid: taskUuid });
+  }
+
+  /** What happened to a task after the event numbered `afterSeq`. */
+  getTaskHistory(taskUuid: string, afterSeq = 0): Promise<Page<TaskEvent>> {
+    return this.call("task.history", { task_uuid: taskUuid, after_seq: afterSeq });
+  }
+
+  /** Checks a template's YAML and registers it; `sourceName` is what faults name as the file. Again is no error. */
+  registerTemplate(yaml: string, sourceName?: string): Promise<Registered> {
+    return this.call("template.put", { yaml, source_name: sourceName });
+  }
+
+  /** Registers the template in a file, or in every `.yaml` and `.yml` file under a folder. */
+  loadTemplates(path: string): Promise<(Registered & { file: string })[]> {
+    return this.call("template.load", { path });
+  }
+
+  /** A registered template in its canonical form: the version asked for, or the highest. */
+  getTemplate(namespace: string, name: string, version?: string): Promise<Template> {
+    return this.call("template.get", { namespace, name, version });
+  }
+
+  listTemplates(filter: { namespace?: string; name?: string } = {}): Promise<Template[]> {
+    return this.call("template.list", filter);
+  }
+
+  /** Any call by its name (docs/reference/host-calls.md), for what has no method here. */
+  async call<T = unknown>(method: string, params: object = {}): Promise<T> {
+    const host = await this.host();
+    return host.call<T>(method, params);
+  }
+
+  /** Connects now rather than with the first call. */
+  async connect(): Promise<void> {
+    await this.host();
+  }
+
+  /** Ends the connection; calls that are under way fail with `closed`. */
+  async close(): Promise<void> {
+    const host = await this.connection?.catch(() => undefined);
+    await host?.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @internal */
+  protected host(): Promise<Host> {
+    // A connection that failed is tried anew by the next call.
+    this.connection ??= Host.open(this.options).catch((error) => {
+      this.connection = undefined;
+      throw error;
+    });
+    return this.connection;
+  }
+}
+
+function bodyOf({ sourceSystem, correlationId, parentCorrelationId, idempotencyKey, ...request }: CreateTask): object {
+  return {
+    ...request,
+    namespace: request.namespace ?? "default",
+    context: request.context ?? {},
+    source_system: sourceSystem,
+    correlation_id: correlationId,
+    parent_correlation_id: parentCorrelationId,
+    idempotency_key: idempotencyKey,
+  };
+}
+
+/** What ends first: the call, or the wish for it. */
+function raced<T>(call: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return call;
+  return new Promise<T>((resolve, reject) => {
+    const give_up = (): void => reject(signal.reason);
+    signal.addEventListener("abort", give_up, { once: true });
+    call.then(resolve, reject).finally(() => signal.removeEventListener("abort", give_up));
+  });
+}

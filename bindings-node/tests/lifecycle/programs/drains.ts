@@ -1,0 +1,11 @@
+// Works until it is asked to stop; the handler comes to its end although it is asked in the midst of it.
+import { say, work } from "./scene.js";
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => say("asked"));
+await work(async () => {
+  const asked = new Promise((resolve) => process.once("SIGUSR2", resolve));
+  say("began");
+  await asked;
+  say("ended");
+  return "by the first";
+});

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { StepContext } from "#dist/context.js";
+import { decode, encode } from "#dist/json.js";
+import type { Polled } from "#dist/protocol.js";
+import { sourceOf } from "../source.js";
+
+const GOLDEN = sourceOf("../tasker-worker/tests/golden");
+
+test("every golden sample is read and written without a change", () => {
+  const samples = readdirSync(GOLDEN).filter((file) => file.endsWith(".json"));
+  assert.ok(samples.length >= 10, `${samples.length} samples in ${GOLDEN}`);
+  for (const sample of samples) {
+    const value = decode(readFileSync(`${GOLDEN}/${sample}`, "utf8"));
+    assert.deepEqual(decode(encode(value)), value, sample);
+  }
+});
+
+test("a golden assignment gives its context", () => {
+  const polled = decode(readFileSync(`${GOLDEN}/polled.run_full.json`, "utf8")) as Exclude<Polled, "end">;
+  assert.ok("run" in polled);
+  const link = { heartbeat: () => true, publish: () => {}, checkpoint: async () => {}, logger: console };
+  const context = new (StepContext as unknown as new (...args: unknown[]) => StepContext)(
+    polled.run,
+    new AbortController().signal,
+    link,
+  );
+  assert.equal(context.stepName, "process_refund");
+  assert.equal(context.handlerName, "Payments::Refunds");
+  assert.equal(context.getInput("amount_cents"), 2599);
+  assert.equal(context.getConfig("gateway"), "sandbox");
+  assert.equal(context.getDependencyField("validate_eligibility", "window_days"), 30);
+  assert.equal(context.correlationId, "order-77/refund");
+  assert.deepEqual([context.attempt, context.retryCount, context.maxRetries], [4, 2, 5]);
+});

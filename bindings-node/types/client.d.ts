@@ -1,0 +1,90 @@
+import { type ConnectionOptions } from "./host.js";
+import type { Page, Registered, Step, Submitted, Task, TaskEvent, TaskStatus, Template } from "./view.js";
+/** A request to run a template. */
+export interface CreateTask {
+    /** Name of the template. */
+    name: string;
+    /** `default` if not given. */
+    namespace?: string | undefined;
+    /** The highest registered version if not given. */
+    version?: string | undefined;
+    /** The task's input; `{}` if not given. */
+    context?: unknown;
+    /** Higher goes first; 0 if not given. */
+    priority?: number | undefined;
+    initiator?: string | undefined;
+    sourceSystem?: string | undefined;
+    reason?: string | undefined;
+    tags?: readonly string[] | undefined;
+    correlationId?: string | undefined;
+    parentCorrelationId?: string | undefined;
+    /** A second request with the same key, namespace and name answers with the task of the first. */
+    idempotencyKey?: string | undefined;
+}
+/** Which tasks to list. */
+export interface TaskFilter {
+    namespace?: string | undefined;
+    name?: string | undefined;
+    version?: string | undefined;
+    /** One state or several. */
+    status?: TaskStatus | readonly TaskStatus[] | undefined;
+    /** The `next` of the page before. */
+    after?: string | undefined;
+    /** 50 if not given, 1,000 at most. */
+    limit?: number | undefined;
+}
+export interface WaitOptions {
+    /** Milliseconds to wait at most; without it, until the task ends. */
+    timeoutMs?: number | undefined;
+    /** Ends the wait; the task itself goes on. */
+    signal?: AbortSignal | undefined;
+}
+/** Who does it and why; kept in the task's history. */
+export interface Actor {
+    by?: string | undefined;
+    reason?: string | undefined;
+}
+/**
+ * What an application asks of Tasker, on an engine in this process or behind a URL. It connects with its first call. Every
+ * failure is a {@link TaskerError}.
+ */
+export declare class TaskerClient {
+    private readonly options;
+    private connection;
+    /** @param connection a URL, options, or nothing for what the environment says (see {@link ConnectionOptions}). */
+    constructor(connection?: string | ConnectionOptions);
+    /** Stores a task, from which moment it runs. Fails with `template_not_found`, `input_invalid`, `field_invalid`. */
+    createTask(request: CreateTask): Promise<Submitted>;
+    getTask(taskUuid: string): Promise<Task>;
+    /** A page of tasks, the newest first. */
+    listTasks({ status, ...filter }?: TaskFilter): Promise<Page<Task>>;
+    /** Waits for the end of a task, whichever process brings it about. Fails with `task_not_ended` when the time is over. */
+    waitForTask(taskUuid: string, { timeoutMs, signal }?: WaitOptions): Promise<Task>;
+    /** Stores a task and waits for its end. */
+    runTask(request: CreateTask, options?: WaitOptions): Promise<Task>;
+    /** Stops a task: its open steps are cancelled at once. Fails with `task_ended` if it ended before. */
+    cancelTask(taskUuid: string, actor?: Actor): Promise<Task>;
+    /** The steps of a task, in the order of its template. */
+    listTaskSteps(taskUuid: string): Promise<Step[]>;
+    /** What happened to a task after the event numbered `afterSeq`. */
+    getTaskHistory(taskUuid: string, afterSeq?: number): Promise<Page<TaskEvent>>;
+    /** Checks a template's YAML and registers it; `sourceName` is what faults name as the file. Again is no error. */
+    registerTemplate(yaml: string, sourceName?: string): Promise<Registered>;
+    /** Registers the template in a file, or in every `.yaml` and `.yml` file under a folder. */
+    loadTemplates(path: string): Promise<(Registered & {
+        file: string;
+    })[]>;
+    /** A registered template in its canonical form: the version asked for, or the highest. */
+    getTemplate(namespace: string, name: string, version?: string): Promise<Template>;
+    listTemplates(filter?: {
+        namespace?: string;
+        name?: string;
+    }): Promise<Template[]>;
+    /** Any call by its name (docs/reference/host-calls.md), for what has no method here. */
+    call<T = unknown>(method: string, params?: object): Promise<T>;
+    /** Connects now rather than with the first call. */
+    connect(): Promise<void>;
+    /** Ends the connection; calls that are under way fail with `closed`. */
+    close(): Promise<void>;
+    [Symbol.asyncDispose](): Promise<void>;
+}

@@ -1,0 +1,55 @@
+import type { FailureStrategy } from "./protocol.js";
+/** What a handler says about the steps after its own, together with the result of its step. */
+export declare abstract class FlowResult {
+    constructor();
+}
+/** What a decision says: which of the steps that depend on it run. */
+export declare class Decision extends FlowResult {
+    private constructor();
+    /** These of the dependents run, the others are skipped. `context` is part of the step's result. */
+    static route(steps: readonly string[], context?: Record<string, unknown>): Decision;
+    /** None of the dependents runs. `context` is part of the step's result. */
+    static skip(reason: string, context?: Record<string, unknown>): Decision;
+}
+/** How a batchable step splits its work: exactly one of `totalItems` with `batchSize`, `ranges`, and `items`. */
+export interface BatchOptions {
+    /** Ranges of `batchSize` from 0 to this; the last may be shorter. */
+    totalItems?: number;
+    batchSize?: number;
+    /** Ranges of the handler's own making; `end` is the first that is no longer in it. */
+    ranges?: readonly {
+        start: number;
+        end: number;
+    }[];
+    /** One batch for each value. */
+    items?: readonly unknown[];
+    /** The step of type `batch_worker` that does the work; it may be left out where there is only one. */
+    workerTemplate?: string;
+    /** Batches that run at the same time at most; else what the worker step's template says. */
+    parallelism?: number;
+    /** What a batch that fails for good means for the others; else what the worker step's template says. */
+    failureStrategy?: FailureStrategy;
+    /** The step's result, for the steps after it; null if not given. */
+    metadata?: Record<string, unknown>;
+}
+/** What a batchable step says: into which batches its work is split. The worker step runs once for each. */
+export declare class BatchConfig extends FlowResult {
+    /** @throws a `TypeError` unless exactly one way of splitting is given. */
+    constructor(options: BatchOptions);
+}
+/** Which part of a batch an attempt is for. */
+export interface BatchContext {
+    /** From 0. */
+    readonly index: number;
+    /** Parts in all. */
+    readonly total: number;
+    /** `batch_000`, `batch_001`, ... */
+    readonly batchId: string;
+    /** Where this part begins; 0 for a part that is a value. */
+    readonly startCursor: number;
+    /** The first that is no longer in this part; 1 for a part that is a value. */
+    readonly endCursor: number;
+    readonly batchSize: number;
+    /** The value of a batch that was made of values. */
+    readonly item: unknown;
+}

@@ -1,0 +1,136 @@
+/** The documents that Tasker answers with: the same from an engine in this process and from a server. */
+/** Why a task or a step failed. */
+export interface StepErrorView {
+    kind: "retryable" | "permanent" | "timeout";
+    /** A stable word to branch on. */
+    code: string;
+    message: string;
+    /** The name of the error in its own language. */
+    error_type?: string;
+    retry_after_ms?: number;
+    backtrace?: string;
+    context?: unknown;
+}
+export type TaskStatus = "pending" | "in_progress" | "paused" | "blocked_by_failures" | "complete" | "error" | "cancelled" | "resolved_manually";
+export type StepState = "pending" | "enqueued" | "in_progress" | "waiting_for_retry" | "waiting" | "complete" | "error" | "cancelled" | "skipped" | "resolved_manually";
+/** One node of one task. Times are RFC 3339 texts. */
+export interface Step {
+    step_uuid: string;
+    task_uuid: string;
+    /** The step's place among those of its task, from 0. */
+    step_idx: number;
+    name: string;
+    current_state: StepState;
+    handler: string;
+    queue: string;
+    dependencies: string[];
+    /** The current or last attempt; 0 before the first. */
+    attempts: number;
+    max_attempts: number;
+    failures: number;
+    losses: number;
+    /** What the handler returned. */
+    results?: unknown;
+    /** The last failure; kept after a later attempt succeeded. */
+    error?: StepErrorView;
+    next_retry_at?: string;
+    due_at?: string;
+    worker_id?: string;
+    started_at?: string;
+    completed_at?: string;
+}
+/** One run of a template. Times are RFC 3339 texts. */
+export interface Task {
+    task_uuid: string;
+    /** Name of the template. */
+    name: string;
+    namespace: string;
+    version: string;
+    status: TaskStatus;
+    /** The task's input. */
+    context: unknown;
+    initiator?: string;
+    source_system?: string;
+    reason?: string;
+    priority: number;
+    tags: string[];
+    correlation_id?: string;
+    parent_correlation_id?: string;
+    idempotency_key?: string;
+    environment?: string;
+    created_at: string;
+    updated_at: string;
+    completed_at?: string;
+    deadline_at?: string;
+    /** Why a task ended otherwise than `complete`. */
+    error?: StepErrorView;
+    total_steps: number;
+    pending_steps: number;
+    in_progress_steps: number;
+    completed_steps: number;
+    failed_steps: number;
+    /** Not in lists. */
+    ready_steps?: number;
+    /** From 0 to 100. */
+    completion_percentage: number;
+    /** Number of the task's last event. */
+    last_seq: number;
+    /** In the order of the template; not in lists. */
+    steps?: Step[];
+}
+/** The answer to a submission. */
+export interface Submitted {
+    task_uuid: string;
+    /** False if the idempotency key belongs to an earlier task, which is the one named here. */
+    is_new: boolean;
+}
+/** Something that happened to a task or to one of its steps; what else it says is by its type. */
+export interface TaskEvent {
+    task_uuid: string;
+    /** Counts from 1 in each task, without gaps. */
+    seq: number;
+    at: string;
+    /** `task.created`, `step.completed`, ... A reader passes over words that it does not know. */
+    type: string;
+    namespace: string;
+    name: string;
+    version: string;
+    step?: string;
+    step_idx?: number;
+    step_uuid?: string;
+    attempt?: number;
+    worker_id?: string;
+    error?: StepErrorView;
+    due_at?: string;
+    /** The operator who did it, and why. */
+    by?: string;
+    reason?: string;
+    details?: Record<string, unknown>;
+}
+/** The answer to a registration. */
+export interface Registered {
+    template_uuid: string;
+    namespace: string;
+    name: string;
+    version: string;
+    /** Steps of the template. */
+    steps: number;
+    /** False if the same content was registered before. */
+    is_new: boolean;
+}
+/** A registered version of a template. */
+export interface Template {
+    template_uuid: string;
+    namespace: string;
+    name: string;
+    version: string;
+    description?: string;
+    created_at: string;
+    /** The template in canonical form; not in lists. */
+    definition?: Record<string, unknown>;
+}
+/** A page of a list; `next` is what the page after begins behind, and missing on the last. */
+export interface Page<T> {
+    items: T[];
+    next?: string | number | null;
+}
