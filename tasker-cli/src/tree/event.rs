@@ -75,6 +75,7 @@ fn word(fact: &Fact) -> Option<&'static str> {
         Fact::StepCompletedManually { .. } => "complete",
         Fact::StepSkipped { .. } => "skipped",
         Fact::StepWaiting { .. } => "waiting",
+        Fact::StepChildStarted { .. } => "started",
         Fact::SignalReceived { .. } => "signal",
         Fact::TaskBlocked { .. } => "blocked",
         Fact::EventPublished { .. } => "published",
@@ -115,6 +116,7 @@ fn details(progress: &Progress, event: &Event) -> String {
             let by = by.as_deref().map(|by| format!("  by {by}")).unwrap_or_default();
             format!("  {signal}{by}")
         }
+        Fact::StepChildStarted { attempt: number, child, .. } => format!("{}  as task {child}", attempt(*number)),
         Fact::EventPublished { name, .. } => format!("  {name}"),
         Fact::TaskCreated => format!(" {}", progress.version),
         _ => String::new(),

@@ -184,6 +184,10 @@ impl StepProgress {
             Fact::StepWaiting { due_at, .. } => {
                 (self.state, self.started_at, self.due_at) = (StepState::Waiting, Some(at), *due_at);
             }
+            Fact::StepChildStarted { attempt, .. } => {
+                (self.state, self.attempt) = (StepState::Waiting, *attempt);
+                (self.started_at, self.ended_at, self.due_at) = (Some(at), None, None);
+            }
             Fact::SignalReceived { .. }
             | Fact::EventPublished { .. }
             | Fact::TaskBlocked { .. }

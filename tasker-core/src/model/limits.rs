@@ -22,5 +22,7 @@ pub const SUBMISSION: usize = 1_000;
 pub const COUNT: u64 = 100_000;
 /// Events that one attempt may publish.
 pub const EVENTS: usize = 100;
+/// Tasks above one another, from the one that was submitted to the last sub-workflow.
+pub const DEPTH: u32 = 16;
 /// Parts of one batch.
 pub const BATCH: usize = 100_000;
