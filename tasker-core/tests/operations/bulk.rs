@@ -49,14 +49,17 @@ async fn a_filter_is_worked_off_in_pages() {
         let mut after = None;
         loop {
             let filter = TaskFilter { name: Some("order".to_owned()), after, ..TaskFilter::default() };
-            let acted =
-                bench.engine.act(&Bulk { limit: 2, ..bulk(Selection::Filter(filter), Action::Pause) }).await.unwrap();
+            let acted = bench
+                .engine
+                .act(&Bulk { limit: 2, ..bulk(Selection::Filter(Box::new(filter)), Action::Pause) })
+                .await
+                .unwrap();
             found.extend(codes(&acted));
             let Some(next) = acted.next else { break };
             after = Some(next.parse().unwrap());
         }
         assert_eq!(found, tasks.iter().map(|task_id| (*task_id, Ok(TaskState::Paused))).collect::<Vec<_>>());
-        let all = bulk(Selection::Filter(TaskFilter::default()), Action::Prioritize { priority: 9 });
+        let all = bulk(Selection::Filter(Box::default()), Action::Prioritize { priority: 9 });
         let acted = bench.engine.act(&all).await.unwrap();
         assert_eq!((acted.matched, acted.items.len()), (5, 5));
         assert_eq!(bench.engine.task(tasks[0]).await.unwrap().priority, 9);

@@ -21,7 +21,7 @@ pub enum Selection {
     /// At most [`limits::PAGE`].
     Ids(Vec<TaskId>),
     /// Those that pass, newest first.
-    Filter(TaskFilter),
+    Filter(Box<TaskFilter>),
 }
 
 /// A verb for many tasks.
