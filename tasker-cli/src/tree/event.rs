@@ -44,6 +44,7 @@ fn word(kind: &str) -> Option<String> {
         "step.retry_scheduled" => "failed".to_owned(),
         "task.prioritized" => "priority".to_owned(),
         "signal.received" => "signal".to_owned(),
+        "step.child_started" => "started".to_owned(),
         "step.reset" => "retried".to_owned(),
         "step.completed_manually" => "completed by hand".to_owned(),
         other => other.split_once('.').map_or(other, |(_, word)| word).replace('_', " "),

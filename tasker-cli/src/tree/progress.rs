@@ -170,6 +170,10 @@ impl StepProgress {
                 self.open(StepState::Waiting);
                 (self.started_at, self.due_at) = (Some(event.at), event.due_at);
             }
+            "step.child_started" => {
+                self.open(StepState::Waiting);
+                (self.started_at, self.attempt) = (Some(event.at), event.attempt.unwrap_or(self.attempt));
+            }
             "step.cancelled" => self.end(StepState::Cancelled, event),
             "step.skipped" => self.end(StepState::Skipped, event),
             "step.resolved" => self.end(StepState::ResolvedManually, event),

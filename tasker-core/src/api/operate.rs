@@ -33,6 +33,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(retry))
         .routes(routes!(rerun))
         .routes(routes!(prioritize))
+        .routes(routes!(signal))
         .routes(routes!(act))
         .routes(routes!(patch_step))
 }
@@ -202,6 +203,34 @@ async fn prioritize(
     Body(Priority { priority, by, reason }): Body<Priority>,
 ) -> Result<Json<TaskView>> {
     shown(&api, api.engine.prioritize(id, priority, Actor { by, reason }).await?).await
+}
+
+/// What a signal says.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Signal {
+    /// The result of the step that waits for it; null if not given. It must satisfy the step's schema.
+    #[serde(default)]
+    payload: Option<serde_json::Value>,
+    /// Who sends it; kept in the task's history.
+    by: Option<String>,
+}
+
+/// Send a signal to a task
+///
+/// It is for the first step that waits for a signal of this name and has none yet, and may come before the wait.
+#[utoipa::path(post, path = "/v1/tasks/{task_uuid}/signals/{name}", tag = "tasks",
+    params(("task_uuid" = TaskId, Path,), ("name" = String, Path,)), request_body = Option<Signal>, responses(
+    (status = OK, description = "The task.", body = TaskView),
+    Refusals,
+))]
+async fn signal(
+    State(api): State<Api>,
+    Path((id, name)): Path<(TaskId, String)>,
+    OptionalBody(Signal { payload, by }): OptionalBody<Signal>,
+) -> Result<Json<TaskView>> {
+    let payload = model::Json::from(&payload.unwrap_or_default());
+    shown(&api, api.engine.signal(id, &name, payload, by).await?).await
 }
 
 /// Do the same to many tasks

@@ -24,5 +24,7 @@ pub const BODY_BYTES: usize = 10 * 1024 * 1024;
 pub const COUNT: u64 = 100_000;
 /// Events that one attempt may publish.
 pub const EVENTS: usize = 100;
+/// Tasks above one another, from the one that was submitted to the last sub-workflow.
+pub const DEPTH: u32 = 16;
 /// Parts of one batch.
 pub const BATCH: usize = 100_000;

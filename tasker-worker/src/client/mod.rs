@@ -280,6 +280,22 @@ impl Client {
         }
     }
 
+    /// Sends a signal to a task, for the first step that waits for it and has none yet; it may come before the wait. `by` is
+    /// kept with it.
+    ///
+    /// # Errors
+    /// `task_not_found`; `task_ended`; `signal_unknown` if no step waits for that name; `signal_invalid` if the payload does
+    /// not satisfy the step's schema.
+    pub async fn signal(&self, task_id: TaskId, name: &str, payload: Json, by: Option<String>) -> Result<TaskView> {
+        match &self.backend {
+            Backend::Embedded(engine) => {
+                let task = engine.signal(task_id, name, payload, by).await?;
+                Ok(TaskView::with_steps(engine, task).await?)
+            }
+            Backend::Http(connection) => http::signal(connection, task_id, name, payload, by).await,
+        }
+    }
+
     /// Stops a task: its open steps are cancelled at once.
     ///
     /// # Errors

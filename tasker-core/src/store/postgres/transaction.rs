@@ -8,7 +8,7 @@ use sqlx::{Postgres, Row, postgres::PgArguments, query::Query};
 
 use super::{
     hot::{Hot, Taken},
-    payload,
+    insert, payload,
     row::loaded,
     sql,
 };
@@ -84,6 +84,9 @@ impl Transaction for Open {
 
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
         bind(sqlx::query(sql::APPLY.sql()), changes)?.execute(&mut *self.0).await?;
+        if !changes.spawned.is_empty() {
+            insert::statement(&changes.spawned).execute(&mut *self.0).await?;
+        }
         if !changes.priorities.is_empty() {
             let (tasks, priorities): (Vec<_>, Vec<_>) =
                 changes.priorities.iter().map(|(task_id, priority)| (task_id.0, *priority)).unzip();

@@ -139,6 +139,17 @@ pub(super) async fn act(connection: &Connection, request: &BulkAction) -> Result
     connection.post(connection.url(["v1", "tasks", "actions"]), request, repeat).await
 }
 
+pub(super) async fn signal(
+    connection: &Connection,
+    task_id: TaskId,
+    name: &str,
+    payload: Json,
+    by: Option<String>,
+) -> Result<TaskView> {
+    let body = serde_json::json!({"payload": payload, "by": by});
+    connection.post(task_url(connection, task_id, &["signals", name]), &body, Repeat::IfUnsent).await
+}
+
 fn task_url(connection: &Connection, task_id: TaskId, rest: &[&str]) -> Url {
     let id = task_id.to_string();
     connection.url(["v1", "tasks", &id].into_iter().chain(rest.iter().copied()))
