@@ -1,7 +1,7 @@
 //! Flows beyond a fixed graph, with handlers in Rust: branches, conditions, approvals, sub-workflows, published events.
 
 use serde_json::{Value, json};
-use tasker_core::model::{Fact, Json, StepState, TaskState};
+use tasker_core::model::{Json, StepState, TaskState};
 use tasker_worker::{Decision, HandlerRegistry, StepContext, StepError, Worker};
 
 use crate::{LONG, ended, result, submit};
@@ -67,14 +67,9 @@ async fn a_small_order_takes_the_short_branch() {
     assert_eq!(result(&steps["ship"]), json!({"via": ["route", "small"]}), "skipped steps have no result");
     assert_eq!(result(&steps["invoice"]), json!({"number": true, "cents": 700}));
     let history = worker.client().history(task_id, 0).await.unwrap();
-    let published: Vec<_> = history
-        .iter()
-        .filter_map(|event| match &event.fact {
-            Fact::EventPublished { name, payload, .. } => Some((name.as_str(), payload.clone())),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(published, [("order.shipped", json!({"total": 7}))]);
+    let published = history.items.iter().filter(|event| event.kind == "event.published");
+    let published: Vec<_> = published.map(|event| (&event.details["name"], &event.details["payload"])).collect();
+    assert_eq!(published, [(&json!("order.shipped"), &json!({"total": 7}))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

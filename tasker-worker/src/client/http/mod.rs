@@ -10,7 +10,7 @@ use reqwest::Url;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tasker_core::{
-    model::TaskId,
+    model::{Json, TaskId},
     orchestration::{self, SubmitTask},
     view::{
         ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StepView, SubmittedView, TaskQuery,
@@ -146,7 +146,7 @@ pub(super) async fn signal(
     payload: Json,
     by: Option<String>,
 ) -> Result<TaskView> {
-    let body = serde_json::json!({"payload": payload, "by": by});
+    let body = json!({"payload": payload, "by": by});
     connection.post(task_url(connection, task_id, &["signals", name]), &body, Repeat::IfUnsent).await
 }
 
