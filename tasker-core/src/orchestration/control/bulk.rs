@@ -16,7 +16,6 @@ const RERUNS: usize = 32;
 
 /// Which tasks a bulk verb is for.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one a call, and it is not moved about")]
 pub enum Selection {
     /// At most [`limits::PAGE`].
     Ids(Vec<TaskId>),
