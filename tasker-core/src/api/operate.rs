@@ -13,12 +13,15 @@ use uuid::Uuid;
 
 use super::{
     Api,
+    access::Caller,
     extract::{Body, OptionalBody, Parameters, Path},
+    hidden::Show,
     problem::{Refusals, Result, field_invalid},
     steps,
 };
 use crate::{
-    model::{self, Actor, Task, TaskId},
+    model::{self, Actor, Task, TaskId, limits},
+    orchestration::Permission,
     state::Which,
     view::{ActedView, BulkAction, StepView, SubmittedView, TaskView},
 };
@@ -47,14 +50,8 @@ struct Doer {
     reason: Option<String>,
 }
 
-impl From<Doer> for Actor {
-    fn from(Doer { by, reason }: Doer) -> Self {
-        Self { by, reason }
-    }
-}
-
-async fn shown(api: &Api, task: Task) -> Result<Json<TaskView>> {
-    Ok(Json(TaskView::with_steps(&api.engine, task).await?))
+async fn shown(caller: &Caller, api: &Api, task: Task) -> Result<Json<TaskView>> {
+    Ok(Json(TaskView::with_steps(&api.engine, task).await?.shown_to(caller)))
 }
 
 /// Stop a task
@@ -67,10 +64,13 @@ async fn shown(api: &Api, task: Task) -> Result<Json<TaskView>> {
 ))]
 async fn cancel(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     OptionalBody(doer): OptionalBody<Doer>,
 ) -> Result<Json<TaskView>> {
-    shown(&api, api.engine.cancel(id, doer.into()).await?).await
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let task = api.engine.cancel(id, caller.actor(doer.by, doer.reason)).await?;
+    shown(&caller, &api, task).await
 }
 
 /// Stop a task, as `POST .../cancel` does
@@ -80,10 +80,13 @@ async fn cancel(
 ))]
 async fn delete(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     Parameters(doer): Parameters<Doer>,
 ) -> Result<Json<TaskView>> {
-    shown(&api, api.engine.cancel(id, doer.into()).await?).await
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let task = api.engine.cancel(id, caller.actor(doer.by, doer.reason)).await?;
+    shown(&caller, &api, task).await
 }
 
 /// Pause a task
@@ -96,10 +99,13 @@ async fn delete(
 ))]
 async fn pause(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     OptionalBody(doer): OptionalBody<Doer>,
 ) -> Result<Json<TaskView>> {
-    shown(&api, api.engine.pause(id, doer.into()).await?).await
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let task = api.engine.pause(id, caller.actor(doer.by, doer.reason)).await?;
+    shown(&caller, &api, task).await
 }
 
 /// Let a paused task go on
@@ -110,10 +116,13 @@ async fn pause(
 ))]
 async fn resume(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     OptionalBody(doer): OptionalBody<Doer>,
 ) -> Result<Json<TaskView>> {
-    shown(&api, api.engine.resume(id, doer.into()).await?).await
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let task = api.engine.resume(id, caller.actor(doer.by, doer.reason)).await?;
+    shown(&caller, &api, task).await
 }
 
 /// Close a task by hand
@@ -126,10 +135,13 @@ async fn resume(
 ))]
 async fn resolve(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     OptionalBody(doer): OptionalBody<Doer>,
 ) -> Result<Json<TaskView>> {
-    shown(&api, api.engine.resolve(id, doer.into()).await?).await
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let task = api.engine.resolve(id, caller.actor(doer.by, doer.reason)).await?;
+    shown(&caller, &api, task).await
 }
 
 /// Which steps to try again.
@@ -153,11 +165,14 @@ struct Retry {
 ))]
 async fn retry(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     OptionalBody(Retry { step, by, reason }): OptionalBody<Retry>,
 ) -> Result<Json<TaskView>> {
     let which = step.map_or(Which::Failed, |name| Which::Name(name.into()));
-    shown(&api, api.engine.retry(id, which, Actor { by, reason }).await?).await
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let task = api.engine.retry(id, which, caller.actor(by, reason)).await?;
+    shown(&caller, &api, task).await
 }
 
 /// Run an ended task again
@@ -171,10 +186,12 @@ async fn retry(
 ))]
 async fn rerun(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     OptionalBody(doer): OptionalBody<Doer>,
 ) -> Result<Response> {
-    let submitted = SubmittedView::from(api.engine.rerun(id, doer.into()).await?);
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let submitted = SubmittedView::from(api.engine.rerun(id, caller.actor(doer.by, doer.reason)).await?);
     let status = if submitted.is_new { StatusCode::CREATED } else { StatusCode::OK };
     let place = format!("/v1/tasks/{}", submitted.task_uuid);
     Ok((status, [(header::LOCATION, place)], Json(submitted)).into_response())
@@ -198,10 +215,13 @@ struct Priority {
 ))]
 async fn prioritize(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     Body(Priority { priority, by, reason }): Body<Priority>,
 ) -> Result<Json<TaskView>> {
-    shown(&api, api.engine.prioritize(id, priority, Actor { by, reason }).await?).await
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let task = api.engine.prioritize(id, priority, caller.actor(by, reason)).await?;
+    shown(&caller, &api, task).await
 }
 
 /// Do the same to many tasks
@@ -211,7 +231,15 @@ async fn prioritize(
     (status = OK, description = "What became, or would become, of each task.", body = ActedView),
     Refusals,
 ))]
-async fn act(State(api): State<Api>, Body(request): Body<BulkAction>) -> Result<Json<ActedView>> {
+async fn act(State(api): State<Api>, caller: Caller, Body(mut request): Body<BulkAction>) -> Result<Json<ActedView>> {
+    for id in request.ids.iter().flatten().take(limits::PAGE as usize) {
+        caller.demand_task(&api, Permission::Operate, *id).await?;
+    }
+    if let Some(filter) = &mut request.filter {
+        filter.namespace = caller.demand_list(filter.namespace.take())?;
+    }
+    let Actor { by, reason } = caller.actor(request.by.take(), request.reason.take());
+    (request.by, request.reason) = (by, reason);
     Ok(Json(ActedView::act(&api.engine, request).await?))
 }
 
@@ -246,11 +274,13 @@ struct StepAction {
 ))]
 async fn patch_step(
     State(api): State<Api>,
+    caller: Caller,
     Path((id, step_uuid)): Path<(TaskId, Uuid)>,
     Body(StepAction { action_type, result, by, reason }): Body<StepAction>,
 ) -> Result<Json<StepView>> {
+    caller.demand_task(&api, Permission::Operate, id).await?;
     let which = Which::Idx(steps::find(&api, id, step_uuid).await?.step_idx);
-    let (engine, actor) = (&api.engine, Actor { by, reason });
+    let (engine, actor) = (&api.engine, caller.actor(by, reason));
     match (action_type, result) {
         (ActionType::ResetForRetry, None) => engine.retry(id, which, actor).await?,
         (ActionType::ResetForRetry, Some(_)) => {
@@ -260,5 +290,5 @@ async fn patch_step(
         (ActionType::CompleteManually, Some(result)) => engine.complete_step(id, which, result, actor).await?,
         (ActionType::CompleteManually, None) => return Err(field_invalid("result", "a complete step has one")),
     };
-    steps::find(&api, id, step_uuid).await.map(Json)
+    steps::shown(&api, &caller, id, step_uuid).await
 }
