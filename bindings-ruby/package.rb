@@ -50,10 +50,18 @@ class Packing
     tracked = IO.popen([*listing, *CRATES, "migrations", "LICENSE"], &:readlines)
     files = tracked.map(&:chomp).grep(%r{\A(migrations|[a-z-]+/src)/|/Cargo.toml\z|/build.rs\z|\ALICENSE\z})
     files.each { |file| take(File.join(ROOT, file), file) }
+    files.grep(/Cargo\.toml\z/).each { |file| leave_out_tests(File.join(@folder, file)) }
     add("ext/tasker_core/extconf.rb")
     take(File.join(HERE, "ext/tasker_core/extconf.rb"), "ext/tasker_core/extconf.rb")
     add(*files, "Cargo.toml", *lock)
     @spec.extensions = ["ext/tasker_core/extconf.rb"]
+  end
+
+  # Tests and examples, and what only they need, are not in the gem.
+  def leave_out_tests(manifest)
+    sections = File.read(manifest).split(/^(?=\[)/)
+    kept = sections.grep_v(/\A(\[\[(test|bench|example)\]\]|\[dev-dependencies)/)
+    File.write(manifest, kept.join)
   end
 
   # Cargo takes out of the lock file what the smaller workspace does not need, and changes nothing else.

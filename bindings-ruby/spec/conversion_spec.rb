@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "ostruct"
+require "set"
 require "preparation"
 
 RSpec.describe TaskerCore::Conversion do
@@ -25,14 +26,14 @@ RSpec.describe TaskerCore::Conversion do
     )
   end
 
-  it "writes times, dates, decimals and sets by the profile" do
+  it "writes times, dates, decimals and paths by the profile" do
     expect(json(Time.utc(2025, 1, 2, 3, 4, 5))).to eq('"2025-01-02T03:04:05Z"')
     expect(json(Time.new(2025, 1, 2, 3, 4, 5.25r, "+01:00"))).to eq('"2025-01-02T03:04:05.25+01:00"')
     expect(json(DateTime.new(2025, 1, 2, 3, 4, 5, "+02:00"))).to eq('"2025-01-02T03:04:05+02:00"')
     expect(json(Date.new(2025, 1, 2))).to eq('"2025-01-02"')
     expect(json(BigDecimal("0.110"))).to eq('"0.11"')
     expect(json(BigDecimal("1e3"))).to eq('"1000"')
-    expect(json(Set[1, 2])).to eq("[1,2]")
+    expect(json(Pathname("/a/b.csv"))).to eq('"/a/b.csv"')
   end
 
   it "writes records as objects, at every depth" do
@@ -60,6 +61,7 @@ RSpec.describe TaskerCore::Conversion do
       "decimal" => { decimal: BigDecimal("NaN") },
       "keys" => { keys: { 1 => 2 } },
       "proc" => { proc: -> {} },
+      "set" => { set: Set[1] },
       "list[1]" => circular
     }.each { |path, value| expect(refusal(value)).to eq(path) }
   end

@@ -7,7 +7,7 @@ require "yaml"
 # of the examples describes the format.
 RSpec.describe "examples" do
   folder = File.join(ROOT, "examples")
-  examples = Dir.glob("#{folder}/*/cases.yaml").map { |path| File.dirname(path) }.sort
+  examples = Dir.glob("#{folder}/*/handlers.rb").map { |path| File.dirname(path) }.sort
 
   # Each is loaded once; its handlers are registered anew for each example of this file.
   loaded = {}

@@ -57,8 +57,8 @@ RSpec.describe TaskerCore::StepHandler::Outcome do
       errors::RetryableError.new("a", retry_after: 1.5, error_code: "later", context: { n: 1 }) =>
         { "kind" => "retryable", "code" => "later", "retry_after_ms" => 1500, "context" => { n: 1 }, "message" => "a" },
       errors::PermanentError.new("b", error_code: :never) => { "kind" => "permanent", "code" => "never" },
-      errors::NotFoundError.new("c") => { "kind" => "permanent", "code" => "not_found_error" },
-      errors::RateLimitError.new("d") => { "kind" => "retryable", "code" => "rate_limit_error" },
+      errors::NotFoundError.new("c") => { "kind" => "permanent", "code" => "not_found" },
+      errors::RateLimitError.new("d") => { "kind" => "retryable", "code" => "rate_limited" },
       ArgumentError.new("e") => { "kind" => "retryable", "code" => "handler_error", "error_type" => "ArgumentError" },
       NotImplementedError.new("f") => { "kind" => "retryable", "code" => "handler_error" },
       SystemStackError.new("g") => { "kind" => "retryable", "code" => "handler_error" },

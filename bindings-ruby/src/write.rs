@@ -40,10 +40,11 @@ pub(crate) fn write(ruby: &Ruby, value: Value, what: &str) -> Result<Json, Error
     text(ruby, value).map_err(|refusal| match refusal {
         Refusal::Ruby(error) => error,
         Refusal::Fault(fault) => {
-            let path = fault.path.clone();
+            let (path, reason) = (fault.path.clone(), fault.reason);
             let error = fault.into_error(what);
-            let raised = tasker_core(ruby, "Errors")
-                .and_then(|errors| errors.funcall::<_, _, Exception>("conversion_error", (error.message(), path)));
+            let raised = tasker_core(ruby, "Errors").and_then(|errors| {
+                errors.funcall::<_, _, Exception>("conversion_error", (error.message(), path, reason))
+            });
             raised.map_or_else(|error| error, Error::from)
         }
     })

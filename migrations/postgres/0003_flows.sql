@@ -12,3 +12,5 @@ alter table tasker.steps add column part json;
 alter table tasker.steps add column checkpoint json;
 
 create index tasks_parent on tasker.tasks (parent_id) where parent_id is not null;
+-- What waits for something that has no time: how such tasks are found.
+create index steps_waiting on tasker.steps (task_id) where state = 'waiting';

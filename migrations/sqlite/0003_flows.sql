@@ -12,3 +12,5 @@ alter table steps add column part text;
 alter table steps add column checkpoint text;
 
 create index tasks_parent on tasks (parent_id) where parent_id is not null;
+-- What waits for something that has no time: how such tasks are found.
+create index steps_waiting on steps (task_id) where state = 'waiting';

@@ -12,7 +12,9 @@ use tasker_core::{
 };
 
 /// What the JSON Schema for editors cannot see: matters of the text itself, between fields, or inside of schemas.
-const BEYOND_THE_SCHEMA: [FaultCode; 18] = [
+const BEYOND_THE_SCHEMA: [FaultCode; 20] = [
+    FaultCode::BadExpression,
+    FaultCode::WrongForType,
     FaultCode::TooLarge,
     FaultCode::EmptyFile,
     FaultCode::BadYaml,

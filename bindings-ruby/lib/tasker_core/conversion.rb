@@ -2,11 +2,11 @@
 
 require "bigdecimal"
 require "date"
-require "set"
+require "pathname"
 require "time"
 
 module TaskerCore
-  # How values become JSON and typed values are made of it: the JSON profile of docs/reference/values.md.
+  # How values become JSON and typed values are made of it: the JSON profile of docs/reference/json-profile.md.
   module Conversion
     module_function
 
@@ -18,7 +18,7 @@ module TaskerCore
       when DateTime then time(value.to_time)
       when Date then value.iso8601
       when BigDecimal then decimal(value)
-      when Set then value.to_a
+      when Pathname then value.to_s
       when Types::Document, Struct then value.to_h
       else plain_record(value)
       end

@@ -20,9 +20,20 @@ module TaskerCore
         super(message)
       end
 
-      # The code that was given, or one after the class: +NotFoundError+ has +not_found_error+.
+      class << self
+        # The code of a class of errors where none is given.
+        attr_writer :default_code
+
+        def default_code
+          @default_code || superclass.default_code
+        end
+      end
+
+      self.default_code = "handler_error"
+
+      # The code that was given, or that of the class.
       def error_code
-        (@error_code || default_code).to_s
+        (@error_code || self.class.default_code).to_s
       end
 
       def retryable?
@@ -32,12 +43,6 @@ module TaskerCore
       # Seconds before the next attempt, whatever the backoff of the step says; nil where the error does not say.
       def retry_after
         nil
-      end
-
-      private
-
-      def default_code
-        self.class.name.to_s.split("::").last.to_s.gsub(/(?<=[a-z0-9])(?=[A-Z])/, "_").downcase
       end
     end
 
@@ -60,51 +65,66 @@ module TaskerCore
 
     # Something took too long.
     class TimeoutError < RetryableError
+      self.default_code = "timeout"
     end
 
     # Another system could not be reached.
     class NetworkError < RetryableError
+      self.default_code = "network_error"
     end
 
     # Another system asks for patience.
     class RateLimitError < RetryableError
+      self.default_code = "rate_limited"
     end
 
     # Another system is down.
     class ServiceUnavailableError < RetryableError
+      self.default_code = "service_unavailable"
     end
 
     # The input is wrong.
     class ValidationError < PermanentError
+      self.default_code = "validation_error"
     end
 
     # What the step is about does not exist.
     class NotFoundError < PermanentError
+      self.default_code = "not_found"
     end
 
     # Another system does not know who asks.
     class AuthenticationError < PermanentError
+      self.default_code = "authentication_failed"
     end
 
     # Another system does not allow it.
     class AuthorizationError < PermanentError
+      self.default_code = "not_authorized"
     end
 
     # The handler, its template or its surroundings are not set up rightly.
     class ConfigurationError < PermanentError
+      self.default_code = "configuration_error"
     end
 
     # A rule of the business forbids it.
     class BusinessLogicError < PermanentError
+      self.default_code = "business_rule"
     end
 
     # A value has no form in JSON; the message names the place inside it.
     class ConversionError < PermanentError
-      # Where in the value: +result.items[3].price+.
-      attr_reader :path
+      self.default_code = "value_not_json"
 
-      def initialize(message = nil, path: nil, error_code: "value_not_json", context: {})
+      # Where in the value: +items[3].price+.
+      attr_reader :path
+      # A word for the kind of fault, of docs/reference/json-profile.md.
+      attr_reader :reason
+
+      def initialize(message = nil, path: nil, reason: nil, error_code: nil, context: {})
         @path = path
+        @reason = reason
         super(message, error_code: error_code, context: context)
       end
     end
@@ -112,6 +132,7 @@ module TaskerCore
     # The attempt was cancelled while the handler ran: the task was, or the time is over, or the worker stops. Raised by
     # +context.check_cancellation!+.
     class CancelledError < RetryableError
+      self.default_code = "cancelled"
     end
 
     # Why a call of the client, or the start of a worker, failed.
@@ -143,8 +164,8 @@ module TaskerCore
                                          remedy: fields["remedy"], details: fields["faults"])
     end
 
-    def self.conversion_error(message, path)
-      ConversionError.new(message, path: path)
+    def self.conversion_error(message, path, reason)
+      ConversionError.new(message, path: path, reason: reason)
     end
   end
 end

@@ -92,7 +92,7 @@ fn step(name: &str, dependencies: Vec<String>) -> StepTemplate {
         retry: Retry::default(),
         timeout_seconds: None,
         result_schema: None,
-        publishes_events: Vec::new(),
+        ..StepTemplate::default()
     }
 }
 

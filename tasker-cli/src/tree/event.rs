@@ -43,6 +43,7 @@ fn word(kind: &str) -> Option<String> {
         "task.failed" | "step.failed" => "error".to_owned(),
         "step.retry_scheduled" => "failed".to_owned(),
         "task.prioritized" => "priority".to_owned(),
+        "signal.received" => "signal".to_owned(),
         "step.reset" => "retried".to_owned(),
         "step.completed_manually" => "completed by hand".to_owned(),
         other => other.split_once('.').map_or(other, |(_, word)| word).replace('_', " "),
@@ -65,11 +66,9 @@ fn details(progress: &Progress, event: &EventView) -> String {
     }
     duration(progress, event).map(span::show).into_iter().for_each(&mut add);
     event.error.as_ref().map(why).into_iter().for_each(&mut add);
-    event
-        .due_at
-        .map(|due_at| format!("again in {}", span::show(due_at.since(event.at))))
-        .into_iter()
-        .for_each(&mut add);
+    let until = if event.kind == "step.waiting" { "for" } else { "again in" };
+    let due = event.due_at.map(|due_at| format!("{until} {}", span::show(due_at.since(event.at))));
+    due.into_iter().for_each(&mut add);
     event.by.as_ref().map(|by| format!("by {by}")).into_iter().for_each(&mut add);
     event.reason.clone().into_iter().for_each(&mut add);
     for (name, value) in &event.details {

@@ -98,7 +98,8 @@ impl Progress {
                 self.state = if has_begun { TaskState::InProgress } else { TaskState::Pending };
                 (self.error, self.ended_at) = (None, None);
             }
-            "task.prioritized" | "task.rerun" => {}
+            "task.blocked" => self.state = TaskState::BlockedByFailures,
+            "task.prioritized" | "task.rerun" | "signal.received" | "event.published" => {}
             _ => {
                 let step = event.step_idx.and_then(|idx| self.steps.get_mut(idx as usize));
                 return step.is_some_and(|step| step.apply(event));
@@ -164,6 +165,10 @@ impl StepProgress {
             "step.retry_scheduled" => {
                 self.end(StepState::WaitingForRetry, event);
                 self.due_at = event.due_at;
+            }
+            "step.waiting" => {
+                self.open(StepState::Waiting);
+                (self.started_at, self.due_at) = (Some(event.at), event.due_at);
             }
             "step.cancelled" => self.end(StepState::Cancelled, event),
             "step.skipped" => self.end(StepState::Skipped, event),

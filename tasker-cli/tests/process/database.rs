@@ -24,7 +24,13 @@ impl Database {
         database
     }
 
+    /// In a thread of its own: a test that is async has a runtime already, in which no other can be waited for.
     fn execute(&self, sql: &str) {
+        std::thread::scope(|scope| scope.spawn(|| self.execute_here(sql)).join())
+            .expect("the statement is carried out");
+    }
+
+    fn execute_here(&self, sql: &str) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let mut connection = PgConnection::connect_with(&self.server).await.expect("the server answers");

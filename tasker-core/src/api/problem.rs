@@ -75,10 +75,13 @@ fn status(error: &Error) -> StatusCode {
         Error::TemplateNotFound { .. }
         | Error::TaskNotFound(_)
         | Error::StepNotFound { .. }
+        | Error::SignalUnknown { .. }
         | Error::KeyNotFound(_) => StatusCode::NOT_FOUND,
-        Error::TemplateInvalid(_) | Error::InputInvalid(_) | Error::ResultInvalid(_) | Error::FieldInvalid { .. } => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        Error::TemplateInvalid(_)
+        | Error::InputInvalid(_)
+        | Error::ResultInvalid(_)
+        | Error::SignalInvalid(_)
+        | Error::FieldInvalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Error::TemplateConflict { .. }
         | Error::TaskEnded { .. }
         | Error::TaskUnfit { .. }

@@ -4,7 +4,7 @@ use jsonschema::Validator;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Graph, GraphError, PlannedStep, plan::planned_steps};
+use super::{Graph, GraphError, PlannedStep, Rules, WaitRules, plan::planned_steps};
 use crate::{
     model::{AssignedHandler, Json, TemplateId},
     template::{Handler, Template},
@@ -30,6 +30,8 @@ pub struct Definition {
     pub steps: Arc<[PlannedStep]>,
     /// The handler of each step, as assignments carry it.
     pub handlers: Vec<AssignedHandler>,
+    /// By step; plain ones have none.
+    rules: Vec<Option<Box<Rules>>>,
     input_schema: Option<Validator>,
     result_schemas: Vec<Option<Validator>>,
 }
@@ -56,11 +58,44 @@ impl Definition {
             version: template.version.as_str().into(),
             steps: planned_steps(&template, &graph),
             handlers: template.steps.iter().map(|step| assigned(&step.handler)).collect(),
+            rules: template.steps.iter().map(Rules::new).collect::<Result<_, _>>()?,
             template,
             graph,
             input_schema,
             result_schemas,
         })
+    }
+
+    /// What makes a step more than code that runs when its dependencies are done; none for a plain step.
+    #[must_use]
+    pub fn rules(&self, idx: u32) -> Option<&Rules> {
+        self.rules.get(idx as usize)?.as_deref()
+    }
+
+    /// The step of the template that a step of a task stands for.
+    #[must_use]
+    pub fn template_idx(&self, idx: u32) -> u32 {
+        idx
+    }
+
+    /// The steps that wait for a signal, with its name, in the order of the template.
+    pub fn signals(&self) -> impl Iterator<Item = (u32, &str)> {
+        (0..).zip(&self.rules).filter_map(|(idx, rules)| match rules.as_deref()?.wait.as_ref()? {
+            WaitRules::Signal { name, .. } => Some((idx, name.as_str())),
+            _ => None,
+        })
+    }
+
+    /// Checks a signal's payload against the schema of the first step that waits for it.
+    ///
+    /// # Errors
+    /// Every place where the payload does not satisfy the schema.
+    pub fn check_signal(&self, name: &str, payload: &Json) -> Result<(), Vec<SchemaFault>> {
+        let idx = self.signals().find(|(_, known)| *known == name).map(|(idx, _)| idx);
+        match idx.and_then(|idx| self.rules(idx)).and_then(|rules| rules.wait.as_ref()) {
+            Some(WaitRules::Signal { schema, .. }) => check(schema.as_ref(), payload),
+            _ => Ok(()),
+        }
     }
 
     /// Checks a task's input against the template's `input_schema`.
@@ -87,6 +122,8 @@ pub enum DefinitionError {
     Graph(#[from] GraphError),
     #[error("not a JSON Schema: {0}")]
     Schema(String),
+    #[error("{0}")]
+    Expression(String),
 }
 
 /// One place where a value does not satisfy its schema.
@@ -113,7 +150,7 @@ fn assigned(handler: &Handler) -> AssignedHandler {
     }
 }
 
-fn compile(schema: &Value) -> Result<Validator, DefinitionError> {
+pub(super) fn compile(schema: &Value) -> Result<Validator, DefinitionError> {
     jsonschema::options()
         .with_draft(jsonschema::Draft::Draft202012)
         .should_validate_formats(true)
@@ -121,7 +158,7 @@ fn compile(schema: &Value) -> Result<Validator, DefinitionError> {
         .map_err(|error| DefinitionError::Schema(error.to_string()))
 }
 
-fn check(schema: Option<&Validator>, value: &Json) -> Result<(), Vec<SchemaFault>> {
+pub(super) fn check(schema: Option<&Validator>, value: &Json) -> Result<(), Vec<SchemaFault>> {
     let Some(schema) = schema else { return Ok(()) };
     let value = value.to_value();
     let faults: Vec<_> = schema

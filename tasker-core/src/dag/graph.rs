@@ -219,7 +219,7 @@ mod tests {
             retry: Retry::default(),
             timeout_seconds: None,
             result_schema: None,
-            publishes_events: vec![],
+            ..StepTemplate::default()
         };
         Template {
             name: "t".into(),

@@ -4,8 +4,10 @@ mod definition;
 mod graph;
 mod plan;
 mod render;
+mod rules;
 
 pub use definition::{Definition, DefinitionError, SchemaFault, TemplateKey};
 pub use graph::{Graph, GraphError};
 pub use plan::{NewTask, PlannedStep, Submission, plan};
 pub use render::{layers, mermaid, text};
+pub use rules::{Publication, Rules, WaitRules};

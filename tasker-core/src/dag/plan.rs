@@ -48,12 +48,19 @@ pub struct PlannedStep {
     /// Dependencies to wait for; a step with none is enqueued at once.
     pub unmet: u32,
     pub dependents: Arc<[u32]>,
+    /// The engine has to see to it before it can be in a queue, if it ever is.
+    pub by_engine: bool,
 }
 
 impl PlannedStep {
     #[must_use]
     pub fn state(&self) -> StepState {
-        if self.unmet == 0 { StepState::Enqueued } else { StepState::Pending }
+        match (self.unmet, self.by_engine) {
+            (0, false) => StepState::Enqueued,
+            // It is due at once, and so begins by the sweep at the latest.
+            (0, true) => StepState::Waiting,
+            _ => StepState::Pending,
+        }
     }
 }
 
@@ -82,6 +89,7 @@ pub(super) fn planned_steps(template: &Template, graph: &Graph) -> Arc<[PlannedS
         handler: step.handler.callable.as_str().into(),
         unmet: u32::try_from(graph.dependencies(idx).len()).unwrap_or(u32::MAX),
         dependents: graph.dependents(idx).into(),
+        by_engine: step.kind.is_by_engine() || step.when.is_some(),
     });
     planned.collect()
 }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, StepError, TaskId, Timestamp, WorkerId};
+use super::{Actor, SkipReason, StepError, TaskId, Timestamp, WorkerId};
 
 /// Something that happened to a task or to one of its steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,6 +101,37 @@ pub enum Fact {
     /// It was cancelled for a failure that no longer stands, and may run again.
     #[serde(rename = "step.reopened")]
     StepReopened { step: u32 },
+    /// It is left out, and what depends on it goes by its own rules.
+    #[serde(rename = "step.skipped")]
+    StepSkipped {
+        step: u32,
+        reason: SkipReason,
+        /// What it failed with, where that is the reason.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<StepError>,
+    },
+    /// The task waits for an operator because of this step; other branches run on.
+    #[serde(rename = "task.blocked")]
+    TaskBlocked { step: u32 },
+    /// It waits for a time or a signal.
+    #[serde(rename = "step.waiting")]
+    StepWaiting {
+        step: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due_at: Option<Timestamp>,
+    },
+    /// What this step waits for was sent, before the wait or during it.
+    #[serde(rename = "signal.received")]
+    SignalReceived {
+        step: u32,
+        signal: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        payload: serde_json::Value,
+    },
+    /// An event of the user's own domain.
+    #[serde(rename = "event.published")]
+    EventPublished { step: u32, attempt: u32, name: String, payload: serde_json::Value },
 }
 
 impl Fact {
@@ -131,7 +162,12 @@ impl Fact {
             | Self::StepCompletedManually { step, .. }
             | Self::StepHeld { step }
             | Self::StepReopened { step }
-            | Self::StepCancelled { step } => Some(*step),
+            | Self::StepCancelled { step }
+            | Self::StepSkipped { step, .. }
+            | Self::TaskBlocked { step }
+            | Self::StepWaiting { step, .. }
+            | Self::SignalReceived { step, .. }
+            | Self::EventPublished { step, .. } => Some(*step),
         }
     }
 

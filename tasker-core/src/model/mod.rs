@@ -4,6 +4,7 @@ mod actor;
 mod assignment;
 mod clock;
 mod event;
+mod flow;
 mod id;
 mod json;
 pub mod limits;
@@ -21,6 +22,7 @@ pub use assignment::{AssignedHandler, Assignment, AttemptKind, ParentStep};
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
 pub use event::{Event, EventBatch, Fact};
+pub use flow::{Signal, SkipReason, StepFlow};
 pub use id::{StepId, TaskId, TemplateId, WorkerId};
 pub use json::Json;
 pub use next::{

@@ -16,7 +16,7 @@ pub enum TaskState {
     InProgress,
     /// An operator stopped further steps from starting. Those that run are let end.
     Paused,
-    /// Steps failed and wait for an operator.
+    /// Steps failed and wait for an operator; others run on.
     BlockedByFailures,
     /// Every step is done.
     Complete,
@@ -49,7 +49,7 @@ impl TaskState {
     /// Whether the task's steps may be handed to workers.
     #[must_use]
     pub fn is_runnable(self) -> bool {
-        matches!(self, Self::Pending | Self::InProgress)
+        matches!(self, Self::Pending | Self::InProgress | Self::BlockedByFailures)
     }
 
     #[must_use]

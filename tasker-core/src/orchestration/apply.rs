@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use super::{Engine, Result, report::Session};
 use crate::{
     model::Verdict,
@@ -49,7 +51,7 @@ impl Engine {
         }
         let Some(now) = self.store.clock() else { return Ok(None) };
         let Some(tasks) = self.recall.all(inputs.iter().map(Input::task_id)) else { return Ok(None) };
-        let snapshot = Snapshot { now, tasks, candidates_loaded: false };
+        let snapshot = Snapshot { now, tasks, candidates_loaded: false, values: HashMap::new() };
         let Decision::Done(changes) = decide(&snapshot, inputs, claim, &self.definitions) else { return Ok(None) };
         // A refusal is not guarded by what is written, so that it must come from the database.
         let is_guarded = changes.tasks.len() == snapshot.tasks.len()

@@ -55,6 +55,12 @@ pub enum Error {
     /// The result given by hand does not satisfy the step's `result_schema`. Mend the places that are named.
     #[error("the result does not satisfy the step's result_schema: {}", places(.0))]
     ResultInvalid(Vec<SchemaFault>),
+    /// No step of the task waits for such a signal, or all of them have theirs. Correct the name.
+    #[error("no step of task {task_id} waits for a signal `{name}`")]
+    SignalUnknown { task_id: TaskId, name: String, known: Vec<String> },
+    /// The payload does not satisfy the schema of the step that waits for it. Mend the places that are named.
+    #[error("the payload does not satisfy the signal's schema: {}", places(.0))]
+    SignalInvalid(Vec<SchemaFault>),
     /// The task did not end in the time that was given. It goes on; wait again or look at it.
     #[error("task {task_id} is still `{state}`")]
     NotEnded { task_id: TaskId, state: TaskState },
@@ -87,6 +93,8 @@ impl Error {
             Self::StepDoomed { .. } => "step_doomed",
             Self::NothingFailed(_) => "nothing_failed",
             Self::ResultInvalid(_) => "result_invalid",
+            Self::SignalUnknown { .. } => "signal_unknown",
+            Self::SignalInvalid(_) => "signal_invalid",
             Self::KeyNotFound(_) => "key_not_found",
             Self::NotEnded { .. } => "task_not_ended",
             Self::Definition(_) => "template_unusable",
@@ -132,6 +140,11 @@ impl Error {
             Self::NothingFailed(task_id) => format!("name a step: `tasker task get {task_id}` shows them"),
             Self::KeyNotFound(_) => "`tasker key list` shows the keys".to_owned(),
             Self::ResultInvalid(_) => "mend the places that are named; nothing was recorded".to_owned(),
+            Self::SignalUnknown { task_id, known, .. } if known.is_empty() => {
+                format!("`tasker task get {task_id}` shows its steps; none of them waits for a signal")
+            }
+            Self::SignalUnknown { known, .. } => format!("send one that a step waits for: {}", known.join(", ")),
+            Self::SignalInvalid(_) => "mend the places that are named; nothing was recorded".to_owned(),
             Self::NotEnded { task_id, .. } => format!("it goes on: `tasker task watch {task_id}` follows it"),
             Self::Definition(_) => "register the template anew under another version".to_owned(),
             Self::Closed => "try again".to_owned(),

@@ -17,6 +17,7 @@ mod overview;
 mod query;
 mod recall;
 mod report;
+mod signal;
 mod submit;
 mod sweep;
 mod templates;

@@ -7,7 +7,7 @@ use quick_cache::{Weighter, sync::Cache};
 
 use crate::{
     dag::NewTask,
-    model::{StepId, TaskCounts, TaskId, TaskState},
+    model::{StepId, StepState, TaskCounts, TaskId, TaskState},
     state::{Changes, StepSnapshot, TaskSnapshot},
 };
 
@@ -47,7 +47,9 @@ impl Recall {
 
     /// Keeps a task that was just stored. One with a deadline is left out: only the database knows it exactly.
     pub(super) fn put_new(&self, task: &NewTask) {
-        if task.steps.len() <= STEPS_MAX && task.deadline_ms.is_none() {
+        // Of one that the engine has to begin too: that is due at a time that only the database knows.
+        let is_due = task.steps.iter().any(|step| step.state() == StepState::Waiting);
+        if task.steps.len() <= STEPS_MAX && task.deadline_ms.is_none() && !is_due {
             self.0.insert(task.task_id, Arc::new(first_snapshot(task)));
         }
     }
@@ -97,6 +99,7 @@ fn first_snapshot(task: &NewTask) -> TaskSnapshot {
         worker_id: None,
         started_at: None,
         error: None,
+        flow: None,
     });
     TaskSnapshot {
         task_id: task.task_id,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Engine, Error, Result, cache::TaskInput, group::Grouped};
 use crate::{
     dag::{NewTask, Submission, plan},
-    model::{Json, TaskId, limits},
+    model::{Json, StepState, TaskId, limits},
     state::{Definitions, Route},
     store::{self, Inserted, Store},
 };
@@ -154,9 +154,10 @@ impl Engine {
                 {
                     observer.submitted(&definition.namespace, &definition.name, 1);
                 }
-                let roots = task.steps.iter().filter(|step| step.unmet == 0);
+                let roots = task.steps.iter().filter(|step| step.state() == StepState::Enqueued);
                 routes.extend(roots.map(|step| Route { queue: step.queue.clone(), handler: step.handler.clone() }));
-                if task.deadline_ms.is_some() {
+                let is_due = task.steps.iter().any(|step| step.state() == StepState::Waiting);
+                if is_due || task.deadline_ms.is_some() {
                     self.wakeups.due_changed();
                 }
             }

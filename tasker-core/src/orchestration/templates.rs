@@ -97,6 +97,7 @@ impl Engine {
         let routes: BTreeSet<_> = template
             .steps
             .iter()
+            .filter(|step| !step.kind.is_by_engine())
             .map(|step| Route {
                 queue: template.namespace.as_str().into(),
                 handler: step.handler.callable.as_str().into(),

@@ -4,7 +4,8 @@ use super::Refusal;
 use crate::{
     dag::TemplateKey,
     model::{
-        EventBatch, Json, StepError, StepId, StepState, TaskCounts, TaskId, TaskState, Timestamp, Verdict, WorkerId,
+        EventBatch, Json, StepError, StepFlow, StepId, StepState, TaskCounts, TaskId, TaskState, Timestamp, Verdict,
+        WorkerId,
     },
 };
 
@@ -77,6 +78,8 @@ pub struct StepChange {
     pub result: Option<Json>,
     /// None leaves the stored error as it is.
     pub error: Option<StepError>,
+    /// None leaves what is stored as it is.
+    pub flow: Option<Arc<StepFlow>>,
 }
 
 /// A step handed to a worker.

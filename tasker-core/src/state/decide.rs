@@ -1,14 +1,15 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    Changes, Claim, Input, Refusal, Route, Snapshot, StepSnapshot, TaskCause, Verb,
+    Changes, Claim, Input, Refusal, Route, Snapshot, StepSnapshot, TaskCause, Verb, Wanted,
+    flow::publications,
     input::Look,
     judge::{Judgement, judge, lose},
     working::Working,
 };
 use crate::{
     dag::{Definition, TemplateKey},
-    model::{Actor, Fact, Lease, Outcome, StepError, StepState, TaskId, TaskState, Timestamp, Verdict},
+    model::{Actor, DomainEvent, Fact, Lease, Outcome, StepError, StepState, TaskId, TaskState, Timestamp, Verdict},
 };
 
 /// What [`decide`] answers: the changes, or what it must see first.
@@ -20,6 +21,8 @@ pub enum Decision {
     NeedsWhole(Vec<TaskId>),
     /// The snapshot must hold up to so many enqueued steps that the claim could take.
     NeedsCandidates(usize),
+    /// Inputs and results of these tasks must be in the snapshot.
+    NeedsValues(Vec<Wanted>),
     /// The definitions of these templates must be at hand; they cannot be read inside the transaction.
     NeedsTemplates(Vec<TemplateKey>),
 }
@@ -49,6 +52,10 @@ pub fn decide(snapshot: &Snapshot, inputs: &[Input], claim: Option<&Claim>, defi
     if !desk.needs_whole.is_empty() {
         return Decision::NeedsWhole(desk.needs_whole);
     }
+    let wanted: Vec<_> = desk.tasks.iter().filter_map(|working| working.wanted.clone()).collect();
+    if !wanted.is_empty() {
+        return Decision::NeedsValues(wanted);
+    }
     for working in &mut desk.tasks {
         working.end_if_done();
     }
@@ -77,7 +84,7 @@ impl<'a> Desk<'a> {
         Self {
             snapshot,
             definitions,
-            tasks: snapshot.tasks.iter().map(|task| Working::new(task, snapshot.now)).collect(),
+            tasks: snapshot.tasks.iter().map(|task| Working::new(task, snapshot)).collect(),
             by_id: snapshot.tasks.iter().enumerate().map(|(at, task)| (task.task_id, at)).collect(),
             needs_whole: Vec::new(),
             needs_templates: Vec::new(),
@@ -100,8 +107,18 @@ impl<'a> Desk<'a> {
         if task.state.is_final() {
             return Verdict::TaskCancelled;
         }
+        if !self.know(at) {
+            return Verdict::Accepted;
+        }
+        let task = &self.tasks[at].task;
         match input {
-            Input::Report { lease, outcome } => return self.report(at, *lease, outcome),
+            Input::Report { lease, outcome } => {
+                let verdict = self.report(at, *lease, outcome);
+                if self.tasks[at].is_short {
+                    self.need_whole(at);
+                }
+                return verdict;
+            }
             Input::StepDue { idx, .. } => self.step_due(at, *idx),
             Input::DeadlinePassed { .. } if task.deadline_at.is_some_and(|deadline| deadline <= self.now()) => {
                 let error =
@@ -110,8 +127,32 @@ impl<'a> Desk<'a> {
                 self.tasks[at].task.error = Some(error);
             }
             Input::DeadlinePassed { .. } | Input::Operate { .. } => {}
+            Input::Signal { name, payload, by, .. } => {
+                if self.tasks[at].task.is_whole {
+                    self.tasks[at].signal(name, payload, by.as_deref());
+                } else {
+                    self.need_whole(at);
+                }
+            }
+        }
+        if self.tasks[at].is_short {
+            self.need_whole(at);
         }
         Verdict::Accepted
+    }
+
+    /// Looks up the definition of a task; false if it is not at hand, which is then asked for.
+    fn know(&mut self, at: usize) -> bool {
+        let working = &mut self.tasks[at];
+        if working.definition.is_some() {
+            return true;
+        }
+        let key = &working.task.template;
+        working.definition = self.definitions.get(key);
+        if working.definition.is_none() && !self.needs_templates.contains(key) {
+            self.needs_templates.push(key.clone());
+        }
+        working.definition.is_some()
     }
 
     fn operate(&mut self, at: usize, verb: &Verb, actor: &Actor) -> Result<(), Refusal> {
@@ -119,11 +160,11 @@ impl<'a> Desk<'a> {
             self.need_whole(at);
             return Ok(());
         }
-        let mut lifetime = None;
-        if verb.reopens() && self.tasks[at].task.state == TaskState::Error {
-            let Some(definition) = self.definition(at) else { return Ok(()) };
-            lifetime = definition.template.lifecycle.max_duration();
+        if !self.know(at) {
+            return Ok(());
         }
+        let definition = self.tasks[at].definition.as_ref();
+        let lifetime = definition.and_then(|definition| definition.template.lifecycle.max_duration());
         self.tasks[at].operate(verb, actor, lifetime)
     }
 
@@ -133,25 +174,25 @@ impl<'a> Desk<'a> {
         if is_ended { Verdict::TaskCancelled } else { Verdict::StaleLease }
     }
 
-    /// The definition of a task; none if it is not at hand, which is then asked for.
-    fn definition(&mut self, at: usize) -> Option<Arc<Definition>> {
-        let key = &self.tasks[at].task.template;
-        let definition = self.definitions.get(key);
-        if definition.is_none() && !self.needs_templates.contains(key) {
-            self.needs_templates.push(key.clone());
-        }
-        definition
-    }
-
     fn report(&mut self, at: usize, lease: Lease, outcome: &Outcome) -> Verdict {
         let is_held = |step: &&StepSnapshot| step.state == StepState::InProgress && step.attempt == lease.attempt;
         if self.tasks[at].step(lease.step_idx).filter(is_held).is_none() {
             return Verdict::StaleLease;
         }
-        let Some(definition) = self.definition(at) else { return Verdict::Accepted };
+        let Some(definition) = self.tasks[at].definition.clone() else { return Verdict::Accepted };
         let Some(step) = self.tasks[at].step(lease.step_idx) else { return Verdict::StaleLease };
-        let judgement = judge(step, outcome, &definition);
-        self.apply(at, lease.step_idx, judgement, *outcome == Outcome::Abandoned);
+        let mut judgement = judge(step, outcome, &definition);
+        let rules = definition.rules(definition.template_idx(lease.step_idx));
+        let events = publications(&step.name, rules, outcome, &judgement).unwrap_or_else(|error| {
+            judgement = Judgement::Error(error);
+            publications(&step.name, rules, outcome, &judgement).unwrap_or_default()
+        });
+        let Lease { step_idx, attempt, .. } = lease;
+        for DomainEvent { name, payload } in events {
+            let payload = payload.to_value();
+            self.tasks[at].say(Fact::EventPublished { step: step_idx, attempt, name, payload });
+        }
+        self.apply(at, step_idx, judgement, *outcome == Outcome::Abandoned);
         Verdict::Accepted
     }
 
@@ -167,6 +208,7 @@ impl<'a> Desk<'a> {
                 self.apply(at, idx, judgement, true);
             }
             StepState::WaitingForRetry => self.tasks[at].release(idx),
+            StepState::Waiting => self.tasks[at].wait_over(idx),
             _ => {}
         }
     }
@@ -175,7 +217,7 @@ impl<'a> Desk<'a> {
         let now = self.now();
         let task = &mut self.tasks[at];
         let saw_enough = match judgement {
-            Judgement::Complete(result) => task.complete(idx, result),
+            Judgement::Complete { result, chosen } => task.complete(idx, result, &chosen),
             Judgement::Error(error) => task.fail(idx, error, is_lost),
             Judgement::Retry { error, delay } => {
                 task.retry(idx, error, now + delay);

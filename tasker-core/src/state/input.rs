@@ -7,7 +7,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{Route, Verb};
-use crate::model::{Actor, Lease, Outcome, TaskId, WorkerId};
+use crate::model::{Actor, Json, Lease, Outcome, TaskId, WorkerId};
 
 /// Something that has happened, for [`super::decide`] to draw the consequences of.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub enum Input {
     StepDue { task_id: TaskId, idx: u32 },
     /// A task's deadline has passed.
     DeadlinePassed { task_id: TaskId },
+    /// Someone sends the task a signal.
+    Signal { task_id: TaskId, name: String, payload: Json, by: Option<String> },
     /// An operator does something to a task.
     Operate { task_id: TaskId, verb: Verb, actor: Actor },
 }
@@ -27,9 +29,10 @@ impl Input {
     pub fn task_id(&self) -> TaskId {
         match self {
             Self::Report { lease, .. } => lease.task_id,
-            Self::StepDue { task_id, .. } | Self::DeadlinePassed { task_id } | Self::Operate { task_id, .. } => {
-                *task_id
-            }
+            Self::StepDue { task_id, .. }
+            | Self::DeadlinePassed { task_id }
+            | Self::Signal { task_id, .. }
+            | Self::Operate { task_id, .. } => *task_id,
         }
     }
 }
@@ -78,7 +81,7 @@ pub fn scope(inputs: &[Input]) -> Vec<Scope> {
         match input {
             Input::Report { lease, .. } => drop(steps.insert(lease.step_idx)),
             Input::StepDue { idx, .. } => drop(steps.insert(*idx)),
-            Input::DeadlinePassed { .. } => *whole = true,
+            Input::DeadlinePassed { .. } | Input::Signal { .. } => *whole = true,
             Input::Operate { verb, .. } => *whole |= verb.needs_whole(),
         }
     }

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use super::{StepSnapshot, delay};
+use super::{
+    StepSnapshot, delay,
+    flow::{Chosen, chosen},
+};
 use crate::{
     dag::Definition,
     model::{ErrorKind, Json, Outcome, StepError, limits},
@@ -8,7 +11,10 @@ use crate::{
 
 /// What an outcome means for its step.
 pub(super) enum Judgement {
-    Complete(Json),
+    Complete {
+        result: Json,
+        chosen: Chosen,
+    },
     Retry {
         error: StepError,
         delay: Duration,
@@ -23,10 +29,13 @@ pub(super) enum Judgement {
 /// Judges how an attempt ended by the step's limits, its `result_schema` and its retry policy.
 pub(super) fn judge(step: &StepSnapshot, outcome: &Outcome, definition: &Definition) -> Judgement {
     match outcome {
-        Outcome::Succeeded { result, .. } => match refusal(step, result, definition) {
-            None => Judgement::Complete(result.clone()),
-            Some(error) => Judgement::Error(error),
-        },
+        Outcome::Succeeded { result, next, .. } => {
+            let refused = refusal(step, result, definition).map_or(Ok(()), Err);
+            match refused.and_then(|()| chosen(step, next.as_ref(), definition)) {
+                Ok(chosen) => Judgement::Complete { result: result.clone(), chosen },
+                Err(error) => Judgement::Error(error),
+            }
+        }
         Outcome::Failed { error, .. } => fail(step, error, definition),
         Outcome::Released => Judgement::Return { is_lost: false },
         Outcome::Abandoned => lose(step),

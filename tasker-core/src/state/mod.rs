@@ -3,6 +3,7 @@
 
 mod changes;
 mod decide;
+mod flow;
 mod input;
 mod judge;
 mod operate;
@@ -15,6 +16,7 @@ mod working;
 
 pub use changes::{Changes, Claimed, Route, StepChange, TaskChange};
 pub use decide::{Decision, Definitions, decide};
+pub use flow::{Values, Wanted};
 pub use input::{Claim, Input, Look, Scope, scope};
 pub use retry::delay;
 pub use snapshot::{Snapshot, StepSnapshot, TaskSnapshot};

@@ -12,11 +12,6 @@ impl Verb {
     pub(super) fn needs_whole(&self) -> bool {
         !matches!(self, Self::Prioritize(_) | Self::NoteRerun { .. })
     }
-
-    /// Whether it opens a failed task again, so that the task's time begins anew.
-    pub(super) fn reopens(&self) -> bool {
-        matches!(self, Self::Retry(_) | Self::ResolveSteps { .. } | Self::CompleteStep { .. })
-    }
 }
 
 impl Working {
@@ -69,9 +64,10 @@ impl Working {
         self.say(Fact::TaskResumed { actor });
         for idx in self.steps_in(StepState::Pending) {
             if self.step(idx).is_some_and(|step| step.unmet == 0) {
-                self.enqueue(idx, StepCause::Ready);
+                self.ready(idx);
             }
         }
+        self.unblock();
         Ok(())
     }
 
@@ -225,12 +221,14 @@ impl Working {
                 let unmet = unmet.get(&idx).copied().unwrap_or(0);
                 self.row_mut(at).unmet = unmet;
                 if unmet == 0 {
-                    self.enqueue(idx, StepCause::Ready);
+                    self.ready(idx);
                 }
             }
         }
         let error = self.rows().find_map(|step| Some(step.error.as_ref()?.of_step(&step.name)));
         self.task.error = error;
+        self.unblock();
+        self.go_on();
     }
 
     /// The cancelled steps that wait for a failed one.

@@ -1,9 +1,9 @@
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use super::{StepChange, TaskChange};
+use super::{StepChange, TaskChange, Values};
 use crate::{
     dag::TemplateKey,
-    model::{StepError, StepId, StepState, TaskCounts, TaskId, TaskState, Timestamp, WorkerId},
+    model::{StepError, StepFlow, StepId, StepState, TaskCounts, TaskId, TaskState, Timestamp, WorkerId},
 };
 
 /// What is stored about the tasks at hand, read under their locks.
@@ -14,6 +14,8 @@ pub struct Snapshot {
     pub tasks: Vec<TaskSnapshot>,
     /// Whether the queues were looked into for steps to claim.
     pub candidates_loaded: bool,
+    /// Inputs and results of tasks, as far as a decision has asked for them.
+    pub values: HashMap<TaskId, Values>,
 }
 
 /// A task row, and those of its steps that were asked for.
@@ -52,6 +54,8 @@ pub struct StepSnapshot {
     pub started_at: Option<Timestamp>,
     /// What it failed with; only for a step in `error`.
     pub error: Option<StepError>,
+    /// Where the step stands in a flow; none for a plain one.
+    pub flow: Option<Arc<StepFlow>>,
 }
 
 impl TaskSnapshot {
@@ -85,5 +89,8 @@ impl StepSnapshot {
         self.worker_id = change.worker_id;
         self.started_at = change.started_at;
         self.error = change.error.clone().filter(|_| change.state == StepState::Error);
+        if change.flow.is_some() {
+            self.flow.clone_from(&change.flow);
+        }
     }
 }

@@ -29,6 +29,10 @@ pub enum StepCause {
     Resolve,
     /// An operator gave its result.
     CompleteManually,
+    /// A decision, a condition or a failure left it out.
+    Skip,
+    /// It begins to wait for a time or a signal.
+    Wait,
 }
 
 /// Why a task changes its state.
@@ -50,6 +54,10 @@ pub enum TaskCause {
     Reopen,
     /// An operator closed it by hand.
     Resolve,
+    /// A step failed for good, and waits for an operator.
+    Block,
+    /// An operator has seen to what blocked it.
+    Unblock,
 }
 
 /// The life of a step. What is not listed cannot happen.
@@ -82,6 +90,18 @@ const STEP: &[(StepState, StepCause, StepState)] = &[
     (StepState::Cancelled,       StepCause::Reopen,           StepState::Pending),
     (StepState::Cancelled,       StepCause::Resolve,          StepState::ResolvedManually),
     (StepState::Cancelled,       StepCause::CompleteManually, StepState::Complete),
+    (StepState::Pending,         StepCause::Skip,             StepState::Skipped),
+    (StepState::Pending,         StepCause::Fail,             StepState::Error),
+    (StepState::InProgress,      StepCause::Skip,             StepState::Skipped),
+    (StepState::Waiting,         StepCause::Resolve,          StepState::ResolvedManually),
+    (StepState::Waiting,         StepCause::CompleteManually, StepState::Complete),
+    (StepState::Pending,         StepCause::Wait,             StepState::Waiting),
+    (StepState::Waiting,         StepCause::Wait,             StepState::Waiting),
+    (StepState::Waiting,         StepCause::Ready,            StepState::Enqueued),
+    (StepState::Waiting,         StepCause::Succeed,          StepState::Complete),
+    (StepState::Waiting,         StepCause::Fail,             StepState::Error),
+    (StepState::Waiting,         StepCause::Skip,             StepState::Skipped),
+    (StepState::Waiting,         StepCause::Cancel,           StepState::Cancelled),
 ];
 
 /// The life of a task. What is not listed cannot happen.
@@ -105,6 +125,13 @@ const TASK: &[(TaskState, TaskCause, TaskState)] = &[
     (TaskState::Paused,     TaskCause::Resolve,  TaskState::ResolvedManually),
     (TaskState::Error,      TaskCause::Reopen,   TaskState::Pending),
     (TaskState::Error,      TaskCause::Resolve,  TaskState::ResolvedManually),
+    (TaskState::Pending,    TaskCause::Block,    TaskState::BlockedByFailures),
+    (TaskState::InProgress, TaskCause::Block,    TaskState::BlockedByFailures),
+    (TaskState::BlockedByFailures, TaskCause::Unblock, TaskState::Pending),
+    (TaskState::BlockedByFailures, TaskCause::Pause,   TaskState::Paused),
+    (TaskState::BlockedByFailures, TaskCause::Fail,    TaskState::Error),
+    (TaskState::BlockedByFailures, TaskCause::Cancel,  TaskState::Cancelled),
+    (TaskState::BlockedByFailures, TaskCause::Resolve, TaskState::ResolvedManually),
 ];
 
 /// Where a step goes from `state` by `cause`; none if that cannot happen.
@@ -182,10 +209,16 @@ mod tests {
 
     #[test]
     fn whatever_is_not_final_can_be_cancelled() {
-        for state in [StepState::Pending, StepState::Enqueued, StepState::InProgress, StepState::WaitingForRetry] {
+        for state in [
+            StepState::Pending,
+            StepState::Enqueued,
+            StepState::InProgress,
+            StepState::WaitingForRetry,
+            StepState::Waiting,
+        ] {
             assert_eq!(step_transition(state, StepCause::Cancel), Some(StepState::Cancelled));
         }
-        for state in [TaskState::Pending, TaskState::InProgress, TaskState::Paused] {
+        for state in [TaskState::Pending, TaskState::InProgress, TaskState::Paused, TaskState::BlockedByFailures] {
             assert_eq!(task_transition(state, TaskCause::Cancel), Some(TaskState::Cancelled));
         }
     }

@@ -1,8 +1,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{Claim, Claimed, Route, StepCause, StepChange, StepSnapshot, TaskCause, TaskChange, TaskSnapshot};
-use super::{step_transition, task_transition};
-use crate::model::{EventBatch, Fact, Json, StepError, StepState, TaskState, Timestamp};
+use super::{Snapshot, Values, Wanted, flow::Chosen, step_transition, task_transition};
+use crate::{
+    dag::Definition,
+    model::{EventBatch, Fact, Json, SkipReason, StepError, StepState, TaskState, Timestamp},
+    template::OnExhaustion,
+};
 
 /// One task while it is being decided on: its rows as they become, and the facts so far.
 pub(super) struct Working {
@@ -11,6 +15,14 @@ pub(super) struct Working {
     facts: Vec<Fact>,
     now: Timestamp,
     is_touched: bool,
+    /// The template of the task; none before something happens to it.
+    pub(super) definition: Option<Arc<Definition>>,
+    /// Input and results, as far as they were read.
+    pub(super) values: Option<Values>,
+    /// What has to be read before this can be decided.
+    pub(super) wanted: Option<Wanted>,
+    /// Steps that have to be seen are missing from the snapshot.
+    pub(super) is_short: bool,
 }
 
 struct WorkingStep {
@@ -24,7 +36,7 @@ struct WorkingStep {
 }
 
 impl Working {
-    pub(super) fn new(task: &TaskSnapshot, now: Timestamp) -> Self {
+    pub(super) fn new(task: &TaskSnapshot, snapshot: &Snapshot) -> Self {
         let steps = task.steps.iter().map(|row| WorkingStep {
             row: row.clone(),
             result: None,
@@ -37,8 +49,12 @@ impl Working {
             steps: steps.collect(),
             task: TaskSnapshot { steps: Vec::new(), ..task.clone() },
             facts: Vec::new(),
-            now,
+            now: snapshot.now,
             is_touched: false,
+            definition: None,
+            values: snapshot.values.get(&task.task_id).cloned(),
+            wanted: None,
+            is_short: false,
         }
     }
 
@@ -46,15 +62,23 @@ impl Working {
         self.at(idx).map(|at| &self.steps[at].row)
     }
 
-    /// Records the result of the running attempt and releases the steps that waited for it.
+    /// Records the result of the running attempt and releases the steps that waited for it, as far as they were chosen.
     /// False if a dependent step is missing from the snapshot.
-    pub(super) fn complete(&mut self, idx: u32, result: Json) -> bool {
+    pub(super) fn complete(&mut self, idx: u32, result: Json, chosen: &Chosen) -> bool {
         let Some(at) = self.end_attempt(idx, StepCause::Succeed) else { return true };
         self.steps[at].result = Some(result);
         self.task.counts.done += 1;
         self.facts.push(Fact::StepCompleted { step: idx, attempt: self.steps[at].row.attempt });
         let dependents = self.steps[at].row.dependents.clone();
-        dependents.iter().all(|dependent| self.satisfy(*dependent))
+        let mut saw_enough = true;
+        for dependent in dependents.iter() {
+            if self.is_chosen(*dependent, chosen) {
+                saw_enough &= self.satisfy(*dependent);
+            } else {
+                self.skip(*dependent, SkipReason::Decision);
+            }
+        }
+        saw_enough
     }
 
     /// Lets the running attempt's step run again after a delay.
@@ -70,17 +94,24 @@ impl Working {
     /// Fails the running attempt's step for good, and cancels what can no longer run.
     /// False if that needs steps that are missing from the snapshot.
     pub(super) fn fail(&mut self, idx: u32, error: StepError, is_lost: bool) -> bool {
-        let Some(at) = self.end_attempt(idx, StepCause::Fail) else { return true };
-        let step = &mut self.steps[at];
-        if is_lost {
-            step.row.losses += 1;
-        } else {
-            step.row.failures += 1;
+        match self.on_exhaustion(idx) {
+            OnExhaustion::Fail => return self.fail_task(idx, error, is_lost),
+            OnExhaustion::Skip => self.skip_failed(idx, error, is_lost, false),
+            OnExhaustion::SkipCascade => self.skip_failed(idx, error, is_lost, true),
+            OnExhaustion::Block => self.block(idx, error, is_lost),
         }
-        step.error = Some(error.clone());
-        step.row.error = Some(error.clone());
-        let (name, attempt) = (step.row.name.clone(), step.row.attempt);
-        let dependents = step.row.dependents.clone();
+        true
+    }
+
+    fn fail_task(&mut self, idx: u32, error: StepError, is_lost: bool) -> bool {
+        if !self.end_failed(idx, StepCause::Fail, &error, is_lost) {
+            return true;
+        }
+        let Some((name, attempt, dependents)) =
+            self.step(idx).map(|step| (step.name.clone(), step.attempt, step.dependents.clone()))
+        else {
+            return true;
+        };
         self.task.counts.done += 1;
         self.task.counts.failed += 1;
         self.task.error.get_or_insert_with(|| error.of_step(&name));
@@ -115,10 +146,7 @@ impl Working {
 
     /// Enqueues a step whose retry is due.
     pub(super) fn release(&mut self, idx: u32) {
-        if let Some(at) = self.move_step(idx, StepCause::Due) {
-            self.steps[at].row.due_at = None;
-            self.steps[at].is_fresh = true;
-        }
+        self.enqueue(idx, StepCause::Due);
     }
 
     /// Ends the task before its steps are through: all that is not final is cancelled.
@@ -133,7 +161,8 @@ impl Working {
 
     /// Ends the task if its last step has ended.
     pub(super) fn end_if_done(&mut self) {
-        if !self.is_touched || self.task.state.is_final() || self.task.counts.done < self.task.counts.total {
+        let is_open = self.task.counts.done < self.task.counts.total || self.task.state == TaskState::BlockedByFailures;
+        if !self.is_touched || self.task.state.is_final() || is_open {
             return;
         }
         match self.task.error.clone() {
@@ -189,7 +218,9 @@ impl Working {
 
     /// The earliest time at which a step that was put off here, or the task, is due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        let put_off = self.steps.iter().filter(|step| step.is_touched && step.row.state == StepState::WaitingForRetry);
+        let put_off = self.steps.iter().filter(|step| {
+            step.is_touched && matches!(step.row.state, StepState::WaitingForRetry | StepState::Waiting)
+        });
         let deadline = self.task.deadline_at.filter(|_| self.is_touched);
         put_off.filter_map(|step| step.row.due_at).chain(deadline).min()
     }
@@ -234,13 +265,21 @@ impl Working {
     }
 
     fn end_attempt(&mut self, idx: u32, cause: StepCause) -> Option<usize> {
+        let was_running = self.step(idx).is_some_and(|step| step.state == StepState::InProgress);
         let at = self.move_step(idx, cause)?;
-        self.task.counts.active = self.task.counts.active.saturating_sub(1);
+        self.task.counts.active -= u32::from(was_running).min(self.task.counts.active);
         self.steps[at].row.due_at = None;
         Some(at)
     }
 
+    /// A dependency of the step is done.
     pub(super) fn satisfy(&mut self, idx: u32) -> bool {
+        self.reach(idx);
+        self.count_down(idx)
+    }
+
+    /// One dependency less for the step to wait for. False if it is missing from the snapshot.
+    pub(super) fn count_down(&mut self, idx: u32) -> bool {
         let Some(at) = self.at(idx) else { return false };
         let step = &mut self.steps[at];
         // What another failure cancelled keeps its row as it ended.
@@ -249,10 +288,46 @@ impl Working {
         }
         step.row.unmet = step.row.unmet.saturating_sub(1);
         step.is_touched = true;
-        if step.row.unmet == 0 && self.move_step(idx, StepCause::Ready).is_some() {
-            self.steps[at].is_fresh = true;
+        if step.row.unmet == 0 {
+            self.ready(idx);
         }
         true
+    }
+
+    /// Ends a step that failed, by the cause that its rules give it. False if that cannot be.
+    pub(super) fn end_failed(&mut self, idx: u32, cause: StepCause, error: &StepError, is_lost: bool) -> bool {
+        let Some(at) = self.end_attempt(idx, cause) else { return false };
+        let step = &mut self.steps[at];
+        if is_lost {
+            step.row.losses += 1;
+        } else {
+            step.row.failures += 1;
+        }
+        step.error = Some(error.clone());
+        step.row.error = Some(error.clone()).filter(|_| step.row.state == StepState::Error);
+        true
+    }
+
+    fn is_chosen(&self, idx: u32, chosen: &Chosen) -> bool {
+        match chosen {
+            Chosen::All => true,
+            Chosen::These(steps) => {
+                steps.contains(&idx) || self.rules(idx).is_some_and(crate::dag::Rules::is_convergence)
+            }
+        }
+    }
+
+    /// The result that a step was given in this decision.
+    pub(super) fn fresh_result(&self, idx: u32) -> Option<&Json> {
+        self.steps[self.at(idx)?].result.as_ref()
+    }
+
+    /// The row of a step that is about to change.
+    pub(super) fn touch(&mut self, idx: u32) -> Option<&mut StepSnapshot> {
+        let at = self.at(idx)?;
+        self.is_touched = true;
+        self.steps[at].is_touched = true;
+        Some(&mut self.steps[at].row)
     }
 
     fn cancel_step(&mut self, idx: u32) -> bool {
@@ -344,6 +419,7 @@ impl WorkingStep {
             ended_at,
             result,
             error,
+            flow: row.flow,
         }
     }
 }

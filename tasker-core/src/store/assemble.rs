@@ -50,6 +50,7 @@ mod tests {
             worker_id: None,
             started_at: None,
             error: None,
+            flow: None,
         };
         TaskSnapshot {
             task_id,
@@ -67,7 +68,7 @@ mod tests {
     }
 
     fn snapshot(tasks: Vec<TaskSnapshot>) -> Snapshot {
-        Snapshot { now: Timestamp::from_micros(0), tasks, candidates_loaded: false }
+        Snapshot { now: Timestamp::from_micros(0), tasks, candidates_loaded: false, values: HashMap::new() }
     }
 
     fn shape(snapshot: &Snapshot) -> Vec<(TaskId, Vec<u32>, bool)> {

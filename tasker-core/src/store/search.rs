@@ -24,7 +24,8 @@ pub(super) enum Look {
     Everywhere,
     /// Among the newest tasks only: open ones mostly are.
     Newest,
-    /// Among tasks that have a step in a queue or one that is due some time: every open task that is not paused has.
+    /// Among tasks that have a step in a queue, one that is due some time or one that waits: every open task that is not paused
+    /// has.
     Open,
 }
 
@@ -41,7 +42,8 @@ impl Look {
 
 /// The words of a search, by which its lines are kept.
 pub(super) fn words(filter: &TaskFilter, want: Want, look: Look) -> Vec<&'static str> {
-    let is_apart = |state: &TaskState| !state.is_runnable() && *state != TaskState::Complete;
+    let is_apart =
+        |state: &TaskState| !matches!(state, TaskState::Pending | TaskState::InProgress | TaskState::Complete);
     let given = [
         ("rows", want == Want::Rows),
         ("ids", want == Want::Ids),

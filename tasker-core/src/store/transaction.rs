@@ -1,9 +1,9 @@
 use async_trait::async_trait;
 
-use super::{Decide, Error, Result, Transacted, assemble::absorb};
+use super::{Decide, Error, Payload, PayloadRequest, Result, Transacted, assemble::absorb};
 use crate::{
-    model::TaskId,
-    state::{Changes, Claim, Decision, Look, Scope, Snapshot},
+    model::{Json, TaskId},
+    state::{Changes, Claim, Decision, Look, Scope, Snapshot, Values, Wanted},
 };
 
 /// A decision asks for whole tasks once and for candidates once; one that keeps asking would never end.
@@ -22,6 +22,9 @@ pub(super) trait Transaction: Send {
 
     /// Locks the tasks of at most `limit` enqueued steps that the claim could take, and reads them with just these.
     async fn load_candidates(&mut self, claim: &Claim, limit: usize) -> Result<Snapshot>;
+
+    /// Reads inputs and results of tasks that are locked. One answer for each, in order.
+    async fn load_payloads(&mut self, requests: &[PayloadRequest]) -> Result<Vec<Payload>>;
 
     async fn apply(&mut self, changes: &Changes) -> Result<()>;
 
@@ -54,6 +57,10 @@ pub(super) async fn transact<T: Transaction>(
                 transaction.rollback().await?;
                 return Ok(Transacted::NeedsTemplates(keys));
             }
+            (Decision::NeedsValues(wanted), _) => {
+                load_values(&mut transaction, &wanted, &mut snapshot).await?;
+                continue;
+            }
             (Decision::NeedsWhole(tasks), _) => transaction.load_whole(&tasks).await?,
             (Decision::NeedsCandidates(limit), Some(claim)) => load_candidates(&mut transaction, claim, limit).await?,
             (Decision::NeedsCandidates(_), None) => {
@@ -78,4 +85,23 @@ async fn first_look(transaction: &mut impl Transaction, scope: &[Scope], claim: 
 async fn load_candidates(transaction: &mut impl Transaction, claim: &Claim, limit: usize) -> Result<Snapshot> {
     let found = transaction.load_candidates(claim, limit).await?;
     Ok(Snapshot { candidates_loaded: true, ..found })
+}
+
+/// Reads what is wanted, together with what was read before.
+async fn load_values(transaction: &mut impl Transaction, wanted: &[Wanted], snapshot: &mut Snapshot) -> Result<()> {
+    let request = |wanted: &Wanted| PayloadRequest {
+        with_context: true,
+        steps: wanted.results.clone(),
+        ..PayloadRequest::new(wanted.task_id)
+    };
+    let requests: Vec<_> = wanted.iter().map(request).collect();
+    let payloads = transaction.load_payloads(&requests).await?;
+    for (request, payload) in requests.iter().zip(payloads) {
+        let input = payload.context.unwrap_or_else(Json::null);
+        let read = Values::new(&input, &request.steps, &payload.results);
+        let known = snapshot.values.entry(request.task_id).or_default();
+        known.input = read.input;
+        known.results.extend(read.results);
+    }
+    Ok(())
 }

@@ -30,12 +30,14 @@ pub struct Template {
 }
 
 /// One node of the graph.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepTemplate {
     pub name: String,
     #[serde(default, rename = "type")]
     pub kind: StepKind,
+    /// Empty where the engine itself runs the step.
+    #[serde(default, skip_serializing_if = "Handler::is_none")]
     pub handler: Handler,
     /// Names of the steps that must be done before this one starts.
     #[serde(default)]
@@ -50,6 +52,14 @@ pub struct StepTemplate {
     pub result_schema: Option<Value>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub publishes_events: Vec<PublishedEvent>,
+    /// An expression (CEL) over the input and the results before it; where it is false, the step is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    #[serde(default, skip_serializing_if = "OnExhaustion::is_fail")]
+    pub on_exhaustion: OnExhaustion,
+    /// Of a step of type `wait`: what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Wait>,
 }
 
 impl StepTemplate {
@@ -65,10 +75,67 @@ impl StepTemplate {
 pub enum StepKind {
     #[default]
     Standard,
+    /// Its handler says which of the steps that depend on it run; the others are skipped.
+    Decision,
+    /// Runs after those of its dependencies that were not skipped.
+    DeferredConvergence,
+    /// Waits for a time or a signal, without a handler.
+    Wait,
+}
+
+impl StepKind {
+    /// Whether the engine itself runs the step, so that it has no handler and is in no queue.
+    #[must_use]
+    pub fn is_by_engine(self) -> bool {
+        self == Self::Wait
+    }
+}
+
+/// What a step of type `wait` waits for; exactly one of the first three is given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Wait {
+    /// So many seconds, from when it could begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// A point in time: an expression (CEL) that gives it as RFC 3339 text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// A signal of this name, sent to the task before or during the wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// JSON Schema (2020-12) that the signal's payload must satisfy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
+    /// Seconds after which the step fails with `wait_timed_out`, and its `on_exhaustion` says what then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_seconds: Option<f64>,
+}
+
+/// What becomes of a step, and of what depends on it, when it has failed for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnExhaustion {
+    /// The task fails; what depends on the step is cancelled.
+    #[default]
+    Fail,
+    /// The step is skipped, and what depends on it runs without its result.
+    Skip,
+    /// The step is skipped, and what depends on it too.
+    SkipCascade,
+    /// The task waits for an operator, who retries or resolves the step; other branches run on.
+    Block,
+}
+
+impl OnExhaustion {
+    #[must_use]
+    pub fn is_fail(&self) -> bool {
+        *self == Self::Fail
+    }
 }
 
 /// Which code runs a step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Handler {
     /// The registered name: any text without spaces, also `Module::Class` or `module.Class`.
@@ -79,6 +146,13 @@ pub struct Handler {
     /// Configuration that the handler is given with every attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initialization: Option<Value>,
+}
+
+impl Handler {
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.callable.is_empty()
+    }
 }
 
 /// Whether, how often and when a failed step runs again.

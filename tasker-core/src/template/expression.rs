@@ -19,8 +19,20 @@ const VARIABLES: [&str; 2] = ["input", "results"];
 
 /// The functions of CEL that there are; operators are not among them.
 const FUNCTIONS: [&str; 14] = [
-    "size", "contains", "startsWith", "endsWith", "matches", "string", "int", "uint", "double", "bool", "bytes", "type",
-    "min", "max",
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "matches",
+    "string",
+    "int",
+    "uint",
+    "double",
+    "bool",
+    "bytes",
+    "type",
+    "min",
+    "max",
 ];
 
 /// An expression that was parsed, with what it reads.
@@ -51,14 +63,15 @@ impl Expression {
         }
         let program = Program::compile(text).map_err(|errors| {
             let reason = errors.errors.first().map(|error| error.msg.clone()).unwrap_or_default();
-            let reason = reason.lines().next().unwrap_or_default().to_owned();
+            // The list of every token that could stand there helps nobody.
+            let reason = reason.lines().next().unwrap_or_default();
+            let reason = reason.split(" expecting ").next().unwrap_or_default().to_owned();
             (format!("not an expression of CEL: {reason}"), "write, for example, `input.amount > 100`".to_owned())
         })?;
         let references = program.references();
-        let mut unknown: Vec<&str> = references.variables();
-        unknown.retain(|name| !VARIABLES.contains(name) && !name.starts_with('@'));
-        unknown.sort_unstable();
-        if let Some(name) = unknown.first() {
+        let mut reads = Reads::default();
+        reads.walk(program.expression());
+        if let Some(name) = reads.unknown.as_deref() {
             let remedy = match nearest(name, VARIABLES) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "an expression reads `input` and `results.STEP`; put text in quotes".to_owned(),
@@ -75,18 +88,10 @@ impl Expression {
             };
             return Err((format!("the expression calls `{name}`, which is no function"), remedy));
         }
-        let mut reads = Reads::default();
-        reads.walk(program.expression());
         reads.steps.sort_unstable();
         reads.steps.dedup();
         let path = path_of(program.expression());
-        Ok(Self {
-            text: text.to_owned(),
-            path,
-            steps: reads.steps,
-            reads_all_results: reads.all,
-            program,
-        })
+        Ok(Self { text: text.to_owned(), path, steps: reads.steps, reads_all_results: reads.all, program })
     }
 
     #[must_use]
@@ -142,17 +147,28 @@ impl fmt::Debug for Expression {
     }
 }
 
-/// Which results an expression reads.
+/// What an expression reads.
 #[derive(Default)]
 struct Reads {
     steps: Vec<String>,
+    /// `results` as a whole.
     all: bool,
+    /// The first variable that there is not.
+    unknown: Option<String>,
+    /// What macros such as `map` name.
+    bound: Vec<String>,
 }
 
 impl Reads {
     fn walk(&mut self, node: &IdedExpr) {
         match &node.expr {
-            Expr::Ident(name) => self.all |= name == "results",
+            Expr::Ident(name) if self.bound.contains(name) => {}
+            Expr::Ident(name) => {
+                self.all |= name == "results";
+                if !VARIABLES.contains(&name.as_str()) {
+                    self.unknown.get_or_insert_with(|| name.clone());
+                }
+            }
             Expr::Select(select) if is_results(&select.operand) => self.steps.push(select.field.clone()),
             Expr::Select(select) => self.walk(&select.operand),
             Expr::Call(call) => match call.args.as_slice() {
@@ -168,9 +184,12 @@ impl Reads {
             Expr::Map(map) => map.entries.iter().for_each(|entry| self.entry(&entry.expr)),
             Expr::Struct(of) => of.entries.iter().for_each(|entry| self.entry(&entry.expr)),
             Expr::Comprehension(over) => {
-                [&over.iter_range, &over.accu_init, &over.loop_cond, &over.loop_step, &over.result]
-                    .into_iter()
-                    .for_each(|node| self.walk(node));
+                [&over.iter_range, &over.accu_init].into_iter().for_each(|node| self.walk(node));
+                let known = self.bound.len();
+                let names = [Some(&over.iter_var), over.iter_var2.as_ref(), Some(&over.accu_var)];
+                self.bound.extend(names.into_iter().flatten().cloned());
+                [&over.loop_cond, &over.loop_step, &over.result].into_iter().for_each(|node| self.walk(node));
+                self.bound.truncate(known);
             }
             _ => {}
         }
@@ -275,7 +294,10 @@ mod tests {
         assert_eq!(value("results['rate'].factor * 2.0"), Ok(json!(3.0)));
         assert_eq!(value("has(results.other) ? 1 : 2"), Ok(json!(2)));
         assert_eq!(value("input.lines.map(line, line.z + 1)"), Ok(json!([2])));
-        assert_eq!(value("{'b': input.who.name, 'a': 1}").map(|value| value.to_string()), Ok(r#"{"a":1,"b":"ann"}"#.into()));
+        assert_eq!(
+            value("{'b': input.who.name, 'a': 1}").map(|value| value.to_string()),
+            Ok(r#"{"a":1,"b":"ann"}"#.into())
+        );
     }
 
     #[test]

@@ -167,6 +167,10 @@ fault_codes! {
     UnknownStep = "unknown_step",
     /// Not a JSON Schema of 2020-12: mend the keyword named.
     BadSchema = "bad_schema",
+    /// Not an expression of CEL, or one that names what is not there: correct it.
+    BadExpression = "bad_expression",
+    /// A field that steps of this type do not have, or lack: see what the type needs.
+    WrongForType = "wrong_for_type",
     /// A reference that leads out of the schema: put the definition under `$defs`.
     RemoteReference = "remote_reference",
 }

@@ -8,6 +8,7 @@ const DAYS_30_MS: u64 = 30 * 24 * 3_600 * 1_000;
 const YEAR_MINUTES: f64 = 366.0 * 24.0 * 60.0;
 
 const TIMEOUT: Shape = Shape::Number { bound: Bound::Above(0.0), most: DAYS_30_SECONDS };
+const WAIT_SECONDS: Shape = Shape::Number { bound: Bound::Above(0.0), most: YEAR_MINUTES * 60.0 };
 const DELAY_MS: Shape = Shape::Whole { least: 0, most: DAYS_30_MS };
 
 pub(super) static TEMPLATE: Table = Table {
@@ -83,8 +84,8 @@ pub(super) static STEP: Table = Table {
         Field::new(
             "type",
             Shape::StepType {
-                supported: &["standard"],
-                unsupported: &["decision", "deferred_convergence", "batchable", "batch_worker", "workflow", "wait"],
+                supported: &["standard", "decision", "deferred_convergence", "wait"],
+                unsupported: &["batchable", "batch_worker", "workflow"],
             },
             "standard",
             "What kind of node the step is; `standard` if not given.",
@@ -124,6 +125,24 @@ pub(super) static STEP: Table = Table {
             "JSON Schema (2020-12) that the handler's result has to satisfy.",
         ),
         Field::new(
+            "when",
+            Shape::Expression,
+            "input.amount > 100",
+            "An expression (CEL) over `input` and `results`; where it is false, the step is skipped.",
+        ),
+        Field::new(
+            "on_exhaustion",
+            Shape::Choice(&["fail", "skip", "skip_cascade", "block"]),
+            "skip",
+            "What becomes of the step when it has failed for good; `fail` if not given.",
+        ),
+        Field::new(
+            "wait",
+            Shape::Object(&WAIT),
+            "{signal: approved, deadline_seconds: 86400}",
+            "What a step of type `wait` waits for; it has no handler.",
+        ),
+        Field::new(
             "publishes_events",
             Shape::ListOf(&EVENT),
             "[{name: order.validated, condition: success}]",
@@ -135,8 +154,8 @@ pub(super) static STEP: Table = Table {
         INERT[3],
         INERT[4],
     ],
-    one_of: &[&["handler", "handler_class"]],
-    apart: &[("handler", "handler_config")],
+    one_of: &[&["handler", "handler_class", "wait"]],
+    apart: &[("handler", "handler_config"), ("wait", "handler_config")],
 };
 
 pub(super) static HANDLER: Table = Table {
@@ -226,6 +245,45 @@ pub(super) static EVENT: Table = Table {
     ],
     one_of: &[],
     apart: &[],
+};
+
+pub(super) static WAIT: Table = Table {
+    name: "wait",
+    about: "What a step waits for: a time or a signal.",
+    fields: &[
+        Field::new(
+            "signal",
+            Shape::Word(Rule::Name),
+            "approved",
+            "A signal of this name, sent before or during the wait.",
+        ),
+        Field::new("seconds", WAIT_SECONDS, "3600", "So many seconds, from when the step could begin."),
+        Field::new(
+            "until",
+            Shape::Expression,
+            "input.starts_at",
+            "A point in time: an expression (CEL) that gives it as text of RFC 3339.",
+        ),
+        Field::new(
+            "schema",
+            Shape::Schema,
+            "{type: object, required: [approved]}",
+            "JSON Schema (2020-12) that the payload of the signal has to satisfy.",
+        ),
+        Field::new(
+            "deadline_seconds",
+            WAIT_SECONDS,
+            "86400",
+            "Seconds to wait for the signal at most; then the step fails with `wait_timed_out`, and its `on_exhaustion` counts.",
+        ),
+    ],
+    one_of: &[&["signal", "seconds", "until"]],
+    apart: &[
+        ("seconds", "schema"),
+        ("until", "schema"),
+        ("seconds", "deadline_seconds"),
+        ("until", "deadline_seconds"),
+    ],
 };
 
 pub(super) static ENVIRONMENT: Table = Table {

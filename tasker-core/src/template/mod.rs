@@ -10,8 +10,10 @@ mod dependencies;
 mod document;
 mod embedded;
 mod emit;
+mod expression;
 mod fault;
 mod fields;
+mod flow;
 mod load;
 mod nearest;
 mod parse;
@@ -23,10 +25,12 @@ mod syntax;
 mod yaml;
 
 pub use definition::{
-    Backoff, Environment, Handler, Lifecycle, PublishCondition, PublishedEvent, Retry, RetryOverride, StepKind,
-    StepOverride, StepTemplate, Template,
+    Backoff, Environment, Handler, Lifecycle, OnExhaustion, PublishCondition, PublishedEvent, Retry, RetryOverride,
+    StepKind, StepOverride, StepTemplate, Template, Wait,
 };
+pub use expression::{Expression, Scope};
 pub use fault::{Fault, FaultCode, Faults};
+pub(crate) use nearest::nearest;
 pub use parse::parse;
 pub use schema::json_schema;
 pub use yaml::to_yaml;

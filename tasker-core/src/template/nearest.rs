@@ -1,5 +1,5 @@
 /// The candidate that was most likely meant by `word`; none where nothing is near.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = plain(word);
     let slips = (wanted.chars().count() / 3).max(1);
     let near = candidates.into_iter().filter(|candidate| candidate.len().abs_diff(word.len()) <= slips + 2);

@@ -1,10 +1,10 @@
 use super::{
     Handler, Lifecycle, PublishedEvent, Retry, RetryOverride, StepOverride, StepTemplate, Template,
-    definition::Environment,
+    definition::{Environment, StepKind, Wait},
     dependencies,
     document::Node,
     fault::{FaultCode, Faults, Path},
-    fields,
+    fields, flow,
     load::load,
     reader::{Fields, Reader, step_name},
     shape::Table,
@@ -68,6 +68,7 @@ impl Reader {
             places.push(place);
         }
         dependencies::check(self, &places, &at);
+        flow::check(self, &steps, nodes, &at);
         steps
     }
 
@@ -89,11 +90,28 @@ impl Reader {
             timeout_seconds: fields.number("timeout_seconds"),
             result_schema: fields.json("result_schema"),
             publishes_events: self.events(&fields, at),
+            when: fields.text("when"),
+            on_exhaustion: fields.choice("on_exhaustion").unwrap_or_default(),
+            wait: self.wait(&fields, at),
         };
         (step, dependencies::Place { name: fields.entry("name"), dependencies: fields.entry("dependencies") })
     }
 
+    fn wait(&mut self, step: &Fields<'_>, at: &Path<'_>) -> Option<Wait> {
+        let fields = self.nested(step, "wait", at, &fields::WAIT)?;
+        Some(Wait {
+            seconds: fields.number("seconds"),
+            until: fields.text("until"),
+            signal: fields.text("signal"),
+            schema: fields.json("schema"),
+            deadline_seconds: fields.number("deadline_seconds"),
+        })
+    }
+
     fn handler(&mut self, step: &Fields<'_>, at: &Path<'_>) -> Handler {
+        if fields_kind(step).is_by_engine() {
+            return Handler::default();
+        }
         if let Some(class) = step.entry("handler_class") {
             let callable = class.value.text().unwrap_or_default();
             if callable == "WorkflowHandler" {
@@ -215,4 +233,8 @@ impl Reader {
         let nodes = entry.value.items().iter().enumerate();
         nodes.map(|(index, node)| self.open(node, &at.index(index), table)).collect()
     }
+}
+
+fn fields_kind(step: &Fields<'_>) -> StepKind {
+    step.choice("type").unwrap_or_default()
 }

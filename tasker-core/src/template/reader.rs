@@ -4,6 +4,7 @@ use serde_json::Value;
 use super::{
     document::{Entry, Kind, Node, shortened},
     embedded,
+    expression::Expression,
     fault::{Fault, FaultCode, Mark, Path},
     nearest::nearest,
     shape::{Bound, Field, Rule, Shape, Table},
@@ -131,6 +132,11 @@ impl Reader {
             | (Shape::ListOf(_), Kind::List(_)) => {}
             (Shape::StepNames, _) => self.step_names(node, at),
             (Shape::Schema, Kind::Map(_)) => self.faults.extend(embedded::check(node, at)),
+            (Shape::Expression, Kind::Text(text)) => {
+                if let Err((message, remedy)) = Expression::parse(text) {
+                    self.report(FaultCode::BadExpression, node.mark, at, message, remedy);
+                }
+            }
             (Shape::Word(rule), Kind::Text(text)) => self.word(text, rule, node.mark, at),
             (Shape::Choice(words), Kind::Text(text)) => self.choice(text, words, node.mark, at),
             (Shape::StepType { supported, unsupported }, Kind::Text(text)) => {
@@ -263,8 +269,12 @@ fn correction(field: &Field, node: &Node) -> String {
         (Shape::Whole { .. } | Shape::Number { .. }, Kind::Text(text)) if text.parse::<f64>().is_ok() => {
             format!("remove the quotes: {text}")
         }
-        (Shape::Text | Shape::Word(_), Kind::Number(_, written)) => format!("put it in quotes: \"{written}\""),
-        (Shape::Text | Shape::Word(_), Kind::Boolean(value)) => format!("put it in quotes: \"{value}\""),
+        (Shape::Text | Shape::Word(_) | Shape::Expression, Kind::Number(_, written)) => {
+            format!("put it in quotes: \"{written}\"")
+        }
+        (Shape::Text | Shape::Word(_) | Shape::Expression, Kind::Boolean(value)) => {
+            format!("put it in quotes: \"{value}\"")
+        }
         (Shape::ListOf(_), Kind::Map(_)) => "begin each item with `- name: ...`".into(),
         _ => format!("write, for example, `{}`", written(field)),
     }

@@ -130,7 +130,7 @@ fn constraint(field: &Field, needed: bool) -> Map<String, Value> {
     ]});
     let constraint = match field.shape {
         Shape::Inert => json!({}),
-        Shape::Text => json!({"type": kind("string")}),
+        Shape::Text | Shape::Expression => json!({"type": kind("string")}),
         Shape::Word(rule) => json!({"type": kind("string"), "pattern": rule.pattern()}),
         Shape::Boolean => json!({"type": kind("boolean")}),
         Shape::Whole { least, most } => json!({"type": kind("integer"), "minimum": least, "maximum": most}),

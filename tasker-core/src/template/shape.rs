@@ -50,6 +50,8 @@ pub(super) enum Shape {
     Configuration,
     /// A JSON Schema of 2020-12.
     Schema,
+    /// An expression in CEL.
+    Expression,
     /// Step names: one, a list, or a list of `{step: name}`.
     StepNames,
     Object(&'static Table),
@@ -136,6 +138,7 @@ impl Shape {
         match self {
             Self::Inert => "anything".into(),
             Self::Text | Self::Word(_) => "text".into(),
+            Self::Expression => "an expression, which is text".into(),
             Self::Boolean => "true or false".into(),
             Self::Whole { least, most } => format!("a whole number from {least} to {most}"),
             Self::Number { bound: Bound::Above(above), most } => format!("a number above {above}, at most {most}"),

@@ -10,12 +10,12 @@ use std::{
 use tasker_core::{
     dag::{Definition, TemplateKey},
     model::{
-        Actor, Fact, Lease, Outcome, StepId, StepState, TaskCounts, TaskId, TaskState, TemplateId, Timestamp, Verdict,
-        WorkerId,
+        Actor, Fact, Json, Lease, Outcome, StepId, StepState, TaskCounts, TaskId, TaskState, TemplateId, Timestamp,
+        Verdict, WorkerId,
     },
     state::{
         Changes, Claim, Claimed, Decision, Input, Look, Refusal, Route, Scope, Snapshot, StepSnapshot, TaskSnapshot,
-        Verb, decide, scope,
+        Values, Verb, decide, scope,
     },
     template,
 };
@@ -29,6 +29,8 @@ pub(crate) struct Desk {
     log: Vec<(TaskId, i64, Vec<Fact>)>,
     now: Timestamp,
     routes: Arc<HashSet<Route>>,
+    input: Json,
+    results: HashMap<StepId, Json>,
 }
 
 impl Desk {
@@ -44,6 +46,8 @@ impl Desk {
             tasks: Vec::new(),
             log: Vec::new(),
             now: Timestamp::from_micros(1_000_000),
+            input: Json::null(),
+            results: HashMap::new(),
             definition,
         };
         desk.remember_templates();
@@ -64,10 +68,11 @@ impl Desk {
             losses: 0,
             unmet: step.unmet,
             dependents: step.dependents.clone(),
-            due_at: None,
+            due_at: (step.state() == StepState::Waiting).then_some(self.now),
             worker_id: None,
             started_at: None,
             error: None,
+            flow: None,
         });
         let steps: Vec<_> = steps.collect();
         let total = u32::try_from(steps.len()).unwrap();
@@ -85,6 +90,16 @@ impl Desk {
             is_whole: true,
         });
         self.log.push((task_id, 1, vec![Fact::TaskCreated]));
+    }
+
+    /// The result of a step.
+    pub(crate) fn result(&self, name: &str) -> serde_json::Value {
+        self.results[&self.step(name).id].to_value()
+    }
+
+    /// The input of every task.
+    pub(crate) fn give(&mut self, input: &serde_json::Value) {
+        self.input = Json::from(input);
     }
 
     pub(crate) fn forget_templates(&mut self) {
@@ -219,8 +234,9 @@ impl Desk {
     fn run(&mut self, inputs: &[Input], claim: Option<&Claim>) -> Changes {
         let mut scope = scope(inputs);
         let mut candidates = None;
+        let mut values = HashMap::new();
         loop {
-            let mut snapshot = self.look(&scope);
+            let mut snapshot = Snapshot { values: values.clone(), ..self.look(&scope) };
             if let Some(limit) = candidates {
                 self.add_candidates(&mut snapshot, limit);
             }
@@ -236,6 +252,16 @@ impl Desk {
                         .for_each(|scope| scope.whole = true);
                 }
                 Decision::NeedsCandidates(limit) => candidates = Some(limit),
+                Decision::NeedsValues(wanted) => {
+                    for wanted in wanted {
+                        let found = wanted.results.iter().filter_map(|idx| {
+                            let id = StepId::new(wanted.task_id, *idx);
+                            self.results.get(&id).map(|result| (*idx, result.clone()))
+                        });
+                        let found: Vec<_> = found.collect();
+                        values.insert(wanted.task_id, Values::new(&self.input, &wanted.results, &found));
+                    }
+                }
                 Decision::NeedsTemplates(keys) => panic!("{keys:?} are known"),
             }
         }
@@ -253,7 +279,7 @@ impl Desk {
             }
             Some(task)
         });
-        Snapshot { now: self.now, tasks: tasks.collect(), candidates_loaded: false }
+        Snapshot { now: self.now, tasks: tasks.collect(), candidates_loaded: false, values: HashMap::new() }
     }
 
     fn add_candidates(&self, snapshot: &mut Snapshot, limit: usize) {
@@ -307,6 +333,12 @@ impl Desk {
             step.worker_id = change.worker_id;
             step.started_at = change.started_at;
             step.error = change.error.clone().or(step.error.take()).filter(|_| change.state == StepState::Error);
+            if change.flow.is_some() {
+                step.flow.clone_from(&change.flow);
+            }
+            if let Some(result) = &change.result {
+                self.results.insert(change.id, result.clone());
+            }
         }
         self.log.extend(changes.events.iter().map(|batch| (batch.task_id, batch.first_seq, batch.facts.clone())));
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod desk;
+mod flow;
 mod operate;
 
 use std::time::Duration;

@@ -6,7 +6,10 @@ use proptest::{
     prelude::*,
     sample::{select, subsequence},
 };
-use tasker_core::{state::Look, template::Backoff};
+use tasker_core::{
+    state::Look,
+    template::{Backoff, OnExhaustion},
+};
 
 use crate::scenario::{
     Action, Fate, HANDLERS, NAMESPACES, OutcomePlan, ReportPlan, Request, Scenario, Shape, StepPlan, TemplatePlan,
@@ -36,23 +39,31 @@ fn step() -> impl Strategy<Value = StepPlan> {
     let backoff = select(vec![Backoff::None, Backoff::Linear, Backoff::Exponential, Backoff::Fibonacci]);
     let graph = (0..8_u8, vec(0..40_usize, 0..4), 0..HANDLERS.len());
     let retry = (prop::bool::weighted(0.9), 1..6_u32, 1..4_u32, backoff, 0..4_000_u64, 1_000..6_000_u64);
-    let limits = (option::weighted(0.2, 1..60_u8), prop::bool::weighted(0.2));
-    (graph, retry, limits).prop_map(|((rank, depends_on, handler), retry, (timeout_seconds, is_checked))| {
-        let (retryable, attempts, attempts_at_night, backoff, base_ms, cap_ms) = retry;
-        StepPlan {
-            rank,
-            depends_on,
-            handler,
-            retryable,
-            attempts,
-            attempts_at_night,
-            backoff,
-            base_ms,
-            cap_ms,
-            timeout_seconds,
-            is_checked,
-        }
-    })
+    let limits = (option::weighted(0.2, 1..60_u8), prop::bool::weighted(0.2), on_exhaustion());
+    (graph, retry, limits).prop_map(
+        |((rank, depends_on, handler), retry, (timeout_seconds, is_checked, on_exhaustion))| {
+            let (retryable, attempts, attempts_at_night, backoff, base_ms, cap_ms) = retry;
+            StepPlan {
+                rank,
+                depends_on,
+                handler,
+                retryable,
+                attempts,
+                attempts_at_night,
+                backoff,
+                base_ms,
+                cap_ms,
+                timeout_seconds,
+                is_checked,
+                on_exhaustion,
+            }
+        },
+    )
+}
+
+/// `block` is left out: what operators do about it is tried apart.
+fn on_exhaustion() -> impl Strategy<Value = OnExhaustion> {
+    prop_oneof![4 => Just(OnExhaustion::Fail), 1 => Just(OnExhaustion::Skip), 1 => Just(OnExhaustion::SkipCascade)]
 }
 
 fn worker() -> impl Strategy<Value = WorkerPlan> {

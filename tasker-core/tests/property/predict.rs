@@ -6,9 +6,12 @@ use std::{
 };
 
 use tasker_core::{
-    model::{ErrorKind, Fact, Outcome, Step, StepError, StepState, TaskId, Timestamp, Verdict, WorkerId, limits},
+    model::{
+        ErrorKind, Fact, Outcome, SkipReason, Step, StepError, StepState, TaskId, Timestamp, Verdict, WorkerId, limits,
+    },
     orchestration::Report,
     state::Look,
+    template::OnExhaustion,
 };
 
 use crate::{
@@ -44,11 +47,15 @@ impl Ends {
             Fact::StepFailed { step, attempt, error } if is_found_by_engine(&error) => {
                 Fact::StepFailed { step, attempt, error: StepError::permanent(error.code, "") }
             }
+            Fact::StepSkipped { step, reason, error: Some(error) } if is_found_by_engine(&error) => {
+                Fact::StepSkipped { step, reason, error: Some(StepError::permanent(error.code, "")) }
+            }
             Fact::StepCompleted { .. }
             | Fact::StepFailed { .. }
             | Fact::StepRetryScheduled { .. }
             | Fact::StepLost { .. }
-            | Fact::StepReleased { .. } => fact,
+            | Fact::StepReleased { .. }
+            | Fact::StepSkipped { reason: SkipReason::Failure, .. } => fact,
             _ => return,
         };
         if let Some(step) = fact.step() {
@@ -89,7 +96,7 @@ pub(crate) fn of_sweep(observer: &Observer, now: Timestamp) -> (usize, Ends, Opt
                 Some(due_at) if due_at <= now => {
                     due += 1;
                     if step.state == StepState::InProgress {
-                        ends.add(step.id.task_id, loss(step));
+                        ends.add(step.id.task_id, loss(step, observed.blueprint()));
                     }
                 }
                 due_at => later.extend(due_at),
@@ -105,7 +112,7 @@ pub(crate) fn of_sweep(observer: &Observer, now: Timestamp) -> (usize, Ends, Opt
 
 fn end(step: &Step, outcome: &Outcome, blueprint: &Blueprint, now: Timestamp) -> Fact {
     let (idx, attempt) = (step.id.idx, step.attempt);
-    let failed = |error| Fact::StepFailed { step: idx, attempt, error };
+    let failed = |error| failure(step, error, blueprint);
     match outcome {
         Outcome::Succeeded { result, .. } => {
             let template = &blueprint.template.steps[idx as usize];
@@ -126,14 +133,25 @@ fn end(step: &Step, outcome: &Outcome, blueprint: &Blueprint, now: Timestamp) ->
             Fact::StepRetryScheduled { step: idx, attempt, error: error.clone(), due_at }
         }
         Outcome::Released => Fact::StepReleased { step: idx, attempt },
-        Outcome::Abandoned => loss(step),
+        Outcome::Abandoned => loss(step, blueprint),
     }
 }
 
-fn loss(step: &Step) -> Fact {
+/// How a step ends that has failed for good.
+fn failure(step: &Step, error: StepError, blueprint: &Blueprint) -> Fact {
+    let (idx, attempt) = (step.id.idx, step.attempt);
+    match blueprint.template.steps[idx as usize].on_exhaustion {
+        OnExhaustion::Skip | OnExhaustion::SkipCascade => {
+            Fact::StepSkipped { step: idx, reason: SkipReason::Failure, error: Some(error) }
+        }
+        OnExhaustion::Fail | OnExhaustion::Block => Fact::StepFailed { step: idx, attempt, error },
+    }
+}
+
+fn loss(step: &Step, blueprint: &Blueprint) -> Fact {
     let (idx, attempt) = (step.id.idx, step.attempt);
     if step.losses + 1 >= limits::LOSSES {
-        Fact::StepFailed { step: idx, attempt, error: StepError::permanent("worker_lost", "") }
+        failure(step, StepError::permanent("worker_lost", ""), blueprint)
     } else {
         Fact::StepLost { step: idx, attempt }
     }

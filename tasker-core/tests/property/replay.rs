@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
-use tasker_core::model::{
-    EventBatch, Fact, StepError, StepState, Task, TaskCounts, TaskState, Timestamp, WorkerId, limits,
+use tasker_core::{
+    model::{
+        EventBatch, Fact, SkipReason, StepError, StepState, Task, TaskCounts, TaskState, Timestamp, WorkerId, limits,
+    },
+    template::OnExhaustion,
 };
 
 use crate::{blueprint::Blueprint, ensure, violation::Checked};
@@ -39,6 +42,8 @@ pub(crate) struct StepModel {
     pub(crate) error: Option<StepError>,
     /// May be claimed, and has to be enqueued or started in the batch at hand.
     pub(super) is_fresh: bool,
+    /// Was skipped, and what depends on it with it.
+    skips_others: bool,
 }
 
 impl TaskModel {
@@ -55,6 +60,7 @@ impl TaskModel {
             ended_at: None,
             error: None,
             is_fresh: list.is_empty(),
+            skips_others: false,
         });
         Self {
             steps: steps.collect(),
@@ -170,6 +176,11 @@ impl TaskModel {
             | Fact::StepCompletedManually { .. }
             | Fact::StepReopened { .. }
             | Fact::StepHeld { .. } => self.take_by_hand(fact, at)?,
+            Fact::StepSkipped { step, reason, error } => self.skip(*step, *reason, error.as_ref(), at)?,
+            Fact::EventPublished { .. }
+            | Fact::TaskBlocked { .. }
+            | Fact::StepWaiting { .. }
+            | Fact::SignalReceived { .. } => ensure!(false, "no template here asks for it"),
             Fact::StepCancelled { step } => {
                 let step = &mut self.steps[*step as usize];
                 ensure!(!step.state.is_final(), "cancelled when {}", step.state);
@@ -177,6 +188,39 @@ impl TaskModel {
             }
         }
         Ok(())
+    }
+
+    fn skip(&mut self, idx: u32, reason: SkipReason, error: Option<&StepError>, at: Timestamp) -> Checked {
+        let rule = self.blueprint.template.steps[idx as usize].on_exhaustion;
+        let step = &mut self.steps[idx as usize];
+        match (reason, error) {
+            (SkipReason::Failure, Some(error)) => {
+                ensure!(
+                    matches!(rule, OnExhaustion::Skip | OnExhaustion::SkipCascade),
+                    "step {idx} may not be skipped"
+                );
+                ensure!(step.state == StepState::InProgress, "step {idx} failed when {}", step.state);
+                step.count_failure(error);
+                step.skips_others = rule == OnExhaustion::SkipCascade;
+                step.finish(StepState::Skipped, at);
+                if rule == OnExhaustion::Skip {
+                    self.satisfy_dependents(idx);
+                }
+            }
+            (SkipReason::Dependencies, None) => {
+                ensure!(step.state == StepState::Pending, "step {idx} skipped when {}", step.state);
+                step.skips_others = true;
+                step.finish(StepState::Skipped, at);
+                ensure!(self.is_left_out(idx as usize), "step {idx} was skipped for no reason");
+            }
+            other => ensure!(false, "step {idx} was skipped by {other:?}"),
+        }
+        Ok(())
+    }
+
+    /// Whether a step depends on one that was skipped together with what depends on it.
+    fn is_left_out(&self, idx: usize) -> bool {
+        self.blueprint.dependencies[idx].iter().any(|before| self.steps[*before].skips_others)
     }
 
     fn enqueue(&mut self, idx: u32, at: Timestamp) -> Checked {
@@ -247,6 +291,7 @@ impl TaskModel {
                 .iter()
                 .any(|before| matches!(self.steps[*before].state, StepState::Error | StepState::Cancelled));
             ensure!(!is_doomed || step.state.is_final(), "step {idx} waits for one that will never be done");
+            ensure!(!self.is_left_out(idx) || step.state.is_final(), "step {idx} waits for one that was skipped");
             let is_cancelled = step.state == StepState::Cancelled;
             ensure!(!is_cancelled || is_doomed || self.is_stopping, "step {idx} was cancelled for no reason");
             let policy = self.blueprint.retry(idx);

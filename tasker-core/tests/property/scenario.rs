@@ -7,7 +7,10 @@ use std::fmt;
 
 use tasker_core::{
     state::Look,
-    template::{Backoff, Environment, Handler, Lifecycle, Retry, RetryOverride, StepOverride, StepTemplate, Template},
+    template::{
+        Backoff, Environment, Handler, Lifecycle, OnExhaustion, Retry, RetryOverride, StepOverride, StepTemplate,
+        Template,
+    },
 };
 
 pub(crate) const NAMESPACES: [&str; 2] = ["red", "blue"];
@@ -53,6 +56,7 @@ pub(crate) struct StepPlan {
     pub(crate) timeout_seconds: Option<u8>,
     /// Whether its results must be objects.
     pub(crate) is_checked: bool,
+    pub(crate) on_exhaustion: OnExhaustion,
 }
 
 #[derive(Clone, Debug)]
@@ -268,7 +272,8 @@ impl StepPlan {
             },
             timeout_seconds: self.timeout_seconds.map(f64::from),
             result_schema: self.is_checked.then(|| serde_json::json!({"type": "object"})),
-            publishes_events: Vec::new(),
+            on_exhaustion: self.on_exhaustion,
+            ..StepTemplate::default()
         }
     }
 }

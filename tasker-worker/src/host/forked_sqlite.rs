@@ -1,5 +1,5 @@
 //! SQLite does not survive a fork: a child has a copy of its parent's locks without holding them, and opening the file again
-//! there could damage it. A child whose parent had such a database open is therefore refused another.
+//! there could damage it. A child whose parent had such a file open is therefore refused another.
 
 use std::{
     process,
@@ -8,23 +8,23 @@ use std::{
 
 use super::{Result, refused};
 
-/// The process that counts, and how many of its hosts have an SQLite database open. No lock, since a lock may be copied
+/// The process that counts, and how many of its hosts have an SQLite file open. No lock, since a lock may be copied
 /// while it is held.
 static OPEN: AtomicU64 = AtomicU64::new(0);
 
-/// One host with an SQLite database open in this process.
+/// One host with an SQLite file open in this process.
 #[derive(Debug)]
 pub(super) struct OpenSqlite {
     is_open: AtomicBool,
 }
 
 impl OpenSqlite {
-    /// Counts one more; none if the URL is of another database.
+    /// Counts one more; none if the URL is of another database, or of one in memory, which has no locks.
     ///
     /// # Errors
     /// `forked`: the parent of this process had one open when it forked.
     pub(super) fn count(url: &str) -> Result<Option<Self>> {
-        if !url.starts_with("sqlite:") {
+        if !url.starts_with("sqlite:") || url.contains(":memory:") {
             return Ok(None);
         }
         let pid = process::id();
@@ -36,8 +36,8 @@ impl OpenSqlite {
             Ok(_) => Ok(Some(Self { is_open: AtomicBool::new(true) })),
             Err(packed) => {
                 let (owner, _) = unpack(packed);
-                let message = format!("process {owner} forked this one while it had an SQLite database open");
-                Err(refused("forked", message, "open SQLite databases after the fork only, or use PostgreSQL"))
+                let message = format!("process {owner} forked this one while it had an SQLite file open");
+                Err(refused("forked", message, "open SQLite files after the fork only, or use PostgreSQL"))
             }
         }
     }
@@ -74,11 +74,13 @@ mod tests {
     /// One test, since there is one count.
     #[test]
     fn what_is_open_is_counted_until_it_ends() {
-        assert!(OpenSqlite::count("postgres://localhost/x").unwrap().is_none());
+        for url in ["postgres://localhost/x", "sqlite::memory:"] {
+            assert!(OpenSqlite::count(url).unwrap().is_none());
+        }
         let counts = || unpack(OPEN.load(Ordering::SeqCst)).1;
         let before = counts();
         let first = OpenSqlite::count("sqlite:a.db").unwrap().unwrap();
-        let second = OpenSqlite::count("sqlite::memory:").unwrap().unwrap();
+        let second = OpenSqlite::count("sqlite:b.db").unwrap().unwrap();
         assert_eq!(counts(), before + 2);
         first.end();
         drop(first);

@@ -20,7 +20,7 @@ pub(super) const QUEUE: &str = "shop";
 /// A store with templates in it, and the usual ways to use it.
 pub(super) struct Bench {
     pub(super) store: Arc<dyn Store>,
-    definitions: HashMap<TemplateKey, Arc<Definition>>,
+    pub(super) definitions: HashMap<TemplateKey, Arc<Definition>>,
     worker_id: WorkerId,
 }
 
@@ -163,7 +163,7 @@ pub(super) fn template(name: &str, shape: &str) -> Template {
             retry: Retry { backoff: Backoff::None, ..Retry::default() },
             timeout_seconds: None,
             result_schema: None,
-            publishes_events: Vec::new(),
+            ..StepTemplate::default()
         }
     };
     Template {
@@ -182,6 +182,7 @@ pub(super) fn new_template(template: &Template) -> NewTemplate {
     let mut routes: Vec<_> = template
         .steps
         .iter()
+        .filter(|step| !step.kind.is_by_engine())
         .map(|step| Route { queue: template.namespace.as_str().into(), handler: step.handler.callable.as_str().into() })
         .collect();
     routes.sort();

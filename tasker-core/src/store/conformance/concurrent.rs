@@ -96,9 +96,8 @@ pub(super) async fn a_refused_decision_writes_nothing(store: Arc<dyn Store>) {
     let (bench, definition) = Bench::with(store, "a").await;
     let task_id = bench.submit(&definition).await;
     let inputs = [cancel_of(task_id)];
-    let nothing = std::collections::HashMap::new();
     // A step that runs without a worker is against a constraint; the task and the events come with it.
-    let decision = |snapshot: &_| match decide(snapshot, &inputs, None, &nothing) {
+    let decision = |snapshot: &_| match decide(snapshot, &inputs, None, &bench.definitions) {
         Decision::Done(mut changes) => {
             changes.steps = changes.steps.into_iter().map(break_step).collect();
             Decision::Done(changes)

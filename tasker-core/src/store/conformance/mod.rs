@@ -8,6 +8,7 @@
 mod bench;
 mod claim;
 mod concurrent;
+mod flow;
 mod ledger;
 mod list;
 mod operate;
@@ -52,6 +53,10 @@ checks! {
         a_thousand_reports_at_once, changes_from_memory_are_written_where_nothing_has_moved, results_stay_as_they_were_written, payloads_by_request;
     sweep: a_lost_lease_goes_back, lost_too_often_is_an_error, a_deadline_ends_the_task, cancelling_stops_running_steps,
         leases_extend_while_held, checkpoints_are_stored_while_held, what_is_due_comes_in_portions;
+    flow: a_decision_skips_what_it_did_not_choose, a_condition_reads_input_and_results,
+        a_step_that_blocks_leaves_the_others_claimable, a_failed_step_may_be_skipped,
+        a_wait_is_begun_by_the_sweep_and_ended_by_a_signal, a_signal_is_kept_for_a_wait_to_come,
+        a_task_that_waits_is_found;
     concurrent: many_reporters_join_once, a_step_is_handed_out_once, a_key_is_taken_once, nothing_is_written_without_templates,
         a_refused_decision_writes_nothing, a_dropped_call_leaves_the_store_usable;
     operate: a_paused_task_rests_until_it_is_resumed, a_failed_task_goes_on_after_a_retry, steps_are_closed_by_hand,

@@ -47,7 +47,8 @@ pub(super) async fn insert_tasks(hot: &Arc<Hot>, tasks: &[NewTask]) -> Result<Ve
         .bind(steps.iter().map(|(_, step)| step.queue.as_ref()).collect::<Vec<&str>>())
         .bind(steps.iter().map(|(_, step)| step.handler.as_ref()).collect::<Vec<&str>>())
         .bind(steps.iter().map(|(_, step)| dependents_literal(step)).collect::<Vec<_>>())
-        .bind(tasks.iter().map(|task| task.submission.rerun_of.map(|task_id| task_id.0)).collect::<Vec<_>>());
+        .bind(tasks.iter().map(|task| task.submission.rerun_of.map(|task_id| task_id.0)).collect::<Vec<_>>())
+        .bind(steps.iter().map(|(_, step)| step.state().as_str()).collect::<Vec<_>>());
     let rows = hot.fetch(query).await?;
     if rows.len() == tasks.len() {
         return Ok(tasks.iter().map(|task| Inserted::Created(task.task_id)).collect());

@@ -232,7 +232,7 @@ impl Store for PostgresStore {
     }
 
     async fn payloads(&self, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
-        within(async { payload::load(&self.hot, requests).await }).await
+        within(async { payload::load(payload::Source::Hot(&self.hot), requests).await }).await
     }
 
     async fn put_worker(&self, worker: &WorkerRecord, worked_at: Option<Timestamp>) -> Result<()> {

@@ -1,31 +1,55 @@
 use std::{collections::HashMap, sync::Arc};
 
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{
+    Postgres, Row,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 use uuid::Uuid;
 
-use super::{hot::Hot, row, sql, transaction::signed};
+use super::{
+    hot::{Hot, Taken},
+    row, sql,
+    transaction::signed,
+};
 use crate::store::{Error, Payload, PayloadRequest, Result, Statement, Work};
 
-pub(super) async fn load(hot: &Arc<Hot>, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
-    let inputs = inputs(hot, requests).await?;
+/// Where statements go: to any connection, or to that of an open transaction.
+pub(super) enum Source<'a> {
+    Hot(&'a Arc<Hot>),
+    Open(&'a mut Taken),
+}
+
+impl Source<'_> {
+    async fn fetch(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>> {
+        match self {
+            Self::Hot(hot) => hot.fetch(query).await,
+            Self::Open(taken) => Ok(query.fetch_all(&mut ***taken).await?),
+        }
+    }
+}
+
+pub(super) async fn load(mut source: Source<'_>, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
+    let source = &mut source;
+    let inputs = inputs(source, requests).await?;
     let payload = |request: &PayloadRequest| match inputs.get(&request.task_id.0) {
         Some(payload) if request.with_context => payload.clone(),
         _ => Payload::default(),
     };
     let mut payloads: Vec<_> = requests.iter().map(payload).collect();
-    add_results(hot, requests, &mut payloads).await?;
-    add_work(hot, requests, &mut payloads).await?;
+    add_results(source, requests, &mut payloads).await?;
+    add_work(source, requests, &mut payloads).await?;
     Ok(payloads)
 }
 
-async fn inputs(hot: &Arc<Hot>, requests: &[PayloadRequest]) -> Result<HashMap<Uuid, Payload>> {
+async fn inputs(source: &mut Source<'_>, requests: &[PayloadRequest]) -> Result<HashMap<Uuid, Payload>> {
     let mut wanted: Vec<_> = requests.iter().filter(|it| it.with_context).map(|it| it.task_id.0).collect();
     wanted.sort_unstable();
     wanted.dedup();
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = hot.fetch(sqlx::query(sql::LOAD_PAYLOADS_TASKS.sql()).bind(wanted)).await?;
+    let rows = source.fetch(sqlx::query(sql::LOAD_PAYLOADS_TASKS.sql()).bind(wanted)).await?;
     let inputs = rows.iter().map(|row| {
         let (context, correlation_id) = (row::json(row, "context")?, row.try_get("correlation_id")?);
         Ok((row.try_get("id")?, Payload { context, correlation_id, ..Payload::default() }))
@@ -33,8 +57,8 @@ async fn inputs(hot: &Arc<Hot>, requests: &[PayloadRequest]) -> Result<HashMap<U
     inputs.collect()
 }
 
-async fn add_results(hot: &Arc<Hot>, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
-    for row in &fetch(hot, &sql::LOAD_PAYLOADS_RESULTS, requests, |request| &request.steps).await? {
+async fn add_results(source: &mut Source<'_>, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
+    for row in &fetch(source, &sql::LOAD_PAYLOADS_RESULTS, requests, |request| &request.steps).await? {
         if let Some(result) = row::json(row, "result")? {
             asked(row, payloads)?.results.push((row::unsigned(row.try_get("idx")?), result));
         }
@@ -42,8 +66,8 @@ async fn add_results(hot: &Arc<Hot>, requests: &[PayloadRequest], payloads: &mut
     Ok(())
 }
 
-async fn add_work(hot: &Arc<Hot>, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
-    for row in &fetch(hot, &sql::LOAD_PAYLOADS_WORK, requests, |request| &request.work).await? {
+async fn add_work(source: &mut Source<'_>, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
+    for row in &fetch(source, &sql::LOAD_PAYLOADS_WORK, requests, |request| &request.work).await? {
         let work = Work { part: row::structured(row, "part")?, checkpoint: row::structured(row, "checkpoint")? };
         asked(row, payloads)?.work.push((row::unsigned(row.try_get("idx")?), work));
     }
@@ -52,7 +76,7 @@ async fn add_work(hot: &Arc<Hot>, requests: &[PayloadRequest], payloads: &mut [P
 
 /// What a statement knows of the steps that are asked for; it is not executed where there are none.
 async fn fetch(
-    hot: &Arc<Hot>,
+    source: &mut Source<'_>,
     statement: &Statement,
     requests: &[PayloadRequest],
     steps: fn(&PayloadRequest) -> &[u32],
@@ -68,7 +92,7 @@ async fn fetch(
     if keys.0.is_empty() {
         return Ok(Vec::new());
     }
-    hot.fetch(sqlx::query(statement.sql()).bind(keys.0).bind(keys.1).bind(keys.2)).await
+    source.fetch(sqlx::query(statement.sql()).bind(keys.0).bind(keys.1).bind(keys.2)).await
 }
 
 /// The payload of the request that a row answers.

@@ -1,6 +1,6 @@
 //! Rows as they come from PostgreSQL, made into the types of the model.
 
-use std::{str::FromStr, sync::Arc};
+use std::{collections::HashMap, str::FromStr, sync::Arc};
 
 use serde::de::DeserializeOwned;
 use sqlx::{Row, postgres::PgRow};
@@ -41,7 +41,7 @@ pub(super) fn loaded(rows: &[PgRow]) -> Result<Loaded> {
             }
         }
     }
-    Ok(Loaded { snapshot: Snapshot { now, tasks, candidates_loaded: false }, is_stale })
+    Ok(Loaded { snapshot: Snapshot { now, tasks, candidates_loaded: false, values: HashMap::new() }, is_stale })
 }
 
 fn task_snapshot(row: &PgRow, task_id: TaskId) -> Result<TaskSnapshot> {
@@ -79,6 +79,7 @@ fn step_snapshot(row: &PgRow, id: StepId) -> Result<StepSnapshot> {
         worker_id: row.try_get::<Option<Uuid>, _>("worker_id")?.map(WorkerId),
         started_at: row.try_get("started_at")?,
         error: structured(row, "error")?,
+        flow: structured(row, "flow")?.map(Arc::new),
     })
 }
 

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::Serialize;
 use sqlx::{Postgres, Row, postgres::PgArguments, query::Query};
 
 use super::{
     hot::{Hot, Taken},
+    payload,
     row::loaded,
     sql,
 };
 use crate::{
-    model::{Json, StepError, TaskId},
-    state::{Changes, Claim, Scope, Snapshot},
-    store::{Error, Result, transaction::Transaction},
+    model::{EventBatch, Json, TaskId},
+    state::{Changes, Claim, Scope, Snapshot, StepChange, TaskChange},
+    store::{Error, Payload, PayloadRequest, Result, transaction::Transaction},
 };
 
 pub(super) struct Open(Taken);
@@ -76,6 +78,10 @@ impl Transaction for Open {
         Ok(snapshot)
     }
 
+    async fn load_payloads(&mut self, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
+        payload::load(payload::Source::Open(&mut self.0), requests).await
+    }
+
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
         bind(sqlx::query(sql::APPLY.sql()), changes)?.execute(&mut *self.0).await?;
         if !changes.priorities.is_empty() {
@@ -99,9 +105,48 @@ impl Transaction for Open {
 
 /// Writes changes in one statement, unless a task has moved on; see `apply_unchanged.sql`.
 pub(super) async fn apply_unchanged(hot: &Arc<Hot>, changes: &Changes) -> Result<bool> {
+    if let ([task], [batch]) = (changes.tasks.as_slice(), changes.events.as_slice()) {
+        return apply_unchanged_one(hot, task, &changes.steps, batch).await;
+    }
     let query = bind(sqlx::query(sql::APPLY_UNCHANGED.sql()), changes)?;
     let rows = hot.fetch(query.bind(of(&changes.events, |batch| batch.first_seq - 1))).await?;
     Ok(rows.first().map_or(Ok(false), |row| row.try_get(0))?)
+}
+
+async fn apply_unchanged_one(
+    hot: &Arc<Hot>,
+    task: &TaskChange,
+    steps: &[StepChange],
+    batch: &EventBatch,
+) -> Result<bool> {
+    let query = sqlx::query(sql::APPLY_UNCHANGED_ONE.sql())
+        .bind(task.task_id.0)
+        .bind(task.state.as_str())
+        .bind(signed(task.counts.total))
+        .bind(signed(task.counts.done))
+        .bind(signed(task.counts.active))
+        .bind(signed(task.counts.failed))
+        .bind(task.seq)
+        .bind(task.deadline_at)
+        .bind(text(task.error.as_ref()))
+        .bind(task.updated_at)
+        .bind(task.completed_at)
+        .bind(of(steps, |step| signed(step.id.idx)))
+        .bind(of(steps, |step| step.state.as_str()))
+        .bind(of(steps, |step| signed(step.attempt)))
+        .bind(of(steps, |step| signed(step.failures)))
+        .bind(of(steps, |step| signed(step.losses)))
+        .bind(of(steps, |step| signed(step.unmet)))
+        .bind(of(steps, |step| step.due_at))
+        .bind(of(steps, |step| step.worker_id.map(|worker| worker.0)))
+        .bind(of(steps, |step| step.started_at))
+        .bind(of(steps, |step| step.ended_at))
+        .bind(of(steps, |step| step.result.as_ref().map(Json::as_str)))
+        .bind(of(steps, |step| text(step.error.as_ref())))
+        .bind(of(steps, |step| text(step.flow.as_deref())))
+        .bind(batch.first_seq - 1)
+        .bind(facts_of(batch)?);
+    Ok(!hot.fetch(query).await?.is_empty())
 }
 
 /// The parameters of `apply`, which are the first ones of `apply_unchanged` too.
@@ -132,6 +177,7 @@ fn bind<'q>(query: Query<'q, Postgres, PgArguments>, changes: &'q Changes) -> Re
         .bind(of(steps, |step| step.ended_at))
         .bind(of(steps, |step| step.result.as_ref().map(Json::as_str)))
         .bind(of(steps, |step| text(step.error.as_ref())))
+        .bind(of(steps, |step| text(step.flow.as_deref())))
         .bind(of(events, |batch| batch.task_id.0))
         .bind(of(events, |batch| batch.first_seq))
         .bind(of(events, |batch| batch.at))
@@ -146,11 +192,15 @@ fn of<'a, T, C>(rows: &'a [T], column: impl Fn(&'a T) -> C) -> Vec<C> {
     rows.iter().map(column).collect()
 }
 
-fn text(error: Option<&StepError>) -> Option<String> {
-    error.and_then(|error| serde_json::to_string(error).ok())
+fn text(value: Option<&impl Serialize>) -> Option<String> {
+    value.and_then(|value| serde_json::to_string(value).ok())
 }
 
 fn facts(changes: &Changes) -> Result<Vec<String>> {
-    let texts = changes.events.iter().map(|batch| serde_json::to_string(&batch.facts));
-    texts.collect::<Result<_, _>>().map_err(|error| Error::Corrupt(format!("events cannot be written: {error}")))
+    changes.events.iter().map(facts_of).collect()
+}
+
+fn facts_of(batch: &EventBatch) -> Result<String> {
+    let text = serde_json::to_string(&batch.facts);
+    text.map_err(|error| Error::Corrupt(format!("events cannot be written: {error}")))
 }

@@ -102,7 +102,7 @@ async fn put(transaction: &mut SqliteTransaction<'_>, tasks: &[&NewTask], now: T
     let (rows, plans) = (encode::text(&rows)?, encode::text(&plans.collect::<Result<Vec<_>>>()?)?);
     let connection = &mut *transaction.inner;
     sqlx::query(sql::INSERT_TASKS.sql()).bind(&rows).bind(now.as_micros()).execute(&mut *connection).await?;
-    sqlx::query(sql::INSERT_STEPS.sql()).bind(&rows).bind(plans).execute(connection).await?;
+    sqlx::query(sql::INSERT_STEPS.sql()).bind(&rows).bind(plans).bind(now.as_micros()).execute(connection).await?;
     if tasks.iter().any(|task| !task.submission.tags.is_empty()) {
         sqlx::query(sql::INSERT_TAGS.sql()).bind(&rows).execute(&mut *transaction.inner).await?;
     }
@@ -172,7 +172,7 @@ struct StepRow<'a> {
 
 impl<'a> StepRow<'a> {
     fn new(step: &'a PlannedStep) -> Result<Self> {
-        let PlannedStep { idx, name, queue, handler, unmet, dependents } = step;
+        let PlannedStep { idx, name, queue, handler, unmet, dependents, .. } = step;
         let dependents = (!dependents.is_empty()).then(|| encode::text(&**dependents)).transpose()?;
         Ok(Self { idx: *idx, unmet: *unmet, state: step.state().as_str(), name, queue, handler, dependents })
     }

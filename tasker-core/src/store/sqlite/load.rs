@@ -32,7 +32,7 @@ pub(super) fn snapshot(row: &SqliteRow, now: Timestamp, whole: &[TaskId]) -> Res
     for task in &mut tasks {
         task.steps.sort_unstable_by_key(|step| step.id.idx);
     }
-    Ok(Snapshot { now, tasks, candidates_loaded: false })
+    Ok(Snapshot { now, tasks, candidates_loaded: false, values: HashMap::new() })
 }
 
 /// The columns of a task, in the order in which the statements list them.
@@ -91,6 +91,7 @@ struct StepRow {
     worker_id: Option<Uuid>,
     started_at: Option<i64>,
     error: Option<String>,
+    flow: Option<String>,
 }
 
 impl StepRow {
@@ -112,6 +113,7 @@ impl StepRow {
             worker_id: self.worker_id.map(WorkerId),
             started_at: self.started_at.map(Timestamp::from_micros),
             error: nested("the error of a step", self.error.as_deref())?,
+            flow: nested("where a step stands in a flow", self.flow.as_deref())?.map(Arc::new),
         })
     }
 }

@@ -1,7 +1,11 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
+use sqlx::{
+    Sqlite,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 
 use super::{
     SqliteStore,
@@ -38,19 +42,39 @@ pub(super) async fn events(store: &SqliteStore, id: TaskId, after_seq: i64, limi
     store.connections.fetch(query).await?.iter().map(batch).collect()
 }
 
+/// Where statements go: to any connection, or to that of an open transaction.
+pub(super) enum Source<'a, 'c> {
+    Any(&'a SqliteStore),
+    Open(&'a mut sqlx::Transaction<'c, Sqlite>),
+}
+
+impl Source<'_, '_> {
+    async fn fetch(&mut self, query: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<SqliteRow>> {
+        match self {
+            Self::Any(store) => store.connections.fetch(query).await,
+            Self::Open(transaction) => Ok(query.fetch_all(&mut ***transaction).await?),
+        }
+    }
+}
+
 pub(super) async fn payloads(store: &SqliteStore, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
-    let contexts = contexts(store, requests).await?;
+    load(Source::Any(store), requests).await
+}
+
+pub(super) async fn load(mut source: Source<'_, '_>, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
+    let source = &mut source;
+    let contexts = contexts(source, requests).await?;
     let payload = |request: &PayloadRequest| match contexts.get(&request.task_id) {
         Some(payload) if request.with_context => payload.clone(),
         _ => Payload::default(),
     };
     let mut payloads: Vec<_> = requests.iter().map(payload).collect();
-    add_results(store, requests, &mut payloads).await?;
-    add_work(store, requests, &mut payloads).await?;
+    add_results(source, requests, &mut payloads).await?;
+    add_work(source, requests, &mut payloads).await?;
     Ok(payloads)
 }
 
-async fn contexts(store: &SqliteStore, requests: &[PayloadRequest]) -> Result<HashMap<TaskId, Payload>> {
+async fn contexts(source: &mut Source<'_, '_>, requests: &[PayloadRequest]) -> Result<HashMap<TaskId, Payload>> {
     let mut wanted: Vec<_> = requests.iter().filter(|request| request.with_context).map(|it| it.task_id).collect();
     wanted.sort_unstable();
     wanted.dedup();
@@ -58,7 +82,7 @@ async fn contexts(store: &SqliteStore, requests: &[PayloadRequest]) -> Result<Ha
         return Ok(HashMap::new());
     }
     let asked = encode::rows(wanted.into_iter().map(|task_id| Hex(task_id.0)))?;
-    let rows = store.connections.fetch(sqlx::query(sql::LOAD_PAYLOADS_TASKS.sql()).bind(asked)).await?;
+    let rows = source.fetch(sqlx::query(sql::LOAD_PAYLOADS_TASKS.sql()).bind(asked)).await?;
     let payload = |row| {
         let mut columns = Columns::new(row, "a task");
         let task_id = TaskId(columns.uuid()?);
@@ -69,8 +93,8 @@ async fn contexts(store: &SqliteStore, requests: &[PayloadRequest]) -> Result<Ha
     rows.iter().map(payload).collect()
 }
 
-async fn add_results(store: &SqliteStore, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
-    for row in &fetch(store, &sql::LOAD_PAYLOADS_RESULTS, requests, |request| &request.steps).await? {
+async fn add_results(source: &mut Source<'_, '_>, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
+    for row in &fetch(source, &sql::LOAD_PAYLOADS_RESULTS, requests, |request| &request.steps).await? {
         let mut columns = Columns::new(row, "a step");
         let payload = asked(&mut columns, payloads)?;
         payload.results.push((columns.count()?, columns.json()?));
@@ -78,8 +102,8 @@ async fn add_results(store: &SqliteStore, requests: &[PayloadRequest], payloads:
     Ok(())
 }
 
-async fn add_work(store: &SqliteStore, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
-    for row in &fetch(store, &sql::LOAD_PAYLOADS_WORK, requests, |request| &request.work).await? {
+async fn add_work(source: &mut Source<'_, '_>, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
+    for row in &fetch(source, &sql::LOAD_PAYLOADS_WORK, requests, |request| &request.work).await? {
         let mut columns = Columns::new(row, "a step");
         let payload = asked(&mut columns, payloads)?;
         let idx = columns.count()?;
@@ -91,7 +115,7 @@ async fn add_work(store: &SqliteStore, requests: &[PayloadRequest], payloads: &m
 
 /// What a statement knows of the steps that are asked for; it is not executed where there are none.
 async fn fetch(
-    store: &SqliteStore,
+    source: &mut Source<'_, '_>,
     statement: &Statement,
     requests: &[PayloadRequest],
     steps: fn(&PayloadRequest) -> &[u32],
@@ -106,7 +130,7 @@ async fn fetch(
     }
     let asked =
         encode::rows(requests.iter().map(|request| Asked { task_id: Hex(request.task_id.0), steps: steps(request) }))?;
-    store.connections.fetch(sqlx::query(statement.sql()).bind(asked)).await
+    source.fetch(sqlx::query(statement.sql()).bind(asked)).await
 }
 
 /// The payload of the request that a row answers.

@@ -6,12 +6,14 @@ use sqlx::Sqlite;
 
 use super::{
     encode::{self, Hex, Micros},
-    load, sql,
+    load,
+    read::{self, Source},
+    sql,
 };
 use crate::{
     model::{EventBatch, TaskCounts, TaskId, Timestamp},
     state::{Changes, Claim, Scope, Snapshot, StepChange, TaskChange},
-    store::{Result, transaction::Transaction},
+    store::{Payload, PayloadRequest, Result, transaction::Transaction},
 };
 
 pub(super) struct SqliteTransaction<'c> {
@@ -35,6 +37,10 @@ impl Transaction for SqliteTransaction<'_> {
             .bind(super::template::route_rows(claim.routes.as_ref())?)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX));
         load::snapshot(&query.fetch_one(&mut *self.inner).await?, self.now, &[])
+    }
+
+    async fn load_payloads(&mut self, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
+        read::load(Source::Open(&mut self.inner), requests).await
     }
 
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
@@ -152,6 +158,7 @@ struct StepRow<'a> {
     ended_at: Option<Micros>,
     result: Option<&'a str>,
     error: Option<String>,
+    flow: Option<String>,
 }
 
 impl<'a> StepRow<'a> {
@@ -170,6 +177,7 @@ impl<'a> StepRow<'a> {
             ended_at: change.ended_at.map(Micros),
             result: change.result.as_ref().map(|result| result.as_str()),
             error: change.error.as_ref().map(encode::text).transpose()?,
+            flow: change.flow.as_deref().map(encode::text).transpose()?,
         })
     }
 }

@@ -1,5 +1,5 @@
 -- Only postgres: SQLite has no writing common table expressions, and needs a statement for each table.
--- Writes the changes of one decision: tasks ($1 to $11), steps ($12 to $24) and events ($25 to $28).
+-- Writes the changes of one decision: tasks ($1 to $11), steps ($12 to $25) and events ($26 to $29).
 with changed_tasks as (
     update tasker.tasks t
     set state = c.state, total = c.total, done = c.done, active = c.active, failed = c.failed, seq = c.seq,
@@ -15,16 +15,17 @@ changed_steps as (
     update tasker.steps s
     set state = c.state, attempt = c.attempt, failures = c.failures, losses = c.losses, unmet = c.unmet, due_at = c.due_at,
         worker_id = c.worker_id, started_at = c.started_at, ended_at = c.ended_at,
-        result = coalesce(c.result::json, s.result), error = coalesce(c.error::json, s.error)
+        result = coalesce(c.result::json, s.result), error = coalesce(c.error::json, s.error),
+        flow = coalesce(c.flow::json, s.flow)
     from unnest(
         $12::uuid[], $13::integer[], $14::text[], $15::integer[], $16::integer[], $17::integer[], $18::integer[],
-        $19::timestamptz[], $20::uuid[], $21::timestamptz[], $22::timestamptz[], $23::text[], $24::text[]
+        $19::timestamptz[], $20::uuid[], $21::timestamptz[], $22::timestamptz[], $23::text[], $24::text[], $25::text[]
     ) as c (
         task_id, idx, state, attempt, failures, losses, unmet,
-        due_at, worker_id, started_at, ended_at, result, error
+        due_at, worker_id, started_at, ended_at, result, error, flow
     )
     where s.task_id = c.task_id and s.idx = c.idx
 )
 insert into tasker.events (task_id, first_seq, at, facts)
 select task_id, first_seq, at, facts::json
-from unnest($25::uuid[], $26::bigint[], $27::timestamptz[], $28::text[]) as e (task_id, first_seq, at, facts)
+from unnest($26::uuid[], $27::bigint[], $28::timestamptz[], $29::text[]) as e (task_id, first_seq, at, facts)

@@ -1,11 +1,11 @@
 -- Only postgres: SQLite has no writing common table expressions, and needs a statement for each table.
--- Writes the changes of one decision, as apply does, if every task still stands at the event that the decision saw ($29):
+-- Writes the changes of one decision, as apply does, if every task still stands at the event that the decision saw ($30):
 -- all or nothing, in one statement and so in one round trip. Every change of a task moves its `seq`, so that a task with
 -- the same `seq` is the same task. Answers whether it was written.
 with unchanged as materialized (
     -- Locks in the order given, which is ascending; a row that had to be waited for is compared as it is now.
     select t.id
-    from unnest($1::uuid[], $29::bigint[]) as seen (id, seq)
+    from unnest($1::uuid[], $30::bigint[]) as seen (id, seq)
     join tasker.tasks t on t.id = seen.id and t.seq = seen.seq
     for no key update of t
 ),
@@ -27,20 +27,21 @@ changed_steps as (
     update tasker.steps s
     set state = c.state, attempt = c.attempt, failures = c.failures, losses = c.losses, unmet = c.unmet, due_at = c.due_at,
         worker_id = c.worker_id, started_at = c.started_at, ended_at = c.ended_at,
-        result = coalesce(c.result::json, s.result), error = coalesce(c.error::json, s.error)
+        result = coalesce(c.result::json, s.result), error = coalesce(c.error::json, s.error),
+        flow = coalesce(c.flow::json, s.flow)
     from unnest(
         $12::uuid[], $13::integer[], $14::text[], $15::integer[], $16::integer[], $17::integer[], $18::integer[],
-        $19::timestamptz[], $20::uuid[], $21::timestamptz[], $22::timestamptz[], $23::text[], $24::text[]
+        $19::timestamptz[], $20::uuid[], $21::timestamptz[], $22::timestamptz[], $23::text[], $24::text[], $25::text[]
     ) as c (
         task_id, idx, state, attempt, failures, losses, unmet,
-        due_at, worker_id, started_at, ended_at, result, error
+        due_at, worker_id, started_at, ended_at, result, error, flow
     )
     where s.task_id = c.task_id and s.idx = c.idx and (select is_unchanged from verdict)
 ),
 written as (
     insert into tasker.events (task_id, first_seq, at, facts)
     select task_id, first_seq, at, facts::json
-    from unnest($25::uuid[], $26::bigint[], $27::timestamptz[], $28::text[]) as e (task_id, first_seq, at, facts)
+    from unnest($26::uuid[], $27::bigint[], $28::timestamptz[], $29::text[]) as e (task_id, first_seq, at, facts)
     where (select is_unchanged from verdict)
 )
 select is_unchanged from verdict

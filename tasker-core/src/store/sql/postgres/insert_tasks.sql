@@ -13,9 +13,10 @@ with input as materialized (
     )
 ),
 planned as materialized (
-    select p.plan, p.idx, p.unmet, p.name, p.queue, p.handler, p.dependents::integer[] as dependents
-    from unnest($18::integer[], $19::integer[], $20::integer[], $21::text[], $22::text[], $23::text[], $24::text[])
-        as p (plan, idx, unmet, name, queue, handler, dependents)
+    select p.plan, p.idx, p.unmet, p.state, p.name, p.queue, p.handler, p.dependents::integer[] as dependents
+    from unnest(
+        $18::integer[], $19::integer[], $20::integer[], $21::text[], $22::text[], $23::text[], $24::text[], $26::text[]
+    ) as p (plan, idx, unmet, name, queue, handler, dependents, state)
 ),
 sizes as materialized (
     select plan, count(*)::integer as total from planned group by plan
@@ -37,9 +38,9 @@ stored as (
     returning id
 ),
 with_steps as (
-    insert into tasker.steps (task_id, idx, unmet, state, priority, name, queue, handler, dependents)
+    insert into tasker.steps (task_id, idx, unmet, state, due_at, priority, name, queue, handler, dependents)
     select
-        i.id, p.idx, p.unmet, case when p.unmet = 0 then 'enqueued' else 'pending' end, i.priority, p.name, p.queue,
+        i.id, p.idx, p.unmet, p.state, case when p.state = 'waiting' then now() end, i.priority, p.name, p.queue,
         p.handler, p.dependents
     from stored
     join input i using (id)

@@ -7,7 +7,7 @@ with found as materialized (
     cross join lateral (
         select s.task_id, s.idx, s.priority, t.seq
         from tasker.steps s
-        join tasker.tasks t on t.id = s.task_id and t.state in ('pending', 'in_progress')
+        join tasker.tasks t on t.id = s.task_id and t.state in ('pending', 'in_progress', 'blocked_by_failures')
         where s.state = 'enqueued' and s.queue = r.queue and s.handler = r.handler
         order by s.priority desc, s.task_id, s.idx
         limit $3::bigint
@@ -32,13 +32,14 @@ select
     t.template_id, t.environment, t.priority, t.seq, t.completed_at, t.deadline_at, t.total, t.done, t.active, t.failed, t.error,
     null::text as name, null::text as queue, null::text as handler, null::integer as attempt, null::integer as failures,
     null::integer as losses, null::integer as unmet, null::integer[] as dependents, null::timestamptz as due_at,
-    null::uuid as worker_id, null::timestamptz as started_at
+    null::uuid as worker_id, null::timestamptz as started_at, null::text as flow
 from fresh t
 union all
 select
     s.task_id, s.idx, s.state, null, null, null, null, null, null, null, null, null, null, null, null,
     case when s.state = 'error' then s.error::text end,
-    s.name, s.queue, s.handler, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id, s.started_at
+    s.name, s.queue, s.handler, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id, s.started_at,
+    s.flow::text
 from found f
 join tasker.steps s using (task_id, idx)
 where f.task_id = any(array(select id from fresh))

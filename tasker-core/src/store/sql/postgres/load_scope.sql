@@ -31,20 +31,22 @@ select
     t.template_id, t.environment, t.priority, t.seq, t.completed_at, t.deadline_at, t.total, t.done, t.active, t.failed, t.error,
     null::text as name, null::text as queue, null::text as handler, null::integer as attempt, null::integer as failures,
     null::integer as losses, null::integer as unmet, null::integer[] as dependents, null::timestamptz as due_at,
-    null::uuid as worker_id, null::timestamptz as started_at
+    null::uuid as worker_id, null::timestamptz as started_at, null::text as flow
 from locked t
 union all
 select
     s.task_id, s.idx, s.state, null, null, null, null, null, null, null, null, null, null, null, null,
     case when s.state = 'error' then s.error::text end,
-    s.name, s.queue, s.handler, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id, s.started_at
+    s.name, s.queue, s.handler, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id, s.started_at,
+    s.flow::text
 from keys
 join tasker.steps s using (task_id, idx)
 union all
 select
     s.task_id, s.idx, s.state, null, null, null, null, null, null, null, null, null, null, null, null,
     case when s.state = 'error' then s.error::text end,
-    s.name, s.queue, s.handler, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id, s.started_at
+    s.name, s.queue, s.handler, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id, s.started_at,
+    s.flow::text
 from tasker.steps s
 where s.task_id = any($4)
 order by task_id, idx nulls first

@@ -14,7 +14,7 @@ where id >= $2 and id < $3
     and version = $6 --? version
     and state = any($7) --? states
     and (error is not null or is_stopped) --? apart
-    and id in (select task_id from tasker.steps where state = 'enqueued' union select task_id from tasker.steps where due_at is not null) --? open
+    and id in (select task_id from tasker.steps where state = 'enqueued' union select task_id from tasker.steps where due_at is not null union select task_id from tasker.steps where state = 'waiting') --? open
     and id >= coalesce((select recent.id from tasker.tasks recent where recent.id < $3 order by recent.id desc limit 1 offset 2000), $2) --? newest
     and id in (select task_id from tasker.task_tags where tag = $8) --? tag
     and correlation_id = $9 --? correlation_id

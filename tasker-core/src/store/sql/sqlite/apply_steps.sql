@@ -11,6 +11,7 @@ set
     started_at = change.value ->> 'started_at',
     ended_at = change.value ->> 'ended_at',
     result = coalesce(change.value ->> 'result', result),
-    error = coalesce(change.value ->> 'error', error)
+    error = coalesce(change.value ->> 'error', error),
+    flow = coalesce(change.value ->> 'flow', flow)
 from jsonb_each(?1) as change
 where steps.task_id = unhex(change.value ->> 'task_id') and steps.idx = change.value ->> 'idx'

@@ -1,8 +1,9 @@
 -- Only sqlite: SQLite has no insert within a common table expression. ?1 is the tasks, ?2 the lists of steps that they
--- share.
-insert into steps (task_id, idx, unmet, state, priority, name, queue, handler, dependents)
+-- share; ?3 is the time.
+insert into steps (task_id, idx, unmet, state, due_at, priority, name, queue, handler, dependents)
 select
     unhex(task.value ->> 'id'), step.value ->> 'idx', step.value ->> 'unmet', step.value ->> 'state',
+    case when step.value ->> 'state' = 'waiting' then ?3 end,
     task.value ->> 'priority', step.value ->> 'name', step.value ->> 'queue', step.value ->> 'handler',
     step.value ->> 'dependents'
 from jsonb_each(?1) as task

@@ -11,7 +11,7 @@ with head (steps) as (
             where steps.state = 'enqueued'
                 and steps.queue = route.value ->> 'queue'
                 and steps.handler = route.value ->> 'handler'
-                and tasks.state in ('pending', 'in_progress')
+                and tasks.state in ('pending', 'in_progress', 'blocked_by_failures')
             order by steps.priority desc, steps.task_id, steps.idx
             limit ?2
         ) as head
@@ -38,7 +38,8 @@ select
         select json_group_array(json_array(
             hex(steps.task_id), steps.idx, steps.name, steps.queue, steps.handler, steps.state, steps.attempt, steps.failures,
             steps.losses, steps.unmet, steps.dependents, steps.due_at, nullif(hex(steps.worker_id), ''), steps.started_at,
-            iif(steps.state = 'error', steps.error, null)
+            iif(steps.state = 'error', steps.error, null),
+            steps.flow
         ))
         from candidate
         cross join steps on steps.task_id = candidate.task_id and steps.idx = candidate.idx

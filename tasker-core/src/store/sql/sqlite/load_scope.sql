@@ -27,7 +27,8 @@ select
         select json_group_array(json_array(
             hex(steps.task_id), steps.idx, steps.name, steps.queue, steps.handler, steps.state, steps.attempt, steps.failures,
             steps.losses, steps.unmet, steps.dependents, steps.due_at, nullif(hex(steps.worker_id), ''), steps.started_at,
-            iif(steps.state = 'error', steps.error, null)
+            iif(steps.state = 'error', steps.error, null),
+            steps.flow
         ))
         from wanted
         cross join steps on steps.task_id = wanted.task_id and steps.idx = wanted.idx

@@ -1,0 +1,110 @@
+//! What a step does when nothing is unmet any more.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use super::{HeldRules, Wanted};
+use crate::{
+    model::{SkipReason, StepError, StepState},
+    state::{StepCause, working::Working},
+    template::{Expression, Scope},
+};
+
+impl Working {
+    /// Lets a step with nothing unmet begin: a plain one is enqueued, others by their rules.
+    pub(in crate::state) fn ready(&mut self, idx: u32) {
+        let Some(rules) = self.rules_held(idx) else {
+            self.enqueue(idx, StepCause::Ready);
+            return;
+        };
+        if rules.get().is_convergence() && !self.is_reached(idx) {
+            return self.skip(idx, SkipReason::Dependencies);
+        }
+        if let Some(when) = &rules.get().when {
+            match self.evaluate(idx, when) {
+                None => return,
+                Some(Ok(Value::Bool(true))) => {}
+                Some(Ok(Value::Bool(false))) => return self.skip(idx, SkipReason::Condition),
+                Some(other) => return self.fail_unbegun(idx, when_failed(when, other)),
+            }
+        }
+        self.start(idx, &rules);
+    }
+
+    fn start(&mut self, idx: u32, rules: &HeldRules) {
+        match &rules.get().wait {
+            Some(wait) => self.begin_wait(idx, wait),
+            None => drop(self.enqueue(idx, StepCause::Ready)),
+        }
+    }
+
+    /// The value of an expression of a step; none if it reads what is not at hand, which is then asked for.
+    pub(super) fn evaluate(&mut self, idx: u32, expression: &Expression) -> Option<Result<Value, String>> {
+        let definition = Arc::clone(self.definition.as_ref()?);
+        let before = definition.graph.ancestors(definition.template_idx(idx));
+        let is_read =
+            |name: &Arc<str>| expression.reads_all_results() || expression.steps().iter().any(|step| **step == **name);
+        let read: Vec<_> = before
+            .filter_map(|step| Some((step, Arc::clone(&definition.steps.get(step as usize)?.name))))
+            .filter(|(_, name)| is_read(name))
+            .collect();
+        let mut results = BTreeMap::new();
+        let mut missing = Vec::new();
+        for (step, name) in read {
+            if let Some(fresh) = self.fresh_result(step) {
+                results.insert(name, Arc::new(fresh.to_value()));
+            } else if let Some(known) = self.values.as_ref().and_then(|values| values.results.get(&step)) {
+                results.extend(known.clone().map(|value| (name, value)));
+            } else {
+                missing.push(step);
+            }
+        }
+        let input = self.values.as_ref().map(|values| Arc::clone(&values.input));
+        match input {
+            Some(input) if missing.is_empty() => Some(expression.evaluate(&Scope { input: &input, results: &results })),
+            _ => {
+                self.want(missing);
+                None
+            }
+        }
+    }
+
+    /// Asks for the input, and for results of steps.
+    fn want(&mut self, results: Vec<u32>) {
+        let task_id = self.task.task_id;
+        let wanted = self.wanted.get_or_insert_with(|| Wanted { task_id, results: Vec::new() });
+        wanted.results.extend(results);
+        wanted.results.sort_unstable();
+        wanted.results.dedup();
+    }
+
+    /// Whether a branch before a convergence has run.
+    fn is_reached(&self, idx: u32) -> bool {
+        let is_known = self.step(idx).is_some_and(|step| step.flow.as_ref().is_some_and(|flow| flow.is_reached));
+        is_known || self.has_branch_done(idx)
+    }
+
+    /// The same from the rows, for a convergence that an operator has brought back.
+    fn has_branch_done(&self, idx: u32) -> bool {
+        let branches =
+            self.definition.as_ref().map(|definition| definition.graph.dependencies(idx)).unwrap_or_default();
+        let is_done = |state| matches!(state, StepState::Complete | StepState::ResolvedManually);
+        branches.iter().any(|branch| self.step(*branch).is_some_and(|step| is_done(step.state)))
+    }
+
+    /// A step that has not begun fails for good.
+    pub(super) fn fail_unbegun(&mut self, idx: u32, error: StepError) {
+        if self.step(idx).is_some_and(|step| !step.state.is_final() && step.state != StepState::InProgress) {
+            self.is_short |= !self.fail(idx, error, false);
+        }
+    }
+}
+
+fn when_failed(when: &Expression, value: Result<Value, String>) -> StepError {
+    let reason = match value {
+        Ok(value) => format!("it is {value}, and neither true nor false"),
+        Err(reason) => reason,
+    };
+    StepError::permanent("when_failed", format!("`when: {}` has no answer: {reason}", when.text()))
+}

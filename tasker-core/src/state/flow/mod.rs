@@ -1,0 +1,78 @@
+//! What makes a graph more than a fixed one: decisions, skipping, what becomes of a step that has failed for good.
+//!
+//! Everything here works on the same rows, in the same decision, as plain steps; the rules of a step come from its template
+//! (`dag::Rules`), and plain steps have none.
+
+mod begin;
+mod decision;
+mod exhaust;
+mod publish;
+mod skip;
+mod wait;
+
+pub(super) use decision::{Chosen, chosen};
+pub(super) use publish::publications;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use super::working::Working;
+use crate::{
+    dag::Rules,
+    model::{Json, TaskId},
+};
+
+/// What a decision must read of one task besides its rows: its input, and results of its steps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub task_id: TaskId,
+    /// Steps whose results are read; those that have none are left out of the answer.
+    pub results: Vec<u32>,
+}
+
+/// What was read for a [`Wanted`].
+#[derive(Clone, Debug, Default)]
+pub struct Values {
+    pub input: Arc<Value>,
+    /// Every step that was asked for, with its result if it has one.
+    pub results: BTreeMap<u32, Option<Arc<Value>>>,
+}
+
+impl Values {
+    /// The values of an input and of results, as they are stored.
+    #[must_use]
+    pub fn new(input: &Json, asked: &[u32], results: &[(u32, Json)]) -> Self {
+        let mut values: BTreeMap<_, _> = asked.iter().map(|idx| (*idx, None)).collect();
+        values.extend(results.iter().map(|(idx, result)| (*idx, Some(Arc::new(result.to_value())))));
+        Self { input: Arc::new(input.to_value()), results: values }
+    }
+}
+
+impl Working {
+    /// The rules of a step; none for a plain one.
+    pub(super) fn rules(&self, idx: u32) -> Option<&Rules> {
+        self.definition.as_ref()?.rules(idx)
+    }
+
+    /// The rules of a step, to be kept while the task is changed.
+    fn rules_held(&self, idx: u32) -> Option<HeldRules> {
+        self.rules(idx)?;
+        Some(HeldRules { definition: Arc::clone(self.definition.as_ref()?), idx })
+    }
+}
+
+/// Rules that do not borrow from the task.
+struct HeldRules {
+    definition: Arc<crate::dag::Definition>,
+    idx: u32,
+}
+
+impl HeldRules {
+    fn get(&self) -> &Rules {
+        match self.definition.rules(self.idx) {
+            Some(rules) => rules,
+            None => unreachable!("they were there when this was made"),
+        }
+    }
+}

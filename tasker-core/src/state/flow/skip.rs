@@ -1,0 +1,60 @@
+//! Skipping: a step that is left out leaves out what depends on it, up to where branches come together.
+
+use std::sync::Arc;
+
+use crate::{
+    model::{Fact, SkipReason, StepFlow},
+    state::{StepCause, working::Working},
+};
+
+impl Working {
+    /// Skips a step that has not begun, and what depends on it: standard steps are skipped with any of their dependencies,
+    /// a deferred convergence only with all of them.
+    pub(in crate::state) fn skip(&mut self, idx: u32, reason: SkipReason) {
+        let mut left_out = vec![(idx, reason)];
+        while let Some((idx, reason)) = left_out.pop() {
+            if self.step(idx).is_none() {
+                self.is_short = true;
+                continue;
+            }
+            if self.move_step(idx, StepCause::Skip).is_none() {
+                continue;
+            }
+            self.task.counts.done += 1;
+            self.say(Fact::StepSkipped { step: idx, reason, error: None });
+            left_out.extend(self.behind(idx));
+        }
+    }
+
+    /// The dependents that are skipped with a step that was; convergences among them count it.
+    pub(super) fn behind(&mut self, idx: u32) -> Vec<(u32, SkipReason)> {
+        let dependents = self.step(idx).map(|step| Arc::clone(&step.dependents)).unwrap_or_default();
+        let mut skipped = Vec::new();
+        for dependent in dependents.iter().copied() {
+            if self.rules(dependent).is_some_and(crate::dag::Rules::is_convergence) {
+                self.is_short |= !self.count_down(dependent);
+            } else {
+                skipped.push((dependent, SkipReason::Dependencies));
+            }
+        }
+        skipped
+    }
+
+    /// A branch before a convergence has run.
+    pub(in crate::state) fn reach(&mut self, idx: u32) {
+        if !self.rules(idx).is_some_and(crate::dag::Rules::is_convergence) {
+            return;
+        }
+        self.change_flow(idx, |flow| flow.is_reached = true);
+    }
+
+    /// Changes where a step stands in a flow.
+    pub(super) fn change_flow(&mut self, idx: u32, change: impl FnOnce(&mut StepFlow)) {
+        let Some(row) = self.touch(idx) else { return };
+        let mut flow = row.flow.as_deref().cloned().unwrap_or_default();
+        change(&mut flow);
+        if row.flow.as_deref() != Some(&flow) {
+            row.flow = Some(Arc::new(flow));
+        }
+    }
+}

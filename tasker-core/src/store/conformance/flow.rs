@@ -1,0 +1,151 @@
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::bench::{Bench, failed, lease, report_of, template};
+use crate::{
+    model::{Actor, Fact, Json, Next, Outcome, StepError, StepState, TaskState},
+    state::{Input, Verb},
+    store::{Store, TaskFilter},
+    template::{OnExhaustion, StepKind, Template, Wait},
+};
+
+/// A template of the given shape, with one of its steps changed.
+fn with_step(shape: &str, name: &str, change: impl Fn(&mut crate::template::StepTemplate)) -> Template {
+    let mut template = template("flow", shape);
+    template.steps.iter_mut().filter(|step| step.name == name).for_each(change);
+    template
+}
+
+pub(super) async fn a_decision_skips_what_it_did_not_choose(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let mut template = with_step("a b:a c:a d:b e:c,d", "a", |step| step.kind = StepKind::Decision);
+    template.steps[4].kind = StepKind::DeferredConvergence;
+    let definition = bench.register(&template).await;
+    let task_id = bench.submit(&definition).await;
+    let claimed = bench.claim(&["handle"], 1).await;
+    let next = Some(Next::Route { steps: vec!["c".to_owned()] });
+    let outcome = Outcome::Succeeded { result: Json::null(), next, events: Vec::new() };
+    bench.report(lease(&claimed[0]), outcome).await;
+    let (skipped, pending) = (StepState::Skipped, StepState::Pending);
+    let states = [StepState::Complete, skipped, StepState::Enqueued, skipped, pending];
+    assert_eq!(bench.states(task_id).await, states);
+    bench.audit(task_id).await;
+    for step in ["c", "e"] {
+        let claimed = bench.claim(&["handle"], 9).await;
+        assert_eq!(claimed.len(), 1, "{step}");
+        bench.report(lease(&claimed[0]), Outcome::succeeded(Json::null())).await;
+    }
+    assert_eq!(bench.task(task_id).await.state, TaskState::Complete);
+    bench.audit(task_id).await;
+}
+
+pub(super) async fn a_condition_reads_input_and_results(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let when = "results.a.total > input.limit && results.b == null".to_owned();
+    let template = with_step("a b c:a,b", "c", |step| step.when = Some(when.clone()));
+    let definition = bench.register(&template).await;
+    for (limit, state) in [(5, StepState::Enqueued), (7, StepState::Skipped)] {
+        let mut task = super::bench::new_task(&definition);
+        task.submission.context = Json::from(&json!({"limit": limit}));
+        let task_id = bench.insert(task).await;
+        let claimed = bench.claim(&["handle"], 2).await;
+        // The first result is read from the database, the second is at hand.
+        bench.report(lease(&claimed[0]), Outcome::succeeded(Json::from(&json!({"total": 6})))).await;
+        bench.report(lease(&claimed[1]), Outcome::succeeded(Json::null())).await;
+        assert_eq!(bench.states(task_id).await[2], state, "limit {limit}");
+        bench.audit(task_id).await;
+        let cancel = Input::Operate { task_id, verb: Verb::Cancel, actor: Actor::default() };
+        bench.transact(&[cancel], None).await;
+    }
+}
+
+pub(super) async fn a_step_that_blocks_leaves_the_others_claimable(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let template = with_step("a b:a c", "a", |step| step.on_exhaustion = OnExhaustion::Block);
+    let definition = bench.register(&template).await;
+    let task_id = bench.submit(&definition).await;
+    let claimed = bench.claim(&["handle"], 1).await;
+    bench.transact(&[report_of(&claimed[0], failed(StepError::permanent("broken", "no")))], None).await;
+    assert_eq!(bench.task(task_id).await.state, TaskState::BlockedByFailures);
+    let others = bench.claim(&["handle"], 9).await;
+    assert_eq!(others.len(), 1);
+    bench.report(lease(&others[0]), Outcome::succeeded(Json::null())).await;
+    assert_eq!(bench.states(task_id).await, [StepState::Error, StepState::Pending, StepState::Complete]);
+    assert!(bench.events(task_id).await.iter().any(|event| event.fact == Fact::TaskBlocked { step: 0 }));
+    bench.audit(task_id).await;
+}
+
+pub(super) async fn a_failed_step_may_be_skipped(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let template = with_step("a b:a", "a", |step| step.on_exhaustion = OnExhaustion::Skip);
+    let definition = bench.register(&template).await;
+    let task_id = bench.submit(&definition).await;
+    let claimed = bench.claim(&["handle"], 1).await;
+    bench.report(lease(&claimed[0]), failed(StepError::permanent("broken", "no"))).await;
+    let step = &bench.steps(task_id).await[0];
+    let code = step.error.as_ref().map(|error| error.code.as_str());
+    assert_eq!((step.state, code), (StepState::Skipped, Some("broken")), "what it failed with is kept");
+    let claimed = bench.claim(&["handle"], 1).await;
+    bench.report(lease(&claimed[0]), Outcome::succeeded(Json::null())).await;
+    assert_eq!(bench.task(task_id).await.state, TaskState::Complete);
+    bench.audit(task_id).await;
+}
+
+pub(super) async fn a_wait_is_begun_by_the_sweep_and_ended_by_a_signal(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let template = with_step("a b:a", "a", |step| {
+        step.kind = StepKind::Wait;
+        step.wait = Some(Wait { signal: Some("go".to_owned()), deadline_seconds: Some(3_600.0), ..Wait::default() });
+    });
+    let definition = bench.register(&template).await;
+    let task_id = bench.submit(&definition).await;
+    assert_eq!(bench.states(task_id).await, [StepState::Waiting, StepState::Pending]);
+    assert_eq!(bench.claim(&["handle"], 9).await, [], "a step that waits is in no queue");
+    bench.sweep().await;
+    let step = &bench.steps(task_id).await[0];
+    let now = bench.store.now().await.unwrap();
+    assert!(step.due_at.is_some_and(|due_at| due_at > now) && step.attempt == 0);
+    let signal =
+        Input::Signal { task_id, name: "go".to_owned(), payload: Json::parse("1.10".into()).unwrap(), by: None };
+    bench.transact(&[signal], None).await;
+    assert_eq!(bench.states(task_id).await, [StepState::Complete, StepState::Enqueued]);
+    bench.audit(task_id).await;
+}
+
+pub(super) async fn a_signal_is_kept_for_a_wait_to_come(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let template = with_step("a b:a", "b", |step| {
+        step.kind = StepKind::Wait;
+        step.wait = Some(Wait { signal: Some("go".to_owned()), ..Wait::default() });
+    });
+    let definition = bench.register(&template).await;
+    let task_id = bench.submit(&definition).await;
+    let payload = Json::parse(r#"{"z": 1.10, "a": "é"}"#.to_owned()).unwrap();
+    bench.transact(&[Input::Signal { task_id, name: "go".to_owned(), payload, by: Some("ann".into()) }], None).await;
+    assert_eq!(bench.states(task_id).await[1], StepState::Pending);
+    let claimed = bench.claim(&["handle"], 1).await;
+    bench.report(lease(&claimed[0]), Outcome::succeeded(Json::null())).await;
+    assert_eq!(bench.task(task_id).await.state, TaskState::Complete);
+    let result = bench.steps(task_id).await[1].result.clone().unwrap().to_string();
+    assert!(result.contains(r#"{"z": 1.10, "a": "é"}"#), "{result}");
+    bench.audit(task_id).await;
+}
+
+pub(super) async fn a_task_that_waits_is_found(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let template = with_step("a b:a", "b", |step| {
+        step.kind = StepKind::Wait;
+        step.wait = Some(Wait { signal: Some("go".to_owned()), ..Wait::default() });
+    });
+    let definition = bench.register(&template).await;
+    let task_id = bench.submit(&definition).await;
+    let claimed = bench.claim(&["handle"], 1).await;
+    bench.report(lease(&claimed[0]), Outcome::succeeded(Json::null())).await;
+    let step = &bench.steps(task_id).await[1];
+    assert_eq!((step.state, step.due_at), (StepState::Waiting, None));
+    let filter = TaskFilter { states: vec![TaskState::InProgress], ..TaskFilter::default() };
+    let found = bench.store.tasks(&filter, 10).await.unwrap();
+    assert_eq!(found.items.iter().map(|task| task.task_id).collect::<Vec<_>>(), [task_id]);
+    assert_eq!(bench.store.due(10).await.unwrap().steps, []);
+}

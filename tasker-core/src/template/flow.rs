@@ -1,0 +1,86 @@
+//! Checks of what makes a graph more than a fixed one: types of steps that go together, expressions over steps before.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    StepKind, StepTemplate,
+    dependencies::offer,
+    document::Node,
+    expression::Expression,
+    fault::{FaultCode, Path},
+    reader::Reader,
+};
+
+/// Reports steps that lack what their type needs, and expressions that read results which are not there.
+pub(super) fn check(reader: &mut Reader, steps: &[StepTemplate], nodes: &[Node], at: &Path<'_>) {
+    let before = Before::new(steps);
+    for (index, (step, node)) in steps.iter().zip(nodes).enumerate() {
+        let at = at.index(index);
+        check_type(reader, steps, step, node, &at);
+        let until = step.wait.as_ref().and_then(|wait| wait.until.as_deref());
+        let inner = node.get("wait").and_then(|wait| wait.get("until"));
+        for (field, text, place) in [("when", step.when.as_deref(), node.get("when")), ("wait", until, inner)] {
+            let Some((text, place)) = text.zip(place) else { continue };
+            let Ok(expression) = Expression::parse(text) else { continue };
+            for named in expression.steps() {
+                if !before.is_before(named, &step.name) {
+                    let message = format!("`{}` does not come after a step `{named}`", step.name);
+                    let remedy = offer(reader, named, before.of(&step.name).into_iter());
+                    reader.report(FaultCode::BadExpression, place.mark, &at.field(field), message, remedy);
+                }
+            }
+        }
+    }
+}
+
+fn check_type(reader: &mut Reader, steps: &[StepTemplate], step: &StepTemplate, node: &Node, at: &Path<'_>) {
+    let has_dependent = || steps.iter().any(|other| other.dependencies.contains(&step.name));
+    let fault = match step.kind {
+        StepKind::Decision if !has_dependent() => {
+            Some(("a decision has to have steps that depend on it", "let a step depend on it, or make it `standard`"))
+        }
+        StepKind::DeferredConvergence if step.dependencies.is_empty() => Some((
+            "a deferred convergence has to have dependencies",
+            "name the branches that it runs after, or make it `standard`",
+        )),
+        StepKind::Wait if step.wait.is_none() => {
+            Some(("a step of type `wait` has to say what it waits for", "add, for example, `wait: {signal: approved}`"))
+        }
+        kind if kind != StepKind::Wait && step.wait.is_some() => {
+            Some(("only a step of type `wait` waits", "add `type: wait`, or remove `wait`"))
+        }
+        _ => None,
+    };
+    if let Some((message, remedy)) = fault {
+        let mark = node.get("type").or_else(|| node.get("step_type")).unwrap_or(node).mark;
+        reader.report(FaultCode::WrongForType, mark, &at.field("type"), message.to_owned(), remedy.to_owned());
+    }
+}
+
+/// Which steps come before which. Cycles and unknown names were reported before, and are passed over.
+struct Before<'s> {
+    dependencies: HashMap<&'s str, &'s [String]>,
+}
+
+impl<'s> Before<'s> {
+    fn new(steps: &'s [StepTemplate]) -> Self {
+        Self { dependencies: steps.iter().map(|step| (step.name.as_str(), step.dependencies.as_slice())).collect() }
+    }
+
+    fn of(&self, step: &'s str) -> Vec<&'s str> {
+        let (mut found, mut seen, mut left) = (Vec::new(), HashSet::new(), vec![step]);
+        while let Some(next) = left.pop() {
+            for dependency in self.dependencies.get(next).copied().unwrap_or_default() {
+                if seen.insert(dependency.as_str()) {
+                    found.push(dependency.as_str());
+                    left.push(dependency);
+                }
+            }
+        }
+        found
+    }
+
+    fn is_before(&self, earlier: &str, step: &'s str) -> bool {
+        self.of(step).contains(&earlier)
+    }
+}
