@@ -37,6 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(rerun))
         .routes(routes!(prioritize))
         .routes(routes!(act))
+        .routes(routes!(signal))
         .routes(routes!(patch_step))
 }
 
@@ -242,6 +243,41 @@ async fn act(State(api): State<Api>, caller: Caller, Body(mut request): Body<Bul
     (request.by, request.reason) = (by, reason);
     Ok(Json(ActedView::act(&api.engine, request).await?))
 }
+
+/// What a signal brings.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Signal {
+    /// The result of the step that waits for it; null if not given.
+    #[schema(value_type = Option<serde_json::Value>)]
+    payload: Option<model::Json>,
+    by: Option<String>,
+}
+
+/// Send a signal to a task
+///
+/// For the first step that waits for this name and has none yet; it may come before the wait.
+#[utoipa::path(post, path = "/v1/tasks/{task_uuid}/signals/{name}", tag = "tasks",
+    params(("task_uuid" = TaskId, Path,), ("name" = String, Path,)), request_body = Option<Signal>, responses(
+    (status = OK, description = "The task.", body = TaskView),
+    Refusals,
+))]
+async fn signal(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((id, name)): Path<(TaskId, String)>,
+    OptionalBody(Signal { payload, by }): OptionalBody<Signal>,
+) -> Result<Json<TaskView>> {
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    if by.as_ref().is_some_and(|by| by.len() > BY_BYTES) {
+        return Err(field_invalid("by", format!("at most {BY_BYTES} bytes are kept")));
+    }
+    let payload = payload.unwrap_or_else(model::Json::null);
+    let task = api.engine.signal(id, &name, payload, caller.actor(by, None).by).await?;
+    shown(&caller, &api, task).await
+}
+
+const BY_BYTES: usize = 1_024;
 
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
