@@ -5,8 +5,12 @@ import schemathesis
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    for holder in (case.body, case.query):
-        if isinstance(holder, dict):
-            for name in ("wait_ms", "timeout"):
-                if isinstance(holder.get(name), (int, float)) and 0 < holder[name] <= 60_000:
-                    holder[name] = 0
+    query = case.query if isinstance(case.query, dict) else {}
+    if "wait" in query:
+        query["timeout"] = 0
+    if case.path.endswith("/wakeups"):
+        query.setdefault("wait_ms", 0)
+    case.query = query
+    for holder in (case.body, query):
+        if isinstance(holder, dict) and isinstance(holder.get("wait_ms"), (int, float)) and 0 < holder["wait_ms"] <= 60_000:
+            holder["wait_ms"] = 0

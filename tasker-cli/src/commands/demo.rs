@@ -59,7 +59,10 @@ impl Demo {
         let in_folder = format!("sqlite:{}", folder.path().join("demo.db").display());
         let url = settings.store_flag.as_ref().unwrap_or(&in_folder);
         let engine = database::migrated_engine(url, database::options(settings)).await?;
-        engine.register(&template).await?;
+        // All of them: one may run another.
+        for example in EXAMPLES {
+            engine.register(&parse(&example)?).await?;
+        }
         let pace = self.pace.unwrap_or(if output.is_live() { PACE } else { Duration::ZERO });
         let worker = Worker::builder(Arc::clone(&engine)).handlers(example_handlers(pace)).start().await?;
         introduce(&template, pace, output);

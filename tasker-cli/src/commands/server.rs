@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use tasker_core::{
     api::{Access, Api},
@@ -26,13 +26,16 @@ use crate::{
 
 /// Serve the REST API, and let workers join over HTTP
 ///
-/// The database is migrated first. Without authentication the server listens only on addresses that no other machine can
-/// reach. SIGTERM or Ctrl-C lets requests under way end; a second one stops at once.
+/// The database is migrated first. On addresses that other machines can reach every request needs an API key. SIGTERM or Ctrl-C lets requests under way end; a second one stops at once.
 #[derive(Debug, Args)]
 pub(crate) struct Server {
     /// The address to listen on [env: TASKER_HTTP_ADDR] [default: 127.0.0.1:8080]
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
+    /// How the server knows who asks: by API keys, or not at all, which other machines must not reach [default: open on
+    /// loopback addresses, keys on others]
+    #[arg(long, value_enum, value_name = "HOW")]
+    auth: Option<Auth>,
     /// How long requests under way have to end after SIGTERM or Ctrl-C
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span::parse)]
     grace: Duration,
@@ -41,16 +44,24 @@ pub(crate) struct Server {
     no_migrate: bool,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Auth {
+    /// Whoever reaches the server may do everything
+    Open,
+    /// Every request brings an API key (`tasker key create`)
+    Keys,
+}
+
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
 impl Server {
     pub(crate) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
         let mut stop = Stop::listen()?;
         let address = self.listen.as_deref().or(settings.http_address.as_deref()).unwrap_or(DEFAULT_ADDRESS);
-        let access = Access::Open;
-        let listener = listen(address).await?;
+        let (listener, access) = listen(address, self.auth).await?;
         let engine = self.engine(settings).await?;
         let _sweeper = engine.start_sweeper();
+        tell_missing_keys(&engine, access, output).await?;
         let api = Api::new(Arc::clone(&engine), access);
         tell_start(&engine, &listener, output)?;
         let serving = {
@@ -85,19 +96,32 @@ impl Server {
     }
 }
 
-async fn listen(address: &str) -> Result<TcpListener> {
+async fn listen(address: &str, auth: Option<Auth>) -> Result<(TcpListener, Access)> {
     let refused = |error: std::io::Error| {
         let remedy = "name an address of this machine and a port that is free: --listen 127.0.0.1:8080";
         Failure::new("address_unusable", format!("cannot listen on {address}"), remedy).with_cause(error)
     };
     let found: Vec<SocketAddr> = lookup_host(address).await.map_err(refused)?.collect();
     // All of them: a name may lead to a loopback address and to another one.
-    if let Some(open) = found.iter().find(|found| !is_loopback(found.ip())) {
-        let message = format!("{open} can be reached from other machines, and the server has no authentication");
-        let remedy = "listen on 127.0.0.1";
-        return Err(Failure::new("authentication_required", message, remedy));
+    let reachable = found.iter().find(|found| !is_loopback(found.ip()));
+    let access = match (auth, reachable) {
+        (Some(Auth::Open), Some(reachable)) => {
+            let message = format!("{reachable} can be reached from other machines, and they would need no key");
+            let remedy = "leave --auth out, or listen on 127.0.0.1";
+            return Err(Failure::new("authentication_required", message, remedy));
+        }
+        (Some(Auth::Open) | None, None) => Access::Open,
+        (Some(Auth::Keys), _) | (None, Some(_)) => Access::Keys,
+    };
+    Ok((TcpListener::bind(&found[..]).await.map_err(refused)?, access))
+}
+
+/// A server that asks for keys of which there are none serves nobody.
+async fn tell_missing_keys(engine: &Engine, access: Access, output: &Output) -> Result<()> {
+    if access == Access::Keys && engine.keys().await?.iter().all(|key| key.revoked_at.is_some()) {
+        output.note("there is no API key yet, and every request needs one: make it with `tasker key create`");
     }
-    TcpListener::bind(&found[..]).await.map_err(refused)
+    Ok(())
 }
 
 fn is_loopback(address: IpAddr) -> bool {

@@ -12,8 +12,8 @@ use utoipa::{
     },
 };
 
-use super::Api;
-use crate::view::{FaultView, Problem};
+use super::{Api, extract::Path, problem::Result, request};
+use crate::view::{ErrorPage, FaultView, Problem};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -72,6 +72,7 @@ pub(super) fn routes(document: &Document) -> Router<Api> {
             get(move || async move { ([(header::CONTENT_TYPE, "application/json")], json) }),
         )
         .route("/api-docs", get(|| async { page("text/html; charset=utf-8", include_str!("page/page.html")) }))
+        .route("/errors/{code}", get(error_page))
         .route("/api-docs/page.css", get(|| async { page("text/css; charset=utf-8", include_str!("page/page.css")) }))
         .route(
             "/api-docs/page.js",
@@ -79,15 +80,21 @@ pub(super) fn routes(document: &Document) -> Router<Api> {
         )
 }
 
+/// What the `type` of a problem leads to.
+async fn error_page(Path(code): Path<String>) -> Result<Response> {
+    let Some(entry) = ErrorPage::of(&code) else { return Err(request::not_found().await) };
+    Ok(page("text/plain; charset=utf-8", &format!("{code}\n\n{}\n", entry.text)))
+}
+
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                               base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-fn page(kind: &'static str, text: &'static str) -> Response {
+fn page(kind: &'static str, text: &str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, kind),
         (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    (headers, text).into_response()
+    (headers, text.to_owned()).into_response()
 }

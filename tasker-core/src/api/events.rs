@@ -1,6 +1,11 @@
 //! What happens, as it happens: server-sent events.
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    convert::Infallible,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     extract::State,
@@ -19,16 +24,20 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Api,
+    access::Caller,
     extract::{Parameters, Path},
+    hidden::Show,
     problem::{self, Refusals, Result, field_invalid},
 };
 use crate::{
+    dag::Definition,
     model::{Page, Task, TaskId},
+    orchestration::{EventCursor, Followed, Permission},
     view::EventView,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(of_task))
+    OpenApiRouter::new().routes(routes!(of_task)).routes(routes!(of_all))
 }
 
 /// Streams at the same time.
@@ -62,6 +71,7 @@ struct Resume {
 ))]
 async fn of_task(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     Parameters(resume): Parameters<Resume>,
     headers: HeaderMap,
@@ -70,13 +80,22 @@ async fn of_task(
         Some(seen) => seen,
         None => i64::try_from(resume.after.unwrap_or(0)).unwrap_or(i64::MAX),
     };
+    caller.demand_task(&api, Permission::Read, id).await?;
     let task = api.engine.task(id).await?;
     if task.state.is_final() && after >= task.seq {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let place = place(&api)?;
-    let following =
-        Following { api, task, after, found: VecDeque::new(), has_ended: false, pause: LOOK_AGAIN.0, _place: place };
+    let following = Following {
+        api,
+        caller,
+        task,
+        after,
+        found: VecDeque::new(),
+        has_ended: false,
+        pause: LOOK_AGAIN.0,
+        _place: place,
+    };
     Ok(respond(stream::unfold(following, Following::next)))
 }
 
@@ -108,6 +127,7 @@ fn respond(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'stati
 /// client holds one page of events in memory and no more.
 struct Following {
     api: Api,
+    caller: Caller,
     task: Task,
     after: i64,
     found: VecDeque<EventView>,
@@ -122,7 +142,8 @@ impl Following {
             if let Some(event) = self.found.pop_front() {
                 self.after = event.seq;
                 self.has_ended |= event.ends_task();
-                return Some((Ok(encode(&event, &event.seq.to_string())), self));
+                let id = event.seq.to_string();
+                return Some((Ok(encode(event.shown_to(&self.caller), id)), self));
             }
             if self.has_ended || self.api.closing.is_cancelled() {
                 return None;
@@ -150,7 +171,122 @@ impl Following {
     }
 }
 
-fn encode(event: &EventView, id: &str) -> Event {
-    let data = serde_json::to_string(event).unwrap_or_default();
-    Event::default().event(&event.kind).id(id).retry(RECONNECT).data(data)
+fn encode(event: EventView, id: String) -> Event {
+    let data = serde_json::to_string(&event).unwrap_or_default();
+    Event::default().event(event.kind).id(id).retry(RECONNECT).data(data)
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct FollowAll {
+    /// Only events of this namespace.
+    namespace: Option<String>,
+    /// Begin behind the event with this `id`, or at the beginning of the log with `start`; `Last-Event-ID` beats it. Without
+    /// either, with what happens from now on.
+    after: Option<String>,
+}
+
+/// Follow everything
+///
+/// Server-sent events of all tasks, each with its place in the log as `id`, its type as `event` and the event as `data`. Events
+/// of one task come in their order. Whoever connects again with `Last-Event-ID` misses none.
+#[utoipa::path(get, path = "/v1/events", tag = "events",
+    params(FollowAll, ("last-event-id" = Option<String>, Header, description = "The last event that was seen.")), responses(
+    (status = OK, description = "The stream.", body = String, content_type = "text/event-stream"),
+    Refusals,
+))]
+async fn of_all(
+    State(api): State<Api>,
+    caller: Caller,
+    Parameters(FollowAll { namespace, after }): Parameters<FollowAll>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let namespace = caller.demand_list(namespace)?;
+    let seen = headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default().to_owned());
+    let cursor = match seen.or(after).as_deref() {
+        Some("start") => EventCursor::START,
+        Some(id) => id.parse().map_err(|reason: String| field_invalid("after", reason))?,
+        None => api.engine.end_of_events().await?,
+    };
+    let place = place(&api)?;
+    let following = FollowingAll {
+        api,
+        caller,
+        namespace,
+        cursor,
+        found: VecDeque::new(),
+        definitions: HashMap::new(),
+        pause: LOOK_AGAIN.0,
+        _place: place,
+    };
+    Ok(respond(stream::unfold(following, FollowingAll::next)))
+}
+
+/// Commits read at once.
+const PAGE: u32 = 200;
+/// Tasks whose definitions a stream remembers.
+const DEFINITIONS: usize = 10_000;
+
+/// One client that follows everything, as [`Following`] does one task.
+struct FollowingAll {
+    api: Api,
+    caller: Caller,
+    namespace: Option<String>,
+    cursor: EventCursor,
+    found: VecDeque<Followed>,
+    /// An event does not name its template, and tasks have many events.
+    definitions: HashMap<TaskId, Arc<Definition>>,
+    pause: Duration,
+    _place: OwnedSemaphorePermit,
+}
+
+impl FollowingAll {
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        loop {
+            if let Some(Followed { cursor, event }) = self.found.pop_front() {
+                self.cursor = cursor;
+                let definition = self.definition(event.task_id).await?;
+                if self.namespace.as_deref().is_none_or(|namespace| namespace == &*definition.namespace) {
+                    let event = EventView::new(event, &definition).shown_to(&self.caller);
+                    return Some((Ok(encode(event, cursor.to_string())), self));
+                }
+                continue;
+            }
+            if self.api.closing.is_cancelled() {
+                return None;
+            }
+            match self.api.engine.events_after(self.cursor, PAGE).await {
+                Ok(found) if !found.is_empty() => {
+                    self.found = found.into();
+                    self.pause = LOOK_AGAIN.0;
+                    continue;
+                }
+                Ok(_) => {}
+                // The client comes back, and goes on where it was.
+                Err(error) => {
+                    warn!(%error, "a stream of events ends early");
+                    return None;
+                }
+            }
+            tokio::select! {
+                () = sleep(self.pause) => self.pause = (self.pause * 2).min(LOOK_AGAIN.1),
+                () = self.api.closing.cancelled() => return None,
+            }
+        }
+    }
+
+    /// None ends the stream: what cannot be read now is read when the client comes back.
+    async fn definition(&mut self, task_id: TaskId) -> Option<Arc<Definition>> {
+        if let Some(definition) = self.definitions.get(&task_id) {
+            return Some(Arc::clone(definition));
+        }
+        let task = self.api.engine.task(task_id).await.ok()?;
+        let definition = self.api.engine.definition_of(&task).await.ok()?;
+        if self.definitions.len() >= DEFINITIONS {
+            self.definitions.clear();
+        }
+        self.definitions.insert(task_id, Arc::clone(&definition));
+        Some(definition)
+    }
 }

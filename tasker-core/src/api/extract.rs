@@ -3,7 +3,7 @@
 use axum::{
     body::{Body as Incoming, Bytes, HttpBody},
     extract::{FromRequest, FromRequestParts, Request, rejection::PathRejection},
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, StatusCode, Uri, header, request::Parts},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -74,6 +74,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
     type Rejection = Box<Problem>;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        refuse_nul(&parts.uri)?;
         let decoded = axum::extract::Query::try_from_uri(&parts.uri);
         decoded.map(|axum::extract::Query(query)| Self(query)).map_err(|error| {
             let error: &dyn std::error::Error = &error;
@@ -99,6 +100,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     type Rejection = Box<Problem>;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        refuse_nul(&parts.uri)?;
         let decoded = axum::extract::Path::from_request_parts(parts, state).await;
         decoded.map(|axum::extract::Path(path)| Self(path)).map_err(|error| {
             let reason = match error {
@@ -109,6 +111,15 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
             problem::new(StatusCode::BAD_REQUEST, "path_invalid", detail, "correct the id or name in the path")
         })
     }
+}
+
+/// No text in a database holds a NUL.
+fn refuse_nul(uri: &Uri) -> Result<()> {
+    if !uri.to_string().contains("%00") {
+        return Ok(());
+    }
+    let remedy = "leave the `%00` out";
+    Err(problem::new(StatusCode::BAD_REQUEST, "path_invalid", "the address contains a NUL character", remedy))
 }
 
 fn demand_json(headers: &HeaderMap) -> Result<()> {

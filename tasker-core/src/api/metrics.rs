@@ -1,4 +1,4 @@
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::atomic::AtomicU64, time::Duration};
 
 use axum::{
     extract::State,
@@ -7,20 +7,22 @@ use axum::{
 };
 use prometheus_client::{
     encoding::{EncodeLabelSet, prometheus_text::encode},
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Api,
+    access::Caller,
     problem::{self, Refusals, Result},
 };
 use crate::{
     dag::Definition,
     model::{StepState, TaskId, Timestamp},
-    orchestration::Observer,
+    orchestration::{Observer, Permission},
     state::{Changes, Definitions, StepChange, TaskChange},
+    view::StatsView,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -29,12 +31,14 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// What the server and its engine count
 ///
-/// In Prometheus' text format, of this process.
+/// In Prometheus' text format. Counters are of this process; queues are those of the database.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses(
     (status = OK, description = "All metrics.", body = String, content_type = "text/plain"),
     Refusals,
 ))]
-async fn metrics(State(api): State<Api>) -> Result<Response> {
+async fn metrics(State(api): State<Api>, caller: Caller) -> Result<Response> {
+    caller.demand_everywhere(Permission::Read)?;
+    api.metrics.measure(&StatsView::load(&api.engine).await?);
     let mut text = String::new();
     encode(&mut text, &api.metrics.registry).map_err(|_| problem::internal())?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
@@ -54,6 +58,11 @@ pub(super) struct Metrics {
     task_seconds: Family<TemplateLabels, Histogram>,
     report_outcomes: Histogram,
     commits: Counter,
+    queue_steps: Family<QueueLabels, Gauge>,
+    queue_oldest_seconds: Family<QueueLabels, Gauge<f64, AtomicU64>>,
+    running: Gauge,
+    delayed: Gauge,
+    slots: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -66,6 +75,12 @@ struct RequestLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteLabels {
     route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QueueLabels {
+    queue: String,
+    handler: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -101,6 +116,11 @@ impl Metrics {
             task_seconds: Family::new_with_constructor(long),
             report_outcomes: Histogram::new(OUTCOMES),
             commits: Counter::default(),
+            queue_steps: Family::default(),
+            queue_oldest_seconds: Family::default(),
+            running: Gauge::default(),
+            delayed: Gauge::default(),
+            slots: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -122,6 +142,12 @@ impl Metrics {
         registry.register("task_seconds", "From the submission of a task to its end", self.task_seconds.clone());
         registry.register("report_outcomes", "Outcomes recorded in one transaction", self.report_outcomes.clone());
         registry.register("commits", "Transactions that changed tasks", self.commits.clone());
+        registry.register("queue_steps", "Steps that wait for a worker", self.queue_steps.clone());
+        let help = "Time since the submission of the oldest task that has a step in the queue";
+        registry.register("queue_oldest_seconds", help, self.queue_oldest_seconds.clone());
+        registry.register("steps_running", "Attempts under a lease", self.running.clone());
+        registry.register("steps_delayed", "Steps that wait for their next attempt", self.delayed.clone());
+        registry.register("worker_slots", "Attempts that the workers could run at the same time", self.slots.clone());
     }
 
     pub(super) fn answered(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
@@ -130,6 +156,22 @@ impl Metrics {
         let labels = RequestLabels { method: method.to_owned(), route: route.to_owned(), status: status.as_u16() };
         self.requests.get_or_create(&labels).inc();
         self.request_seconds.get_or_create(&RouteLabels { route: route.to_owned() }).observe(took.as_secs_f64());
+    }
+
+    /// Takes over what the database holds now.
+    fn measure(&self, stats: &StatsView) {
+        // A queue that has run empty is not listed any more.
+        self.queue_steps.clear();
+        self.queue_oldest_seconds.clear();
+        for queue in &stats.queues {
+            let labels = QueueLabels { queue: queue.queue.clone(), handler: queue.handler.clone() };
+            self.queue_steps.get_or_create(&labels).set(signed(queue.steps));
+            let oldest = Duration::from_millis(queue.oldest_age_ms).as_secs_f64();
+            self.queue_oldest_seconds.get_or_create(&labels).set(oldest);
+        }
+        self.running.set(signed(stats.running));
+        self.delayed.set(signed(stats.delayed));
+        self.slots.set(signed(stats.slots));
     }
 
     fn step_ended(&self, step: &StepChange, ended_at: Timestamp, definition: &Definition) {
@@ -180,6 +222,10 @@ impl Observer for Metrics {
             }
         }
     }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn template_labels(definition: &Definition) -> TemplateLabels {

@@ -8,12 +8,15 @@ mod document;
 mod events;
 mod extract;
 mod health;
+mod hidden;
+mod keys;
 mod listen;
 mod metrics;
 mod operate;
 mod problem;
 mod request;
 mod sessions;
+mod stats;
 mod steps;
 mod tasks;
 mod templates;
@@ -84,6 +87,8 @@ fn routes() -> OpenApiRouter<Api> {
         .merge(templates::routes())
         .merge(events::routes())
         .merge(workers::routes())
+        .merge(stats::routes())
+        .merge(keys::routes())
         .merge(health::routes())
         .merge(metrics::routes())
 }

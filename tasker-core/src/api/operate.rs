@@ -13,12 +13,15 @@ use uuid::Uuid;
 
 use super::{
     Api,
+    access::Caller,
     extract::{Body, OptionalBody, Parameters, Path},
+    hidden::Show,
     problem::{Refusals, Result, field_invalid},
     steps,
 };
 use crate::{
-    model::{self, Actor, Task, TaskId},
+    model::{self, Actor, Task, TaskId, limits},
+    orchestration::Permission,
     state::Which,
     view::{ActedView, BulkAction, StepView, SubmittedView, TaskView},
 };
@@ -33,8 +36,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(retry))
         .routes(routes!(rerun))
         .routes(routes!(prioritize))
-        .routes(routes!(signal))
         .routes(routes!(act))
+        .routes(routes!(signal))
         .routes(routes!(patch_step))
 }
 
@@ -48,14 +51,8 @@ struct Doer {
     reason: Option<String>,
 }
 
-impl From<Doer> for Actor {
-    fn from(Doer { by, reason }: Doer) -> Self {
-        Self { by, reason }
-    }
-}
-
-async fn shown(api: &Api, task: Task) -> Result<Json<TaskView>> {
-    Ok(Json(TaskView::with_steps(&api.engine, task).await?))
+async fn shown(caller: &Caller, api: &Api, task: Task) -> Result<Json<TaskView>> {
+    Ok(Json(TaskView::with_steps(&api.engine, task).await?.shown_to(caller)))
 }
 
 /// Stop a task
@@ -68,10 +65,13 @@ async fn shown(api: &Api, task: Task) -> Result<Json<TaskView>> {
 ))]
 async fn cancel(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     OptionalBody(doer): OptionalBody<Doer>,
 ) -> Result<Json<TaskView>> {
-    shown(&api, api.engine.cancel(id, doer.into()).await?).await
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let task = api.engine.cancel(id, caller.actor(doer.by, doer.reason)).await?;
+    shown(&caller, &api, task).await
 }
 
 /// Stop a task, as `POST .../cancel` does
@@ -81,10 +81,13 @@ async fn cancel(
 ))]
 async fn delete(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     Parameters(doer): Parameters<Doer>,
 ) -> Result<Json<TaskView>> {
-    shown(&api, api.engine.cancel(id, doer.into()).await?).await
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let task = api.engine.cancel(id, caller.actor(doer.by, doer.reason)).await?;
+    shown(&caller, &api, task).await
 }
 
 /// Pause a task
@@ -97,10 +100,13 @@ async fn delete(
 ))]
 async fn pause(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     OptionalBody(doer): OptionalBody<Doer>,
 ) -> Result<Json<TaskView>> {
-    shown(&api, api.engine.pause(id, doer.into()).await?).await
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let task = api.engine.pause(id, caller.actor(doer.by, doer.reason)).await?;
+    shown(&caller, &api, task).await
 }
 
 /// Let a paused task go on
@@ -111,10 +117,13 @@ async fn pause(
 ))]
 async fn resume(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     OptionalBody(doer): OptionalBody<Doer>,
 ) -> Result<Json<TaskView>> {
-    shown(&api, api.engine.resume(id, doer.into()).await?).await
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let task = api.engine.resume(id, caller.actor(doer.by, doer.reason)).await?;
+    shown(&caller, &api, task).await
 }
 
 /// Close a task by hand
@@ -127,10 +136,13 @@ async fn resume(
 ))]
 async fn resolve(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     OptionalBody(doer): OptionalBody<Doer>,
 ) -> Result<Json<TaskView>> {
-    shown(&api, api.engine.resolve(id, doer.into()).await?).await
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let task = api.engine.resolve(id, caller.actor(doer.by, doer.reason)).await?;
+    shown(&caller, &api, task).await
 }
 
 /// Which steps to try again.
@@ -154,11 +166,14 @@ struct Retry {
 ))]
 async fn retry(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     OptionalBody(Retry { step, by, reason }): OptionalBody<Retry>,
 ) -> Result<Json<TaskView>> {
     let which = step.map_or(Which::Failed, |name| Which::Name(name.into()));
-    shown(&api, api.engine.retry(id, which, Actor { by, reason }).await?).await
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let task = api.engine.retry(id, which, caller.actor(by, reason)).await?;
+    shown(&caller, &api, task).await
 }
 
 /// Run an ended task again
@@ -172,10 +187,12 @@ async fn retry(
 ))]
 async fn rerun(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     OptionalBody(doer): OptionalBody<Doer>,
 ) -> Result<Response> {
-    let submitted = SubmittedView::from(api.engine.rerun(id, doer.into()).await?);
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let submitted = SubmittedView::from(api.engine.rerun(id, caller.actor(doer.by, doer.reason)).await?);
     let status = if submitted.is_new { StatusCode::CREATED } else { StatusCode::OK };
     let place = format!("/v1/tasks/{}", submitted.task_uuid);
     Ok((status, [(header::LOCATION, place)], Json(submitted)).into_response())
@@ -199,38 +216,13 @@ struct Priority {
 ))]
 async fn prioritize(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     Body(Priority { priority, by, reason }): Body<Priority>,
 ) -> Result<Json<TaskView>> {
-    shown(&api, api.engine.prioritize(id, priority, Actor { by, reason }).await?).await
-}
-
-/// What a signal says.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Signal {
-    /// The result of the step that waits for it; null if not given. It must satisfy the step's schema.
-    #[serde(default)]
-    payload: Option<serde_json::Value>,
-    /// Who sends it; kept in the task's history.
-    by: Option<String>,
-}
-
-/// Send a signal to a task
-///
-/// It is for the first step that waits for a signal of this name and has none yet, and may come before the wait.
-#[utoipa::path(post, path = "/v1/tasks/{task_uuid}/signals/{name}", tag = "tasks",
-    params(("task_uuid" = TaskId, Path,), ("name" = String, Path,)), request_body = Option<Signal>, responses(
-    (status = OK, description = "The task.", body = TaskView),
-    Refusals,
-))]
-async fn signal(
-    State(api): State<Api>,
-    Path((id, name)): Path<(TaskId, String)>,
-    OptionalBody(Signal { payload, by }): OptionalBody<Signal>,
-) -> Result<Json<TaskView>> {
-    let payload = model::Json::from(&payload.unwrap_or_default());
-    shown(&api, api.engine.signal(id, &name, payload, by).await?).await
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    let task = api.engine.prioritize(id, priority, caller.actor(by, reason)).await?;
+    shown(&caller, &api, task).await
 }
 
 /// Do the same to many tasks
@@ -240,9 +232,52 @@ async fn signal(
     (status = OK, description = "What became, or would become, of each task.", body = ActedView),
     Refusals,
 ))]
-async fn act(State(api): State<Api>, Body(request): Body<BulkAction>) -> Result<Json<ActedView>> {
+async fn act(State(api): State<Api>, caller: Caller, Body(mut request): Body<BulkAction>) -> Result<Json<ActedView>> {
+    for id in request.ids.iter().flatten().take(limits::PAGE as usize) {
+        caller.demand_task(&api, Permission::Operate, *id).await?;
+    }
+    if let Some(filter) = &mut request.filter {
+        filter.namespace = caller.demand_list(filter.namespace.take())?;
+    }
+    let Actor { by, reason } = caller.actor(request.by.take(), request.reason.take());
+    (request.by, request.reason) = (by, reason);
     Ok(Json(ActedView::act(&api.engine, request).await?))
 }
+
+/// What a signal brings.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Signal {
+    /// The result of the step that waits for it; null if not given.
+    #[schema(value_type = Option<serde_json::Value>)]
+    payload: Option<model::Json>,
+    by: Option<String>,
+}
+
+/// Send a signal to a task
+///
+/// For the first step that waits for this name and has none yet; it may come before the wait.
+#[utoipa::path(post, path = "/v1/tasks/{task_uuid}/signals/{name}", tag = "tasks",
+    params(("task_uuid" = TaskId, Path,), ("name" = String, Path,)), request_body = Option<Signal>, responses(
+    (status = OK, description = "The task.", body = TaskView),
+    Refusals,
+))]
+async fn signal(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((id, name)): Path<(TaskId, String)>,
+    OptionalBody(Signal { payload, by }): OptionalBody<Signal>,
+) -> Result<Json<TaskView>> {
+    caller.demand_task(&api, Permission::Operate, id).await?;
+    if by.as_ref().is_some_and(|by| by.len() > BY_BYTES) {
+        return Err(field_invalid("by", format!("at most {BY_BYTES} bytes are kept")));
+    }
+    let payload = payload.unwrap_or_else(model::Json::null);
+    let task = api.engine.signal(id, &name, payload, caller.actor(by, None).by).await?;
+    shown(&caller, &api, task).await
+}
+
+const BY_BYTES: usize = 1_024;
 
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -275,11 +310,13 @@ struct StepAction {
 ))]
 async fn patch_step(
     State(api): State<Api>,
+    caller: Caller,
     Path((id, step_uuid)): Path<(TaskId, Uuid)>,
     Body(StepAction { action_type, result, by, reason }): Body<StepAction>,
 ) -> Result<Json<StepView>> {
+    caller.demand_task(&api, Permission::Operate, id).await?;
     let which = Which::Idx(steps::find(&api, id, step_uuid).await?.step_idx);
-    let (engine, actor) = (&api.engine, Actor { by, reason });
+    let (engine, actor) = (&api.engine, caller.actor(by, reason));
     match (action_type, result) {
         (ActionType::ResetForRetry, None) => engine.retry(id, which, actor).await?,
         (ActionType::ResetForRetry, Some(_)) => {
@@ -289,5 +326,5 @@ async fn patch_step(
         (ActionType::CompleteManually, Some(result)) => engine.complete_step(id, which, result, actor).await?,
         (ActionType::CompleteManually, None) => return Err(field_invalid("result", "a complete step has one")),
     };
-    steps::find(&api, id, step_uuid).await.map(Json)
+    steps::shown(&api, &caller, id, step_uuid).await
 }

@@ -4,6 +4,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use uuid::Uuid;
+
 use crate::{
     model::{Report, Reported, WorkerId},
     orchestration::{Engine, Session},
@@ -25,8 +27,8 @@ const FORGET_AFTER: Duration = Duration::from_secs(120);
 const SESSIONS_MAX: usize = 10_000;
 
 impl Sessions {
-    /// Keeps a session; false if there are too many.
-    pub(super) fn put(&self, session: Arc<Session>) -> bool {
+    /// Keeps a session that a key opened; false if there are too many.
+    pub(super) fn put(&self, session: Arc<Session>, key_id: Option<Uuid>) -> bool {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if sessions.len() >= SESSIONS_MAX {
             sessions.retain(|_, entry| entry.seen_at.elapsed() < FORGET_AFTER);
@@ -35,14 +37,15 @@ impl Sessions {
         if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&id) {
             return false;
         }
-        let joined = Arc::new(Joined { session, last: tokio::sync::Mutex::default() });
+        let joined = Arc::new(Joined { session, key_id, last: tokio::sync::Mutex::default() });
         sessions.insert(id, Entry { joined, seen_at: Instant::now() });
         true
     }
 
-    pub(super) fn get(&self, id: WorkerId) -> Option<Arc<Joined>> {
+    /// The session of a worker; none for another key than the one that opened it.
+    pub(super) fn get(&self, id: WorkerId, key_id: Option<Uuid>) -> Option<Arc<Joined>> {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = sessions.get_mut(&id)?;
+        let entry = sessions.get_mut(&id).filter(|entry| entry.joined.key_id == key_id)?;
         entry.seen_at = Instant::now();
         Some(Arc::clone(&entry.joined))
     }
@@ -51,6 +54,8 @@ impl Sessions {
 /// A worker that has joined, and the answer that it may not have got.
 pub(super) struct Joined {
     pub(super) session: Arc<Session>,
+    /// Who opened it, and so who may go on with it.
+    pub(super) key_id: Option<Uuid>,
     last: tokio::sync::Mutex<Option<(u64, Reported)>>,
 }
 

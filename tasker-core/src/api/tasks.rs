@@ -12,13 +12,15 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Api,
+    access::Caller,
     extract::{self, Body, Parameters, Path},
+    hidden::Show,
     problem::{Refusals, Result, field_invalid},
 };
 use crate::{
     model::{self, Page, TaskId, limits},
-    orchestration::{Error, SubmitTask},
-    view::{BulkSubmitted, EventView, SubmittedItem, SubmittedView, TaskQuery, TaskView},
+    orchestration::{Error, Permission, SubmitTask},
+    view::{BulkSubmitted, EventView, SubmittedItem, SubmittedView, TaskQuery, TaskView, WhyView},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -27,6 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(submit_bulk))
         .routes(routes!(show))
         .routes(routes!(history))
+        .routes(routes!(why))
 }
 
 /// Submit a task
@@ -38,7 +41,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     (status = OK, description = "The task that has the idempotency key.", body = SubmittedView),
     Refusals,
 ))]
-async fn submit(State(api): State<Api>, Body(request): Body<SubmitTask>) -> Result<Response> {
+async fn submit(State(api): State<Api>, caller: Caller, Body(request): Body<SubmitTask>) -> Result<Response> {
+    caller.demand(Permission::Submit, &request.namespace)?;
     let submitted = SubmittedView::submit(&api.engine, request).await?;
     let status = if submitted.is_new { StatusCode::CREATED } else { StatusCode::OK };
     let place = format!("/v1/tasks/{}", submitted.task_uuid);
@@ -61,7 +65,11 @@ struct Bulk {
     (status = OK, description = "A task or an error for each, in order.", body = BulkSubmitted),
     Refusals,
 ))]
-async fn submit_bulk(State(api): State<Api>, Body(Bulk { tasks }): Body<Bulk>) -> Result<Json<BulkSubmitted>> {
+async fn submit_bulk(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(Bulk { tasks }): Body<Bulk>,
+) -> Result<Json<BulkSubmitted>> {
     if tasks.len() > limits::SUBMISSION {
         let reason = format!("{} tasks in one submission; at most {} are taken", tasks.len(), limits::SUBMISSION);
         return Err(field_invalid("tasks", reason));
@@ -69,7 +77,12 @@ async fn submit_bulk(State(api): State<Api>, Body(Bulk { tasks }): Body<Bulk>) -
     let mut requests = Vec::with_capacity(tasks.len());
     let mut refused = Vec::new();
     for (index, task) in tasks.iter().enumerate() {
-        match extract::decode::<SubmitTask>(task.as_str().as_bytes()) {
+        let request = extract::decode::<SubmitTask>(task.as_str().as_bytes());
+        let allowed = request.and_then(|request| {
+            caller.demand(Permission::Submit, &request.namespace)?;
+            Ok(request)
+        });
+        match allowed {
             Ok(request) => requests.push(request),
             Err(problem) => refused.push((index, (*problem).into())),
         }
@@ -88,8 +101,15 @@ async fn submit_bulk(State(api): State<Api>, Body(Bulk { tasks }): Body<Bulk>) -
     (status = OK, description = "One page, without the steps.", body = Page<TaskView>),
     Refusals,
 ))]
-async fn list(State(api): State<Api>, Parameters(query): Parameters<TaskQuery>) -> Result<Json<Page<TaskView>>> {
-    Ok(Json(TaskView::list(&api.engine, &query).await?))
+async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Parameters(mut query): Parameters<TaskQuery>,
+) -> Result<Json<Page<TaskView>>> {
+    query.namespace = caller.demand_list(query.namespace)?;
+    let mut page = TaskView::list(&api.engine, &query).await?;
+    page.items = page.items.into_iter().map(|task| task.shown_to(&caller)).collect();
+    Ok(Json(page))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -120,9 +140,11 @@ const WAIT_MAX: f64 = 60.0;
 ))]
 async fn show(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     Parameters(wait): Parameters<Wait>,
 ) -> Result<Json<TaskView>> {
+    caller.demand_task(&api, Permission::Read, id).await?;
     let at_most = match wait.timeout {
         None => WAIT,
         Some(seconds) if (0.0..=WAIT_MAX).contains(&seconds) => Duration::from_secs_f64(seconds),
@@ -134,13 +156,13 @@ async fn show(
             () = api.closing.cancelled() => None,
         };
         match ended {
-            Some(Ok(task)) => return Ok(Json(TaskView::with_steps(&api.engine, task).await?)),
+            Some(Ok(task)) => return Ok(Json(TaskView::with_steps(&api.engine, task).await?.shown_to(&caller))),
             // The time is over: the task as it is.
             Some(Err(Error::NotEnded { .. })) | None => {}
             Some(Err(error)) => return Err(error.into()),
         }
     }
-    Ok(Json(TaskView::load(&api.engine, id).await?))
+    Ok(Json(TaskView::load(&api.engine, id).await?.shown_to(&caller)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -161,9 +183,25 @@ struct After {
 ))]
 async fn history(
     State(api): State<Api>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     Parameters(After { after }): Parameters<After>,
 ) -> Result<Json<Page<EventView>>> {
+    caller.demand_task(&api, Permission::Read, id).await?;
     let after = i64::try_from(after.unwrap_or(0)).unwrap_or(i64::MAX);
-    Ok(Json(EventView::history(&api.engine, id, after).await?))
+    let mut page = EventView::history(&api.engine, id, after).await?;
+    page.items = page.items.into_iter().map(|event| event.shown_to(&caller)).collect();
+    Ok(Json(page))
+}
+
+/// Why a task stands where it stands
+///
+/// For the task and every step that is not running: the reason in a word to branch on, since when, and what would move it.
+#[utoipa::path(get, path = "/v1/tasks/{task_uuid}/why", tag = "tasks", params(("task_uuid" = TaskId, Path,)), responses(
+    (status = OK, description = "The reasons.", body = WhyView),
+    Refusals,
+))]
+async fn why(State(api): State<Api>, caller: Caller, Path(id): Path<TaskId>) -> Result<Json<WhyView>> {
+    caller.demand_task(&api, Permission::Read, id).await?;
+    Ok(Json(WhyView::load(&api.engine, id).await?))
 }

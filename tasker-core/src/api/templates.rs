@@ -10,11 +10,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Api,
+    access::Caller,
     extract::{Parameters, Path, Yaml},
     problem::{Refusals, Result},
 };
 use crate::{
     model::Page,
+    orchestration::{Error, Permission},
+    template,
     view::{RegisteredView, TemplateDiff, TemplateView},
 };
 
@@ -41,8 +44,13 @@ struct Filter {
     (status = OK, description = "The templates.", body = Page<TemplateView>),
     Refusals,
 ))]
-async fn list(State(api): State<Api>, Parameters(filter): Parameters<Filter>) -> Result<Json<Page<TemplateView>>> {
+async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Parameters(filter): Parameters<Filter>,
+) -> Result<Json<Page<TemplateView>>> {
     let Filter { namespace, name } = filter;
+    let namespace = caller.demand_list(namespace)?;
     let items = TemplateView::list(&api.engine, namespace.as_deref(), name.as_deref()).await?;
     Ok(Json(Page { items, next: None }))
 }
@@ -67,10 +75,15 @@ struct Source {
 ))]
 async fn register(
     State(api): State<Api>,
+    caller: Caller,
     Parameters(source): Parameters<Source>,
     Yaml(yaml): Yaml,
 ) -> Result<Response> {
     let name = source.source_name.as_deref().unwrap_or("template");
+    if caller.namespaces().is_some() {
+        let template = template::parse(&yaml, name).map_err(Error::from)?;
+        caller.demand(Permission::Templates, &template.namespace)?;
+    }
     let registered = RegisteredView::register(&api.engine, &yaml, name).await?;
     let status = if registered.is_new { StatusCode::CREATED } else { StatusCode::OK };
     let RegisteredView { namespace, name, version, .. } = &registered;
@@ -86,8 +99,10 @@ async fn register(
 ))]
 async fn show_highest(
     State(api): State<Api>,
+    caller: Caller,
     Path((namespace, name)): Path<(String, String)>,
 ) -> Result<Json<TemplateView>> {
+    caller.demand(Permission::Read, &namespace)?;
     Ok(Json(TemplateView::load(&api.engine, &namespace, &name, None).await?))
 }
 
@@ -99,8 +114,10 @@ async fn show_highest(
 ))]
 async fn show(
     State(api): State<Api>,
+    caller: Caller,
     Path((namespace, name, version)): Path<(String, String, String)>,
 ) -> Result<Json<TemplateView>> {
+    caller.demand(Permission::Read, &namespace)?;
     Ok(Json(TemplateView::load(&api.engine, &namespace, &name, Some(&version)).await?))
 }
 
@@ -122,8 +139,10 @@ struct Versions {
 ))]
 async fn diff(
     State(api): State<Api>,
+    caller: Caller,
     Path((namespace, name)): Path<(String, String)>,
     Parameters(Versions { from, to }): Parameters<Versions>,
 ) -> Result<Json<TemplateDiff>> {
+    caller.demand(Permission::Read, &namespace)?;
     Ok(Json(TemplateDiff::load(&api.engine, &namespace, &name, &from, to.as_deref()).await?))
 }

@@ -8,19 +8,21 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Api,
+    access::Caller,
     extract::{Body, Parameters, Path},
     problem::{self, Refusals, Result, field_invalid},
     sessions::{Call, Joined},
 };
 use crate::{
-    model::{Checkpoint, Lease, Report, Reported, Timestamp, WorkerId, limits},
-    orchestration::WorkerRecord,
+    model::{Checkpoint, Lease, Page, Report, Reported, Timestamp, WorkerId, limits},
+    orchestration::{Permission, WorkerRecord},
     state::Look,
+    view::WorkerView,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .routes(routes!(join))
+        .routes(routes!(list, join))
         .routes(routes!(work))
         .routes(routes!(wakeups))
         .routes(routes!(leases))
@@ -31,6 +33,18 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 const WAIT_MAX: Duration = Duration::from_secs(60);
 /// Between two looks for work that nobody has told of, while a request waits for it.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// List the workers
+///
+/// Those that were heard of in the last quarter of an hour, the latest first.
+#[utoipa::path(get, path = "/v1/workers", tag = "workers", responses(
+    (status = OK, description = "The workers.", body = Page<WorkerView>),
+    Refusals,
+))]
+async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<Page<WorkerView>>> {
+    caller.demand_everywhere(Permission::Read)?;
+    Ok(Json(Page { items: WorkerView::list(&api.engine).await?, next: None }))
+}
 
 /// What a worker is told when it joins.
 #[derive(Debug, Serialize, ToSchema)]
@@ -47,13 +61,18 @@ struct JoinedWorker {
     (status = OK, description = "The worker may claim.", body = JoinedWorker),
     Refusals,
 ))]
-async fn join(State(api): State<Api>, Body(worker): Body<WorkerRecord>) -> Result<Json<JoinedWorker>> {
+async fn join(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(mut worker): Body<WorkerRecord>,
+) -> Result<Json<JoinedWorker>> {
     check(&worker)?;
+    worker.queues = queues(&caller, worker.queues)?;
     let worker_id = worker.worker_id;
-    let known = api.sessions.get(worker_id).filter(|joined| *joined.session.worker() == worker);
+    let known = api.sessions.get(worker_id, caller.key_id()).filter(|joined| *joined.session.worker() == worker);
     match known {
         Some(joined) => api.engine.stay(&joined.session).await?,
-        None if api.sessions.put(api.engine.join(worker).await?) => {}
+        None if api.sessions.put(api.engine.join(worker).await?, caller.key_id()) => {}
         None => {
             let remedy = "start another server, or stop workers that are not needed";
             let detail = "too many workers have joined this server";
@@ -104,10 +123,11 @@ fn if_short() -> Look {
 ))]
 async fn work(
     State(api): State<Api>,
+    caller: Caller,
     Path(worker_id): Path<WorkerId>,
     Body(work): Body<Work>,
 ) -> Result<Json<Reported>> {
-    let joined = joined(&api, worker_id)?;
+    let joined = joined(&api, &caller, worker_id)?;
     demand_at_most("reports", work.reports.len(), limits::REPORT)?;
     demand_at_most("want", work.want, limits::REPORT)?;
     let wait = wait(work.wait_ms)?;
@@ -169,10 +189,11 @@ struct Wakeup {
 ))]
 async fn wakeups(
     State(api): State<Api>,
+    caller: Caller,
     Path(worker_id): Path<WorkerId>,
     Parameters(query): Parameters<Wait>,
 ) -> Result<Json<Wakeup>> {
-    let joined = joined(&api, worker_id)?;
+    let joined = joined(&api, &caller, worker_id)?;
     let until = Instant::now() + wait(query.wait_ms)?;
     let is_woken = tokio::select! {
         () = joined.session.woken() => true,
@@ -205,10 +226,11 @@ struct Extended {
 ))]
 async fn leases(
     State(api): State<Api>,
+    caller: Caller,
     Path(worker_id): Path<WorkerId>,
     Body(Leases { leases }): Body<Leases>,
 ) -> Result<Json<Extended>> {
-    joined(&api, worker_id)?;
+    joined(&api, &caller, worker_id)?;
     demand_at_most("leases", leases.len(), LEASES_MAX)?;
     Ok(Json(Extended { until: api.engine.extend(&leases).await? }))
 }
@@ -238,10 +260,11 @@ struct Kept {
 ))]
 async fn checkpoint(
     State(api): State<Api>,
+    caller: Caller,
     Path(worker_id): Path<WorkerId>,
     Body(Reached { lease, checkpoint }): Body<Reached>,
 ) -> Result<Json<Kept>> {
-    joined(&api, worker_id)?;
+    joined(&api, &caller, worker_id)?;
     let until = api.engine.checkpoint(&[(lease, checkpoint)]).await?;
     Ok(Json(Kept { until: until.into_iter().flatten().next() }))
 }
@@ -249,8 +272,17 @@ async fn checkpoint(
 /// As many as a worker has slots.
 const LEASES_MAX: usize = 10_000;
 
-fn joined(api: &Api, worker_id: WorkerId) -> Result<Arc<Joined>> {
-    api.sessions.get(worker_id).ok_or_else(|| {
+/// The queues that a worker may serve: a step's queue is its namespace.
+fn queues(caller: &Caller, queues: Vec<String>) -> Result<Vec<String>> {
+    if let (Some(namespaces), true) = (caller.namespaces(), queues.is_empty()) {
+        return Ok(namespaces.iter().cloned().collect());
+    }
+    queues.iter().try_for_each(|queue| caller.demand(Permission::Work, queue))?;
+    Ok(queues)
+}
+
+fn joined(api: &Api, caller: &Caller, worker_id: WorkerId) -> Result<Arc<Joined>> {
+    api.sessions.get(worker_id, caller.key_id()).ok_or_else(|| {
         let detail = format!("the worker {worker_id} has not joined this server");
         problem::new(StatusCode::NOT_FOUND, "worker_unknown", detail, "join first: POST /v1/workers")
     })

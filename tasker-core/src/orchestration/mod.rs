@@ -38,7 +38,7 @@ pub use wake::Wakeups;
 
 pub use crate::{
     model::{Report, Reported},
-    store::WorkerRecord,
+    store::{EventCursor, Followed, WorkerRecord},
 };
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -70,6 +70,22 @@ impl TaskQuery {
     /// # Errors
     /// [`Error::FieldInvalid`], which names the field and what it takes.
     pub fn filter(&self) -> Result<TaskFilter> {
+        let texts = [
+            ("namespace", &self.namespace),
+            ("name", &self.name),
+            ("version", &self.version),
+            ("tag", &self.tag),
+            ("correlation_id", &self.correlation_id),
+            ("parent_correlation_id", &self.parent_correlation_id),
+            ("initiator", &self.initiator),
+            ("source_system", &self.source_system),
+        ];
+        if let Some((field, _)) =
+            texts.into_iter().find(|(_, text)| text.as_ref().is_some_and(|text| text.contains('\0')))
+        {
+            let reason = "contains a NUL character, which no database text can hold: leave it out".to_owned();
+            return Err(Error::FieldInvalid { field, reason });
+        }
         Ok(TaskFilter {
             namespace: self.namespace.clone(),
             name: self.name.clone(),

@@ -1,6 +1,7 @@
 //! `tasker server`, as its clients see it.
 
 mod documents;
+mod keys;
 mod limits;
 mod requests;
 mod streams;
@@ -36,7 +37,12 @@ impl Home {
     }
 
     pub(crate) fn start(&self) -> Server {
-        Server::start(self.folder.path(), &self.store, "127.0.0.1:0")
+        Server::start(self.folder.path(), &self.store, "127.0.0.1:0", &[])
+    }
+
+    /// A server that asks for API keys.
+    pub(crate) fn start_guarded(&self) -> Server {
+        Server::start(self.folder.path(), &self.store, "127.0.0.1:0", &["--auth", "keys"])
     }
 }
 
@@ -48,9 +54,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(folder: &Path, store: &str, address: &str) -> Self {
+    pub(crate) fn start(folder: &Path, store: &str, address: &str, more: &[&str]) -> Self {
         let arguments = ["server", "--store", store, "--listen", address, "--grace", "20s", "-o", "json"];
-        let mut child = command(folder, &arguments).stdout(Stdio::piped()).spawn().expect("the server starts");
+        let mut child = command(folder, &[&arguments[..], more].concat())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let line = lines.next().expect("the server says where it is").expect("a line");
         let started: Value = serde_json::from_str(&line).expect("a line of JSON");

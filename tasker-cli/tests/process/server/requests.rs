@@ -52,7 +52,7 @@ async fn every_refusal_has_a_status_and_a_code() {
     };
     let bodies = [
         ("text/plain", b"{}".to_vec(), 415, "content_type_invalid"),
-        ("application/json", b"{\"a\":".to_vec(), 400, "json_invalid"),
+        ("application/json", b"{\"namespace\":".to_vec(), 400, "json_invalid"),
         ("application/json", b"\xff".to_vec(), 400, "text_invalid"),
         ("application/json", b"{} {}".to_vec(), 400, "body_invalid"),
         ("application/json", vec![b' '; 11 * 1024 * 1024], 413, "body_too_large"),

@@ -46,7 +46,7 @@ async fn every_task_ends_although_a_worker_and_the_server_are_killed() {
     }
     server.kill();
     let address = server.address().to_owned();
-    let server = Server::start(home.folder.path(), &home.store, &address);
+    let server = Server::start(home.folder.path(), &home.store, &address, &[]);
 
     for item in submitted.items {
         let task_id = item.task_uuid.expect("it was stored");
@@ -66,7 +66,7 @@ async fn every_task_ends_although_a_worker_and_the_server_are_killed() {
 async fn a_call_that_is_sent_twice_is_carried_out_once() {
     let home = Home::new();
     let (server, client) = (home.start(), client());
-    super::submitted(&client, &server, template("it", &[("a", &[])]), "it").await;
+    super::submitted(&client, &server, template("it", &CHAIN), "it").await;
     let post = async |path: &str, body: &Value| {
         let answer = client.post(server.url(path)).json(body).send().await.expect("an answer");
         assert_eq!(answer.status(), 200, "{path}");

@@ -90,7 +90,9 @@ impl Working {
         if self.task.state != TaskState::Paused {
             return false;
         }
-        if self.move_step(idx, StepCause::Hold).is_some() {
+        // One that became ready just now is `pending` already.
+        let is_ready = self.step(idx).is_some_and(|step| step.state == StepState::Pending);
+        if self.move_step(idx, StepCause::Hold).is_some() || is_ready {
             self.say(Fact::StepHeld { step: idx });
         }
         true
