@@ -61,7 +61,7 @@ fn everywhere(test: impl Fn(&Place<'_>)) {
         assert_eq!(tasker(folder, &["template", "register", "pair.yaml", "--store", store]).code, 0);
         test(&Place { folder, at: ["--store", store] });
     }
-    let server = Server::start(folder, "sqlite:server.db", "127.0.0.1:0");
+    let server = Server::start(folder, "sqlite:server.db", "127.0.0.1:0", &[]);
     let over_http = Place { folder, at: ["--api", &server.url] };
     over_http.json(&["template", "register", "pair.yaml"]);
     test(&over_http);
