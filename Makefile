@@ -6,11 +6,11 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # More flags for the targets below: make test ARGS='-p tasker-core', make bench ARGS='--workload fan100'
 ARGS ?=
 
-.PHONY: help demo test lint fmt bench clean setup
+.PHONY: help demo test check-api lint fmt bench clean setup
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 # The dev profile, since it builds soonest from a cold clone: the demo does little work of its own, and `make test` goes
 # on with what it built.
@@ -19,11 +19,17 @@ demo: setup ## Build Tasker and watch a workflow run, on SQLite
 	@cargo run --quiet -p tasker-cli -- demo $(ARGS)
 
 test: setup ## Run every test, on SQLite and on a throw-away PostgreSQL
-	@scripts/install-packages.sh postgresql python ruby node
+	@scripts/install-packages.sh postgresql http python ruby node
 	scripts/with-postgres.sh cargo test $(or $(ARGS),--workspace)
+	$(if $(ARGS),,$(MAKE) check-api)
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/python.sh test)
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-ruby.sh)
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-node.sh)
+
+check-api: setup ## Try the server with made-up requests, on both databases
+	@scripts/install-packages.sh postgresql http
+	cargo build -p tasker-cli
+	scripts/with-postgres.sh scripts/check-api.sh "$${CARGO_TARGET_DIR:-target}/debug/tasker"
 
 lint: setup ## Check formatting, lints, types and the shell scripts' syntax
 	@scripts/install-packages.sh python ruby node

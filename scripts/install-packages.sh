@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing of the things named, and nothing else; says nothing when all is there.
-#   scripts/install-packages.sh [compiler] [postgresql] [python] [ruby] [node]
+#   scripts/install-packages.sh [compiler] [postgresql] [http] [python] [ruby] [node]
 # compiler: the C compiler that links Rust programs and builds the bundled SQLite.
 # postgresql: the server binaries; no server of the system's own is set up or started.
+# http: what asks the server in tests: curl, jq, and Python for schemathesis.
 # python: Python 3.10 or newer, able to make virtual environments.
 # ruby: Ruby with its headers and libclang, which the gem is built with; RSpec and RuboCop, which test it.
 # node: Node 20 or newer with npm.
@@ -18,10 +19,11 @@ is_missing() {
   case $1 in
     compiler) ! command -v cc >/dev/null ;;
     postgresql) ! "$here/find-postgres.sh" >/dev/null ;;
+    http) ! command -v curl >/dev/null || ! command -v jq >/dev/null || ! python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     python) ! python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ;;
     ruby) ! has_ruby ;;
     node) ! has_node ;;
-    *) die "\`$1\` is not known here: say compiler, postgresql, python, ruby or node" ;;
+    *) die "\`$1\` is not known here: say compiler, postgresql, http, python, ruby or node" ;;
   esac
 }
 
@@ -72,6 +74,7 @@ install() {
   case $1 in
     compiler) apt_install gcc libc6-dev ;;
     postgresql) install_postgresql ;;
+    http) apt_install curl jq python3 python3-venv ;;
     python) apt_install python3 python3-venv ;;
     ruby) apt_install ruby ruby-dev ruby-rspec rubocop libclang-dev ;;
     node) apt_install nodejs npm && has_node ;;
@@ -81,6 +84,7 @@ install() {
 remedy() {
   case $1 in
     compiler) echo "a C compiler (cc): apt-get install gcc libc6-dev | dnf install gcc | apk add gcc musl-dev | xcode-select --install" ;;
+    http) echo "curl, jq and Python 3 with venv: apt-get install curl jq python3-venv | dnf install curl jq python3 | brew install jq python" ;;
     postgresql) echo "PostgreSQL 14 or newer: apt-get install postgresql | dnf install postgresql-server | apk add postgresql | brew install postgresql@17" ;;
     python) echo "Python 3.10 or newer with venv: apt-get install python3 python3-venv | dnf install python3 | apk add python3 | brew install python" ;;
     ruby) echo "Ruby 3.1 or newer with headers, RSpec, RuboCop and libclang: apt-get install ruby ruby-dev ruby-rspec rubocop libclang-dev" ;;

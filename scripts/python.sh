@@ -57,7 +57,9 @@ case ${1:-} in
     check_clean_install
     # The stub of the native part says what is really there.
     (cd "$folder" && "$tools/bin/stubtest" tasker_core._native) >/dev/null
-    "$tools/bin/pytest" -c bindings-python/pyproject.toml --rootdir bindings-python --import-mode=append \
+    # Some tests have a server; `cargo test` has built it before.
+    cargo build --quiet --locked -p tasker-cli
+    TASKER_BIN=${CARGO_TARGET_DIR:-target}/debug/tasker "$tools/bin/pytest" -c bindings-python/pyproject.toml --rootdir bindings-python --import-mode=append \
       -p no:cacheprovider bindings-python/tests "$@"
     ;;
   lint)

@@ -236,6 +236,44 @@ class TaskerClient:
         params = {"task_uuid": str(task_uuid), "by": by, "reason": reason}
         return Task(self._connection.call("task.cancel", params))
 
+    def pause_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
+        """No further step starts; attempts that run go on."""
+        return Task(self._connection.call("task.pause", _operation(task_uuid, by, reason)))
+
+    def resume_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
+        return Task(self._connection.call("task.resume", _operation(task_uuid, by, reason)))
+
+    def rerun_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
+        """Runs an ended task again, as a new one with the same input, which is answered."""
+        return Task(self._connection.call("task.rerun", _operation(task_uuid, by, reason)))
+
+    def retry_step(
+        self, task_uuid: str, step: str | None = None, *, by: str | None = None, reason: str | None = None
+    ) -> Task:
+        """Lets the step of this name, or every failed one, run again with all its attempts anew."""
+        return Task(self._connection.call("task.retry", {**_operation(task_uuid, by, reason), "step": step}))
+
+    def resolve_step(
+        self,
+        task_uuid: str,
+        step: str | None = None,
+        *,
+        result: Any = None,
+        by: str | None = None,
+        reason: str | None = None,
+    ) -> Task:
+        """Closes the step of this name, or every failed one, by hand; what waits for it goes on with ``result``."""
+        params = {**_operation(task_uuid, by, reason), "step": step, "result": result}
+        return Task(self._connection.call("task.resolve", params))
+
+    def why(self, task_uuid: str) -> Document:
+        """Why a task and each of its open steps stand where they stand, and what would move them."""
+        return Document(self._connection.call("task.why", {"task_uuid": str(task_uuid)}))
+
+    def list_workers(self) -> list[Document]:
+        """Workers that were heard of lately."""
+        return [Document(worker) for worker in self._connection.call("worker.list", {})]
+
     def list_task_steps(self, task_uuid: str) -> list[Step]:
         return [Step(step) for step in self._connection.call("task.steps", {"task_uuid": str(task_uuid)})]
 
@@ -348,6 +386,10 @@ class AsyncTaskerClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _operation(task_uuid: str, by: str | None, reason: str | None) -> dict[str, Any]:
+    return {"task_uuid": str(task_uuid), "by": by, "reason": reason}
 
 
 def client_create_task(request: Mapping[str, Any]) -> Task:

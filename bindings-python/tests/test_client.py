@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import template
-from tasker_core import AsyncTaskerClient, HandlerRegistry, Tasker, TaskerClient, Worker
+from tasker_core import AsyncTaskerClient, HandlerRegistry, PermanentError, StepContext, Tasker, TaskerClient, Worker
 from tasker_core.errors import CallError
 
 ONE = template("client_one", "name: it, handler: {callable: it}", namespace="clients")
@@ -88,6 +88,37 @@ def test_the_same_key_is_the_same_task(tasker: Tasker) -> None:
     submit = tasker.client.submit
     first = submit("client_one", namespace="clients", idempotency_key="k-1")
     assert submit("client_one", namespace="clients", idempotency_key="k-1") == first
+
+
+def test_operators_repair_a_task(tasker: Tasker) -> None:
+    is_broken = threading.Event()
+    is_broken.set()
+
+    def it(context: StepContext) -> str:
+        if is_broken.is_set():
+            raise PermanentError("not yet", error_code="broken")
+        return "mended"
+
+    HandlerRegistry.instance().register("it", it)
+    client = tasker.client
+    paused = client.submit("client_one", namespace="clients")
+    assert client.pause_task(paused, by="me").status == "paused"
+    task = client.submit("client_one", namespace="clients")
+    worker = tasker.start_worker()
+    failed = client.wait_for_task(task)
+    assert (failed.status, failed.error and failed.error["code"]) == ("error", "broken")
+    assert client.why(task).task_uuid == task
+    assert worker.worker_id in [known.worker_id for known in client.list_workers()]
+    is_broken.clear()
+    client.retry_step(task, "it", by="me", reason="mended")
+    assert client.wait_for_task(task).results == {"it": "mended"}
+    assert client.resume_task(paused).status in ("pending", "in_progress", "complete")
+    assert client.wait_for_task(paused).status == "complete"
+    again = client.rerun_task(task)
+    assert again.task_uuid != task and client.wait_for_task(again.task_uuid).status == "complete"
+    is_broken.set()
+    other = client.wait_for_task(client.submit("client_one", namespace="clients")).task_uuid
+    assert client.resolve_step(other, result={"by": "hand"}).results["it"] == {"by": "hand"}
 
 
 def test_awaited_calls_wait_side_by_side(tasker: Tasker) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from money import amount, share
 from payment_refund.payments import Claim, Payment, Refund
 from reference import reference
-from tasker_core import PermanentError, StepContext, depends_on, inputs, step_handler
+from tasker_core import PermanentError, depends_on, inputs, step_handler
 
 _DESK: dict[str, Any] = json.loads((Path(__file__).parent / "desk.json").read_text())
 
@@ -127,14 +127,6 @@ def approve_refund(inputs: Request, grant: Grant) -> Approval:
         raise PermanentError(message, error_code="approval_required", context=figures)
     approval_id = reference("apr", inputs.ticket_id, signer.name, str(grant.amount_cents))
     return Approval(approval_id, signer.name, signer.role, automatic)
-
-
-@step_handler("execute_refund")
-@inputs(Request)
-@depends_on(grant=("check_policy", Grant))
-def execute_refund(inputs: Request, grant: Grant, context: StepContext) -> Refund:
-    """Pays what was granted, with the code of the payments team."""
-    return Payment.find(inputs.payment_id).refund(inputs.claim(grant.amount_cents), context.retry_count)
 
 
 @step_handler("update_ticket")

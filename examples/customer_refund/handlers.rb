@@ -59,11 +59,6 @@ module CustomerRefund
       role: signer[:role], automatic: signer.equal?(inputs.agent) }
   end
 
-  # Pays what was granted, with the code of the payments team.
-  step_handler "execute_refund", depends_on: { grant: GRANT }, inputs: Request do |grant:, inputs:, context:|
-    Payment.find(inputs.payment_id).refund(inputs.claim(grant.amount_cents), context.retry_count)
-  end
-
   # Closes the ticket with a note for whoever reads it next.
   step_handler "update_ticket", depends_on: { grant: GRANT, approval: "approve_refund", refund: REFUND },
                                 inputs: Request do |grant:, approval:, refund:, inputs:|

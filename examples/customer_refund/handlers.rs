@@ -20,7 +20,6 @@ pub fn registry() -> HandlerRegistry {
         .with("validate_refund_request", validate_refund_request)
         .with("check_refund_policy", check_refund_policy)
         .with("approve_refund", approve_refund)
-        .with("execute_refund", execute_refund)
         .with("update_ticket", update_ticket)
         .with("notify_requester", notify_requester)
 }
@@ -123,13 +122,6 @@ async fn approve_refund(context: StepContext) -> Result<Approval, StepError> {
     };
     let approval_id = reference("apr", &[&request.ticket_id, &name, &grant.amount_cents.to_string()]);
     Ok(Approval { approval_id, approved_by: name, role, automatic })
-}
-
-/// Pays what was granted, with the code of the payments team.
-async fn execute_refund(context: StepContext) -> Result<Refund, StepError> {
-    let request: Request = context.input_as()?;
-    let grant: Grant = context.dependency_as("check_policy")?;
-    Payment::find(&request.payment_id)?.refund(&request.claim(grant.amount_cents), context.retry_count())
 }
 
 /// Closes the ticket with a note for whoever reads it next.

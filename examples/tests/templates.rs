@@ -34,5 +34,5 @@ fn parsed() -> Vec<Template> {
 }
 
 fn callables(template: &Template) -> impl Iterator<Item = &str> {
-    template.steps.iter().map(|step| step.handler.callable.as_str())
+    template.steps.iter().filter(|step| !step.handler.is_none()).map(|step| step.handler.callable.as_str())
 }

@@ -5,7 +5,10 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, builder::styling};
 
 use crate::{
-    commands::{bench, completions, demo, dev, migrate, schema, task, template},
+    commands::{
+        bench, completions, demo, dev, doctor, explain, key, migrate, openapi, schema, server, stats, task, template,
+        worker,
+    },
     failure::{Exit, Failure},
     output::{Format, Output},
 };
@@ -26,14 +29,23 @@ See it work:
   dev          Run a worker with the example handlers, and register templates as they change
 
 Templates and tasks:
-  template     Check, show, draw and register workflow templates
-  task         Submit tasks, look at them, follow them, stop them
+  template     Check, show, draw, compare and register workflow templates
+  task         Submit tasks, look at them, follow them, steer and repair them
 
 Operate:
+  server       Serve the REST API, and let workers join over HTTP
+  worker       Look at the workers
+  stats        Count tasks, queues and workers
+  key          Make, list and revoke API keys
   migrate      Bring the database's schema up to date
   bench        Measure the engine on a store
 
+When something is wrong:
+  doctor       Check what must hold in the database, and say what to do
+  explain      Explain the code of an error: its cause, and what to do
+
 For your tools:
+  openapi      Print the OpenAPI document of the server
   schema       Print the JSON Schemas, for editors and generators
   completions  Print the completions of a shell
 
@@ -47,17 +59,23 @@ Examples:
   tasker dev --templates templates/               a worker, and templates that follow the files
   tasker task submit shop/order --input @order.json --watch
   tasker task list --state error -o json
+  tasker task list --api http://127.0.0.1:8080    the same from a server
 
 Environment:
   DATABASE_URL          the store, as --store names it
+  TASKER_API_URL        the server, as --api names it; it beats a store that is named in the same place
+  TASKER_API_KEY        the key for the server
   TASKER_ENV            which `environments` of the templates apply
   TASKER_NAMESPACE      the namespace of names that are given without one
   TASKER_TEMPLATE_PATH  where templates are looked for
+  TASKER_HTTP_ADDR      where the server listens
+  TASKER_API_KEY        the key for a server that asks for one
   TASKER_LOG            what is logged to stderr: error, warn, info, debug, trace (or a filter)
+  TASKER_LOG_FORMAT     human, or json for one document a line
   NO_COLOR              no colours
 
 A flag beats the environment, which beats tasker.toml in the current folder
-(store = \"...\", environment, namespace, template_path, log).
+(store = \"...\", api, environment, namespace, template_path, http_address, log, log_format).
 
 Exit codes: 0 complete, 1 error, 2 usage, 3 cancelled, 4 timeout, 130 Ctrl-C.";
 
@@ -78,6 +96,9 @@ pub(crate) struct Global {
     /// The store: postgres://user@host/database, sqlite:FILE or sqlite::memory: [env: DATABASE_URL] [default: sqlite:tasker.db]
     #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
     pub(crate) store: Option<String>,
+    /// A server to ask in place of a store: http://host:port; its key is TASKER_API_KEY [env: TASKER_API_URL]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
+    pub(crate) api: Option<String>,
     /// How to answer: human, or json (JSON lines for what happens over time)
     #[arg(
         hide_possible_values = true,
@@ -109,8 +130,18 @@ pub(crate) enum Command {
     Template(template::Template),
     #[command(subcommand)]
     Task(task::Task),
+    Server(server::Server),
     Migrate(migrate::Migrate),
     Bench(bench::Bench),
+    #[command(subcommand)]
+    Worker(worker::Worker),
+    Stats(stats::Stats),
+    Doctor(doctor::Doctor),
+    #[command(subcommand)]
+    Key(key::Key),
+    Explain(explain::Explain),
+    #[command(name = "openapi")]
+    OpenApi(openapi::OpenApi),
     Schema(schema::Schema),
     Completions(completions::Completions),
 }

@@ -14,19 +14,28 @@ use crate::{
 
 /// An engine on the settings' store, whose schema must be up to date.
 pub(crate) async fn engine(settings: &Settings) -> Result<Arc<Engine>> {
-    let url = settings.store_url();
-    if is_missing_file(url) {
-        let message = format!("there is no database at {}", without_password(url));
-        let remedy = "`tasker dev` makes one and runs a worker; `tasker migrate` only makes it; --store names another";
-        return Err(Failure::new("database_missing", message, remedy));
-    }
-    let store = open(url).await?;
+    let store = existing(settings).await?;
     let missing = store.migrations().await?.iter().filter(|migration| !migration.is_applied).count();
     if missing > 0 {
         let message = format!("{} lacks {missing} of the migrations of this version", store.describe());
         return Err(Failure::new("schema_mismatch", message, "run `tasker migrate` with the same --store"));
     }
     Ok(Engine::new(store, options(settings)))
+}
+
+/// The settings' store, whatever its schema.
+pub(crate) async fn existing(settings: &Settings) -> Result<Arc<dyn Store>> {
+    if settings.api.is_some() && settings.store.is_none() {
+        let remedy = "name the store with --store";
+        return Err(Failure::usage("this command works on a store itself, and only a server is named", remedy));
+    }
+    let url = settings.store_url();
+    if is_missing_file(url) {
+        let message = format!("there is no database at {}", without_password(url));
+        let remedy = "`tasker dev` makes one and runs a worker; `tasker migrate` only makes it; --store names another";
+        return Err(Failure::new("database_missing", message, remedy));
+    }
+    open(url).await
 }
 
 /// An engine on a store whose schema is brought up to date first.

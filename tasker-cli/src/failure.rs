@@ -3,12 +3,15 @@
 use std::process::ExitCode;
 
 use serde::Serialize;
-use serde_json::Value;
 use tasker_core::{
-    model::{StepError, Task, TaskState},
+    model::{StepError, TaskState},
     orchestration, store,
+    view::{ErrorView, FaultView},
 };
-use tasker_worker::worker;
+use tasker_worker::{
+    client::{self, TaskView},
+    worker,
+};
 
 /// How the process ends. Scripts branch on these, so they never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +53,8 @@ pub(crate) struct Failure {
     /// What to do next.
     pub(crate) remedy: String,
     /// The places that are wrong, each with its position, where there are several.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) faults: Option<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) faults: Vec<FaultView>,
     #[serde(skip)]
     pub(crate) exit: Exit,
 }
@@ -65,7 +68,7 @@ impl Failure {
             message: message.into(),
             cause: None,
             remedy: remedy.into(),
-            faults: None,
+            faults: Vec::new(),
             exit: Exit::Error,
         })
     }
@@ -86,14 +89,14 @@ impl Failure {
     }
 
     /// A task that ended otherwise than `complete`; none for one that did.
-    pub(crate) fn of_end(task: &Task) -> Option<Box<Self>> {
-        let exit = Exit::of(task.state);
+    pub(crate) fn of_end(task: &TaskView) -> Option<Box<Self>> {
+        let exit = Exit::of(task.status);
         if exit == Exit::Complete {
             return None;
         }
-        let message = format!("task {} ended as `{}`", task.task_id, task.state);
-        let remedy = format!("`tasker task get {}` shows every step with its attempts and errors", task.task_id);
-        let failure = Self::new(format!("task_{}", task.state), message, remedy).with_exit(exit);
+        let message = format!("task {} ended as `{}`", task.task_uuid, task.status);
+        let remedy = format!("`tasker task get {}` shows every step with its attempts and errors", task.task_uuid);
+        let failure = Self::new(format!("task_{}", task.status), message, remedy).with_exit(exit);
         Some(match &task.error {
             Some(StepError { code, message, .. }) => failure.with_cause(format!("{code}: {message}")),
             None => failure,
@@ -101,23 +104,31 @@ impl Failure {
     }
 }
 
+impl From<client::Error> for Box<Failure> {
+    fn from(error: client::Error) -> Self {
+        error.view().clone().into()
+    }
+}
+
+impl From<ErrorView> for Box<Failure> {
+    fn from(ErrorView { code, message, remedy, faults, .. }: ErrorView) -> Self {
+        let mut failure = Failure::new(code, message, remedy);
+        if failure.code == "task_not_ended" {
+            failure.exit = Exit::TimedOut;
+        }
+        if failure.code == "template_invalid" {
+            // The message has a line for each fault.
+            failure.cause = Some(std::mem::take(&mut failure.message));
+            failure.message = format!("the template has {} fault{}", faults.len(), plural(faults.len()));
+        }
+        failure.faults = faults;
+        failure
+    }
+}
+
 impl From<orchestration::Error> for Box<Failure> {
     fn from(error: orchestration::Error) -> Self {
-        use orchestration::Error;
-        let failure = Failure::new(error.code(), error.to_string(), error.remedy());
-        match error {
-            Error::NotEnded { .. } => failure.with_exit(Exit::TimedOut),
-            Error::TemplateInvalid(faults) => {
-                let count = faults.faults.len();
-                let mut failure = failure;
-                failure.message = format!("{} has {count} fault{}", faults.source_name, plural(count));
-                failure.faults = Some(serde_json::json!(faults.faults));
-                failure.cause = Some(faults.to_string());
-                failure
-            }
-            Error::InputInvalid(faults) => Box::new(Failure { faults: Some(serde_json::json!(faults)), ..*failure }),
-            _ => failure,
-        }
+        ErrorView::from(&error).into()
     }
 }
 

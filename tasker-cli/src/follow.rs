@@ -2,36 +2,35 @@
 
 use std::time::Duration;
 
-use tasker_core::{
-    model::{Clock, SystemClock, Task, TaskId, Timestamp},
-    orchestration::Engine,
+use tasker_core::model::{Clock, SystemClock, TaskId, Timestamp};
+use tasker_worker::{
+    Client,
+    client::{EventView, TaskView, Watch},
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::{
     failure::{Exit, Failure, Result},
     output::{Output, write_out},
     stop::Stop,
-    tree::{Frame, Live, Progress, event_json, event_text, frame},
+    tree::{Frame, Live, Progress, event_text, frame},
 };
 
-/// Between two looks at a task that something happens to, and at one where nothing does.
-const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(60), Duration::from_millis(500));
 /// Between two pictures, so that times tick.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Shows what happens to a task until it ends, `at_most` has passed, or someone wants to stop.
 ///
 /// # Errors
-/// A task that ended otherwise than `complete` is a failure here, and so is one that did not end.
+/// A task that did not end is a failure here.
 pub(crate) async fn follow(
-    engine: &Engine,
+    client: &Client,
     task_id: TaskId,
     at_most: Option<Duration>,
     output: &Output,
-) -> Result<Task> {
+) -> Result<TaskView> {
     let mut stop = Stop::listen()?;
-    let mut follower = Follower::new(engine, task_id, output).await?;
+    let mut follower = Follower::new(client, task_id, output).await?;
     let timeout = async {
         match at_most {
             Some(at_most) => sleep(at_most).await,
@@ -43,12 +42,13 @@ pub(crate) async fn follow(
         () = timeout => return Err(not_ended(follower, Exit::TimedOut)),
         () = stop.requested() => return Err(not_ended(follower, Exit::Interrupted)),
     }
-    Ok(engine.task(task_id).await?)
+    Ok(client.get(task_id).await?)
 }
 
 struct Follower<'a> {
-    engine: &'a Engine,
+    client: &'a Client,
     output: &'a Output,
+    watch: Watch,
     progress: Progress,
     live: Option<Live>,
     /// Between the store's clock and this machine's, in microseconds.
@@ -56,71 +56,56 @@ struct Follower<'a> {
 }
 
 impl<'a> Follower<'a> {
-    async fn new(engine: &'a Engine, task_id: TaskId, output: &'a Output) -> Result<Self> {
-        let task = engine.task(task_id).await?;
-        let now = engine.store().now().await?;
+    async fn new(client: &'a Client, task_id: TaskId, output: &'a Output) -> Result<Self> {
+        let task = client.get(task_id).await?;
+        let now = client.now().await?;
         Ok(Self {
-            engine,
+            client,
             output,
-            progress: Progress::new(engine, &task).await?,
+            watch: client.watch(task_id, 0).await?,
+            progress: Progress::blank(&task),
             live: output.is_live().then(|| Live::new(output.has_color())),
             clock_ahead_micros: now.as_micros() - SystemClock.now().as_micros(),
         })
     }
 
     async fn follow_to_end(&mut self) -> Result<()> {
-        let mut pause = LOOK_AGAIN.0;
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let is_new = self.look().await?;
-            self.draw();
-            if self.progress.state.is_final() {
-                return Ok(());
-            }
-            pause = if is_new { LOOK_AGAIN.0 } else { (pause * 5 / 4).min(LOOK_AGAIN.1) };
-            self.wait(pause).await;
-        }
-    }
-
-    /// Reads what has happened since the last look; false if nothing has.
-    async fn look(&mut self) -> Result<bool> {
-        let mut is_new = false;
-        loop {
-            let events = self.engine.history(self.progress.task_id, self.progress.seq).await?;
-            if events.is_empty() {
-                return Ok(is_new);
-            }
-            is_new = true;
-            for event in events {
-                self.progress.apply(&event);
-                if self.output.is_json() {
-                    self.output.json_line(&event_json(&self.progress, &event));
-                } else if self.live.is_none()
-                    && let Some(text) = event_text(&self.progress, &event, self.output)
-                {
-                    write_out(&text);
-                }
+            tokio::select! {
+                event = self.watch.next() => match event? {
+                    Some(event) => self.show(&event).await?,
+                    None => {
+                        self.draw();
+                        return Ok(());
+                    }
+                },
+                _ = tick.tick() => self.draw(),
             }
         }
     }
 
-    async fn wait(&mut self, pause: Duration) {
-        let until = Instant::now() + pause;
-        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            sleep(left.min(TICK)).await;
-            self.draw();
+    async fn show(&mut self, event: &EventView) -> Result<()> {
+        if !self.progress.apply(event) {
+            self.progress.look_at(&self.client.get(event.task_uuid).await?);
         }
+        if self.output.is_json() {
+            self.output.json_line(event);
+        } else if self.live.is_none()
+            && let Some(text) = event_text(&self.progress, event, self.output)
+        {
+            write_out(&text);
+        }
+        Ok(())
     }
 
     fn draw(&mut self) {
-        let now = self.now();
+        let now = Timestamp::from_micros(SystemClock.now().as_micros() + self.clock_ahead_micros);
         if let Some(live) = &mut self.live {
             let height = live.height().saturating_sub(1);
             live.draw(&frame(&self.progress, Frame { now, height, has_results: false }));
         }
-    }
-
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(SystemClock.now().as_micros() + self.clock_ahead_micros)
     }
 }
 

@@ -6,11 +6,15 @@ mod commands;
 mod database;
 mod failure;
 mod follow;
+#[cfg(test)]
+mod manual;
 mod output;
+mod reach;
 mod settings;
 mod span;
 mod stop;
 mod style;
+mod table;
 mod tree;
 
 use std::process::ExitCode;

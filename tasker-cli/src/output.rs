@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::json;
+use tasker_core::view::ErrorPage;
 
 use crate::{
     failure::Failure,
@@ -129,6 +130,13 @@ impl Output {
             let _ = writeln!(stderr, "  cause: {}", cause.replace('\n', "\n         "));
         }
         let _ = writeln!(stderr, "  remedy: {remedy}");
+        if ErrorPage::of(code).is_some() {
+            let _ = writeln!(
+                stderr,
+                "  more: {}",
+                paint(&format!("tasker explain {code}"), Tone::Dim, self.has_error_color)
+            );
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use tasker_core::{
     orchestration::SubmitTask,
     store::TaskFilter,
 };
+use tasker_worker::client::TaskView;
 use tokio::time::sleep;
 
 use super::{rig::Rig, statistics::Quantiles, workload::NAMESPACE};
@@ -46,7 +47,7 @@ impl Rig {
             submits.push(began.elapsed());
             let task = self.engine.wait(submitted.task_id, PATIENCE).await?;
             ends.push(began.elapsed());
-            if let Some(failure) = Failure::of_end(&task) {
+            if let Some(failure) = Failure::of_end(&TaskView::brief(task)) {
                 return Err(failure);
             }
         }

@@ -1,6 +1,7 @@
-//! Measures the engine: engine, worker and load in this process, on a store of one's choice. Nothing is thrown away: the
+//! Measures the engine: engine, worker and load in this process, on a store of one's choice; or a server, from outside. Nothing is thrown away: the
 //! history and the events of every task stay in the database.
 
+mod api;
 mod load;
 mod rig;
 mod statistics;
@@ -9,8 +10,12 @@ mod workload;
 use serde::Serialize;
 use tasker_core::store::{Store, Usage};
 
+pub(crate) use self::{
+    api::{ApiMeasured, ApiPlan, measure_api},
+    statistics::Quantiles,
+    workload::Workload,
+};
 use self::{load::Throughput, rig::Rig};
-pub(crate) use self::{statistics::Quantiles, workload::Workload};
 use crate::{database, failure::Result};
 
 /// What to measure.

@@ -69,6 +69,7 @@ impl Workload {
             steps,
             environments: BTreeMap::new(),
             lifecycle: Lifecycle::default(),
+            result: None,
         }
     }
 }

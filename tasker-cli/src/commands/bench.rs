@@ -2,7 +2,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
-    bench::{Cost, Measured, Plan, Quantiles, Workload, measure},
+    bench::{ApiMeasured, ApiPlan, Cost, Measured, Plan, Quantiles, Workload, measure, measure_api},
     failure::{Exit, Failure, Result},
     output::Output,
     settings::Settings,
@@ -13,8 +13,14 @@ use crate::{
 ///
 /// Engine, worker and load are in this process; the handlers do nothing. Without --store it is a SQLite file in a folder
 /// that is removed afterwards; in a database that --store names, the tasks stay (namespace tasker_bench).
+///
+/// With --api a server is measured from outside: times and rates of submissions, and of tasks that a worker in this process
+/// runs, over HTTP or, where --store names the server's database, on that.
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
+    /// Connections for single submissions, with --api
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    connections: u16,
     /// The shape of the tasks
     #[arg(long, value_enum, default_value = "diamond")]
     workload: Workload,
@@ -37,6 +43,31 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
+        if cfg!(debug_assertions) {
+            output.note("a build without optimisation: these figures say little (use cargo build --release)");
+        }
+        match &settings.api_flag {
+            Some(api) => self.run_api(api.clone(), settings, output).await,
+            None => self.run_engine(settings, output).await,
+        }
+    }
+
+    async fn run_api(&self, api: String, settings: &Settings, output: &Output) -> Result<Exit> {
+        let plan = ApiPlan {
+            api,
+            key: settings.api_key.clone(),
+            store: settings.store_flag.clone(),
+            tasks: self.tasks.unwrap_or(20_000),
+            latency_tasks: self.latency_tasks.unwrap_or(200),
+            connections: self.connections.into(),
+            slots: self.slots.into(),
+        };
+        let measured = measure_api(plan, &|text| output.note(text)).await?;
+        output.either(&json!(measured), || api_table(&measured, output));
+        Ok(Exit::Complete)
+    }
+
+    async fn run_engine(self, settings: &Settings, output: &Output) -> Result<Exit> {
         let folder = tempfile::tempdir().map_err(|error| {
             Failure::new("no_folder", "no temporary folder can be made", "set TMPDIR to a folder that is writable")
                 .with_cause(error)
@@ -61,9 +92,6 @@ impl Bench {
             slots: self.slots.into(),
             finished: self.finished,
         };
-        if cfg!(debug_assertions) {
-            output.note("a build without optimisation: these figures say little (use cargo build --release)");
-        }
         let mut measured = measure(plan, &|text| output.note(text)).await?;
         if settings.store_flag.is_none() {
             measured.store = "sqlite, temporary file".to_owned();
@@ -71,6 +99,20 @@ impl Bench {
         output.either(&json!(measured), || table(&measured, output));
         Ok(Exit::Complete)
     }
+}
+
+fn api_table(measured: &ApiMeasured, output: &Output) -> String {
+    let ApiMeasured { plan, worker, .. } = measured;
+    let rows = [
+        ("submit", quantiles(measured.submit_ms)),
+        ("", format!("{:.0} tasks/s, one each over {} connections", measured.submissions_per_s, plan.connections)),
+        ("linear of 4", quantiles(measured.linear4_ms)),
+        ("bulk", format!("{:.0} one-step tasks/s", measured.bulk_tasks_per_s)),
+    ];
+    let lines =
+        rows.map(|(name, value)| format!("  {}  {value}", output.paint(&format!("{name:11}"), Tone::Dim))).join("\n");
+    let heading = output.paint(&format!("{}, worker over {worker}, {} slots", plan.api, plan.slots), Tone::Bold);
+    format!("{heading}\n{lines}")
 }
 
 fn table(measured: &Measured, output: &Output) -> String {

@@ -3,14 +3,17 @@ use std::{sync::Arc, time::Duration};
 use clap::Args;
 use serde_json::{Value, json};
 use tasker_core::{
-    model::{Json, Task, TaskId},
-    orchestration::{self, Engine, SubmitTask},
+    model::{Json, TaskId},
+    orchestration,
     template::{self, Template},
 };
 use tasker_examples::{EXAMPLES, Example};
-use tasker_worker::Worker;
+use tasker_worker::{
+    Client, Worker,
+    client::{SubmitTask, TaskView},
+};
 
-use super::{pace::example_handlers, task::TaskDocument};
+use super::pace::example_handlers;
 use crate::{
     database,
     failure::{Exit, Failure, Result, plural},
@@ -56,51 +59,49 @@ impl Demo {
         let in_folder = format!("sqlite:{}", folder.path().join("demo.db").display());
         let url = settings.store_flag.as_ref().unwrap_or(&in_folder);
         let engine = database::migrated_engine(url, database::options(settings)).await?;
-        engine.register(&template).await?;
+        // All of them: one may run another.
+        for example in EXAMPLES {
+            engine.register(&parse(&example)?).await?;
+        }
         let pace = self.pace.unwrap_or(if output.is_live() { PACE } else { Duration::ZERO });
         let worker = Worker::builder(Arc::clone(&engine)).handlers(example_handlers(pace)).start().await?;
         introduce(&template, pace, output);
-        let ended = watch(&engine, &template, example, output).await;
+        let ended = watch(&worker.client(), &template, example, output).await;
         worker.shutdown(GRACE).await;
-        let ended = match ended {
-            Ok(task) => show(&engine, &task, output).await.map(|()| task),
-            Err(failure) => Err(failure),
-        };
         engine.store().close().await;
         let task = ended?;
-        point_on(example, settings.store_flag.is_some().then_some(task.task_id), output);
+        show(&task, output);
+        point_on(example, settings.store_flag.is_some().then_some(task.task_uuid), output);
         Failure::of_end(&task).map_or(Ok(Exit::Complete), Err)
     }
 }
 
-async fn watch(engine: &Engine, template: &Template, example: &Example, output: &Output) -> Result<Task> {
+async fn watch(client: &Client, template: &Template, example: &Example, output: &Output) -> Result<TaskView> {
     let input = Json::parse(example.input.to_owned()).map_err(|error| broken(example, &error.to_string()))?;
     let request = SubmitTask::new(template.namespace.clone(), template.name.clone(), input);
-    let submitted = engine.submit(request).await?;
+    let submitted = client.submit(request).await?;
     // The stream of a pipe is people's; a program gets one document at the end.
     if output.is_json() {
-        return Ok(engine.wait(submitted.task_id, Duration::from_secs(60)).await?);
+        return Ok(client.wait(submitted.task_uuid, Duration::from_secs(60)).await?);
     }
-    follow(engine, submitted.task_id, None, output).await.map_err(|failure| match failure.exit {
+    follow(client, submitted.task_uuid, None, output).await.map_err(|failure| match failure.exit {
         Exit::Interrupted => Failure::new("interrupted", "the demo was stopped", "`tasker demo` runs it again")
             .with_exit(Exit::Interrupted),
         _ => failure,
     })
 }
 
-async fn show(engine: &Engine, task: &Task, output: &Output) -> Result<()> {
-    let document = TaskDocument::load(engine, task.task_id).await?;
-    if output.is_json() {
-        output.document(&document);
-        return Ok(());
-    }
-    for step in document.steps.iter().filter(|step| step.dependents.is_empty()) {
-        if let Some(result) = &step.result {
+/// The task for programs; for people, what the steps at its end returned.
+fn show(task: &TaskView, output: &Output) {
+    output.document(task);
+    let steps = task.steps.as_deref().unwrap_or_default();
+    let is_waited_for = |name: &String| steps.iter().any(|step| step.dependencies.contains(name));
+    for step in steps.iter().filter(|step| !is_waited_for(&step.name)) {
+        if let Some(result) = &step.results {
             output.line(&format!("\n{} returned", output.paint(&step.name, Tone::Bold)));
             output.line(&readable(&result.to_value(), 1));
         }
     }
-    Ok(())
 }
 
 fn introduce(template: &Template, pace: Duration, output: &Output) {

@@ -44,10 +44,15 @@ mod tests {
         Settings {
             store_flag: None,
             store: None,
+            api: None,
+            api_flag: None,
             environment: None,
             namespace: namespace.map(str::to_owned),
             template_path: None,
+            http_address: None,
+            api_key: None,
             log: String::new(),
+            log_format: None,
         }
     }
 

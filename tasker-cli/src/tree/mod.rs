@@ -7,7 +7,7 @@ mod progress;
 mod rows;
 mod view;
 
-pub(crate) use event::{event_json, event_text};
+pub(crate) use event::event_text;
 pub(crate) use live::Live;
 pub(crate) use progress::Progress;
 pub(crate) use view::{Frame, frame};

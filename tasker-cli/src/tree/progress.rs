@@ -1,12 +1,7 @@
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use tasker_core::{
-    dag::{Graph, layers},
-    model::{Event, Fact, Json, Step, StepError, StepState, Task, TaskId, TaskState, Timestamp},
-    orchestration::{self, Engine},
-};
-
-use crate::failure::Result;
+use tasker_core::model::{Json, StepError, StepState, TaskId, TaskState, Timestamp};
+use tasker_worker::client::{EventView, StepView, TaskView};
 
 /// A task and its steps, as the events seen so far tell it.
 #[derive(Clone, Debug)]
@@ -41,105 +36,113 @@ pub(crate) struct StepProgress {
 }
 
 impl Progress {
-    /// A task before its first event.
-    pub(crate) async fn new(engine: &Engine, task: &Task) -> Result<Self> {
-        let stored = engine.template(&task.namespace, &task.name, Some(&task.version)).await?;
-        let template = stored.template.for_environment(task.environment.as_deref());
-        let graph = Graph::new(&template).map_err(|error| orchestration::Error::Definition(error.into()))?;
-        let steps = (0..).zip(&template.steps).map(|(idx, step)| StepProgress {
-            name: step.name.clone(),
-            state: if graph.dependencies(idx).is_empty() { StepState::Enqueued } else { StepState::Pending },
-            attempt: 0,
-            attempts_max: if step.retry.retryable { step.retry.max_attempts } else { 1 },
-            started_at: None,
-            ended_at: None,
-            due_at: None,
-            error: None,
-            result: None,
-        });
-        Ok(Self {
-            task_id: task.task_id,
+    /// A task as it was before its first event.
+    pub(crate) fn blank(task: &TaskView) -> Self {
+        let steps = task.steps.as_deref().unwrap_or_default();
+        Self {
+            task_id: task.task_uuid,
             template: format!("{}/{}", task.namespace, task.name),
             version: task.version.clone(),
             state: TaskState::Pending,
             error: None,
             created_at: task.created_at,
             ended_at: None,
-            steps: steps.collect(),
-            layers: layers(&graph),
+            steps: steps.iter().map(StepProgress::blank).collect(),
+            layers: layers(steps),
             seq: 0,
-        })
+        }
     }
 
-    /// A task as it is stored.
-    pub(crate) async fn of_stored(engine: &Engine, task: &Task, steps: &[Step]) -> Result<Self> {
-        let mut progress = Self::new(engine, task).await?;
-        (progress.state, progress.error) = (task.state, task.error.clone());
-        (progress.ended_at, progress.seq) = (task.completed_at, task.seq);
-        for (shown, step) in progress.steps.iter_mut().zip(steps) {
-            (shown.state, shown.attempt) = (step.state, step.attempt);
-            (shown.started_at, shown.ended_at) = (step.started_at, step.ended_at);
-            shown.due_at = step.due_at;
-            (shown.error, shown.result) = (step.error.clone(), step.result.clone());
-        }
-        Ok(progress)
+    /// A task as it is.
+    pub(crate) fn of(task: &TaskView) -> Self {
+        let mut progress = Self::blank(task);
+        progress.seq = task.last_seq;
+        progress.look_at(task);
+        progress
     }
 
     /// Another task of the same template, before its first event; `self` must be so too.
-    pub(crate) fn for_task(&self, task: &Task) -> Self {
-        Self { task_id: task.task_id, created_at: task.created_at, ..self.clone() }
+    pub(crate) fn for_task(&self, task: &TaskView) -> Self {
+        Self { task_id: task.task_uuid, created_at: task.created_at, ..self.clone() }
     }
 
     pub(crate) fn step(&self, idx: u32) -> Option<&StepProgress> {
         self.steps.get(idx as usize)
     }
 
-    /// Draws the consequence of the next event.
-    pub(crate) fn apply(&mut self, event: &Event) {
+    /// Takes over what the task is now, with steps that have come to it meanwhile.
+    pub(crate) fn look_at(&mut self, task: &TaskView) {
+        let steps = task.steps.as_deref().unwrap_or_default();
+        (self.state, self.error, self.ended_at) = (task.status, task.error.clone(), task.completed_at);
+        self.steps = steps.iter().map(StepProgress::of).collect();
+        self.layers = layers(steps);
+    }
+
+    /// Draws the consequence of the next event; false where only a look at the task can tell.
+    pub(crate) fn apply(&mut self, event: &EventView) -> bool {
         self.seq = event.seq;
-        match &event.fact {
-            Fact::TaskCreated => self.state = TaskState::Pending,
-            Fact::TaskStarted => self.state = TaskState::InProgress,
-            Fact::TaskCompleted => self.end(TaskState::Complete, event.at),
-            Fact::TaskFailed { error } => {
-                self.error = Some(error.clone());
-                self.end(TaskState::Error, event.at);
-            }
-            Fact::TaskCancelled { .. } => self.end(TaskState::Cancelled, event.at),
-            Fact::TaskResolved { .. } => self.end(TaskState::ResolvedManually, event.at),
-            Fact::TaskPaused { .. } => {
+        match event.kind.as_str() {
+            "task.created" => self.state = TaskState::Pending,
+            "task.started" => self.state = TaskState::InProgress,
+            "task.completed" => self.end(TaskState::Complete, event),
+            "task.failed" => self.end(TaskState::Error, event),
+            "task.cancelled" => self.end(TaskState::Cancelled, event),
+            "task.resolved" => self.end(TaskState::ResolvedManually, event),
+            "task.paused" => {
                 self.state = TaskState::Paused;
-                for step in self.steps.iter_mut().filter(|step| step.state == StepState::Enqueued) {
-                    step.state = StepState::Pending;
-                }
+                let in_queues = self.steps.iter_mut().filter(|step| step.state == StepState::Enqueued);
+                in_queues.for_each(|step| step.state = StepState::Pending);
             }
-            Fact::TaskResumed { .. } => self.go_on(),
-            Fact::TaskBlocked { .. } => self.state = TaskState::BlockedByFailures,
-            Fact::TaskReopened { .. } => {
+            "task.resumed" | "task.reopened" => {
+                let has_begun = self.steps.iter().any(|step| step.attempt > 0);
+                self.state = if has_begun { TaskState::InProgress } else { TaskState::Pending };
                 (self.error, self.ended_at) = (None, None);
-                self.go_on();
             }
-            fact => {
-                if let Some(step) = fact.step().and_then(|idx| self.steps.get_mut(idx as usize)) {
-                    step.apply(fact, event.at);
-                }
+            "task.blocked" => self.state = TaskState::BlockedByFailures,
+            "task.prioritized" | "task.rerun" | "signal.received" | "event.published" => {}
+            _ => {
+                let step = event.step_idx.and_then(|idx| self.steps.get_mut(idx as usize));
+                return step.is_some_and(|step| step.apply(event));
             }
         }
+        true
     }
 
-    /// As the engine has it: a task that had begun is `in_progress` again.
-    fn go_on(&mut self) {
-        let has_begun = self.steps.iter().any(|step| step.attempt > 0);
-        self.state = if has_begun { TaskState::InProgress } else { TaskState::Pending };
-    }
-
-    fn end(&mut self, state: TaskState, at: Timestamp) {
+    fn end(&mut self, state: TaskState, event: &EventView) {
         self.state = state;
-        self.ended_at = Some(at);
+        self.error.clone_from(&event.error);
+        self.ended_at = Some(event.at);
     }
 }
 
 impl StepProgress {
+    fn blank(step: &StepView) -> Self {
+        Self {
+            name: step.name.clone(),
+            state: if step.dependencies.is_empty() { StepState::Enqueued } else { StepState::Pending },
+            attempt: 0,
+            attempts_max: step.max_attempts,
+            started_at: None,
+            ended_at: None,
+            due_at: None,
+            error: None,
+            result: None,
+        }
+    }
+
+    fn of(step: &StepView) -> Self {
+        Self {
+            state: step.current_state,
+            attempt: step.attempts,
+            started_at: step.started_at,
+            ended_at: step.completed_at,
+            due_at: step.next_retry_at.or(step.due_at),
+            error: step.error.clone(),
+            result: step.results.clone(),
+            ..Self::blank(step)
+        }
+    }
+
     /// How long the current or last attempt has taken; none before the first.
     pub(crate) fn duration(&self, now: Timestamp) -> Option<Duration> {
         let started_at = self.started_at?;
@@ -149,61 +152,75 @@ impl StepProgress {
         }
     }
 
-    fn apply(&mut self, fact: &Fact, at: Timestamp) {
-        match fact {
-            Fact::StepEnqueued { .. } | Fact::StepLost { .. } | Fact::StepReleased { .. } => {
-                self.state = StepState::Enqueued;
-                self.due_at = None;
+    fn apply(&mut self, event: &EventView) -> bool {
+        match event.kind.as_str() {
+            "step.enqueued" | "step.lost" | "step.released" | "step.reset" => self.open(StepState::Enqueued),
+            "step.reopened" | "step.held" => self.open(StepState::Pending),
+            "step.started" => {
+                self.open(StepState::InProgress);
+                (self.started_at, self.attempt) = (Some(event.at), event.attempt.unwrap_or(self.attempt));
             }
-            Fact::StepStarted { attempt, .. } => {
-                (self.state, self.attempt) = (StepState::InProgress, *attempt);
-                (self.started_at, self.ended_at, self.due_at) = (Some(at), None, None);
+            "step.completed" | "step.completed_manually" => self.end(StepState::Complete, event),
+            "step.failed" => self.end(StepState::Error, event),
+            "step.retry_scheduled" => {
+                self.end(StepState::WaitingForRetry, event);
+                self.due_at = event.due_at;
             }
-            Fact::StepCompleted { .. } => self.end(StepState::Complete, at),
-            Fact::StepFailed { error, .. } => {
-                self.error = Some(error.clone());
-                self.end(StepState::Error, at);
+            "step.waiting" => {
+                self.open(StepState::Waiting);
+                (self.started_at, self.due_at) = (Some(event.at), event.due_at);
             }
-            Fact::StepRetryScheduled { error, due_at, .. } => {
-                self.error = Some(error.clone());
-                self.end(StepState::WaitingForRetry, at);
-                self.due_at = Some(*due_at);
+            "step.child_started" => {
+                self.open(StepState::Waiting);
+                (self.started_at, self.attempt) = (Some(event.at), event.attempt.unwrap_or(self.attempt));
             }
-            Fact::StepCancelled { .. } => self.end(StepState::Cancelled, at),
-            Fact::StepReset { .. } => {
-                (self.state, self.ended_at, self.due_at) = (StepState::Enqueued, None, None);
-            }
-            Fact::StepHeld { .. } => (self.state, self.due_at) = (StepState::Pending, None),
-            Fact::StepReopened { .. } => (self.state, self.ended_at) = (StepState::Pending, None),
-            Fact::StepResolved { .. } => self.end(StepState::ResolvedManually, at),
-            Fact::StepCompletedManually { .. } => self.end(StepState::Complete, at),
-            Fact::StepSkipped { error, .. } => {
-                self.error.clone_from(error);
-                self.end(StepState::Skipped, at);
-            }
-            Fact::StepWaiting { due_at, .. } => {
-                (self.state, self.started_at, self.due_at) = (StepState::Waiting, Some(at), *due_at);
-            }
-            Fact::SignalReceived { .. }
-            | Fact::EventPublished { .. }
-            | Fact::TaskBlocked { .. }
-            | Fact::TaskCreated
-            | Fact::TaskStarted
-            | Fact::TaskCompleted
-            | Fact::TaskFailed { .. }
-            | Fact::TaskCancelled { .. }
-            | Fact::TaskPaused { .. }
-            | Fact::TaskResumed { .. }
-            | Fact::TaskResolved { .. }
-            | Fact::TaskReopened { .. }
-            | Fact::TaskPrioritized { .. }
-            | Fact::TaskRerun { .. } => {}
+            "step.cancelled" => self.end(StepState::Cancelled, event),
+            "step.skipped" => self.end(StepState::Skipped, event),
+            "step.resolved" => self.end(StepState::ResolvedManually, event),
+            _ => return false,
         }
+        true
     }
 
-    fn end(&mut self, state: StepState, at: Timestamp) {
+    fn open(&mut self, state: StepState) {
+        self.state = state;
+        (self.due_at, self.ended_at) = (None, None);
+    }
+
+    fn end(&mut self, state: StepState, event: &EventView) {
         self.state = state;
         self.due_at = None;
-        self.ended_at = Some(at);
+        self.ended_at = Some(event.at);
+        if event.error.is_some() {
+            self.error.clone_from(&event.error);
+        }
     }
+}
+
+/// The steps by the length of the longest way to them.
+fn layers(steps: &[StepView]) -> Vec<Vec<u32>> {
+    let place: HashMap<&str, usize> = steps.iter().map(|step| step.name.as_str()).zip(0..).collect();
+    let mut waiting: Vec<usize> = vec![0; steps.len()];
+    let mut dependents = vec![Vec::new(); steps.len()];
+    for (at, step) in steps.iter().enumerate() {
+        for dependency in step.dependencies.iter().filter_map(|name| place.get(name.as_str())) {
+            waiting[at] += 1;
+            dependents[*dependency].push(at);
+        }
+    }
+    let mut layers = Vec::new();
+    let mut next: Vec<usize> = (0..steps.len()).filter(|at| waiting[*at] == 0).collect();
+    while !next.is_empty() {
+        let mut after = Vec::new();
+        for dependent in next.iter().flat_map(|at| &dependents[*at]) {
+            waiting[*dependent] -= 1;
+            if waiting[*dependent] == 0 {
+                after.push(*dependent);
+            }
+        }
+        after.sort_unstable();
+        layers.push(next.into_iter().filter_map(|at| u32::try_from(at).ok()).collect());
+        next = after;
+    }
+    layers
 }

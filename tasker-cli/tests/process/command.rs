@@ -40,7 +40,16 @@ impl Ran {
 pub(crate) fn command<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tasker"));
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
-    for variable in ["DATABASE_URL", "TASKER_ENV", "TASKER_NAMESPACE", "TASKER_TEMPLATE_PATH", "TASKER_LOG"] {
+    for variable in [
+        "TASKER_API_URL",
+        "TASKER_API_KEY",
+        "DATABASE_URL",
+        "TASKER_ENV",
+        "TASKER_NAMESPACE",
+        "TASKER_TEMPLATE_PATH",
+        "TASKER_LOG",
+        "TASKER_HTTP_ADDR",
+    ] {
         command.env_remove(variable);
     }
     command

@@ -3,28 +3,29 @@
 //! On the PostgreSQL that TASKER_TEST_DATABASE_URL names, in a database of its own; on a SQLite file without it.
 
 use std::{
-    env,
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Stdio},
 };
 
 use serde_json::Value;
-use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use tempfile::tempdir;
 
-use crate::command::{command, tasker};
+use crate::{
+    command::{command, tasker},
+    database::{Database, postgres},
+};
 
 const STEP: &str = "authorize_payment";
 
 #[test]
 fn a_step_of_a_killed_worker_runs_again_elsewhere() {
-    match env::var("TASKER_TEST_DATABASE_URL") {
-        Ok(server) => {
+    match postgres() {
+        Some(server) => {
             let database = Database::create(&server);
             kill_and_go_on(&database.url);
         }
-        Err(_) => kill_and_go_on("sqlite:crash.db"),
+        None => kill_and_go_on("sqlite:crash.db"),
     }
 }
 
@@ -36,16 +37,16 @@ fn kill_and_go_on(store: &str) {
     killed.read_until(|line| line["type"] == "step.started" && line["step"] == STEP);
     killed.kill();
     let at_the_kill = tasker(folder.path(), &["task", "get", &task_id, "--store", store, "-o", "json"]).json();
-    assert_eq!(step(&at_the_kill)["state"], "in_progress", "it was killed in the middle of the step");
+    assert_eq!(step(&at_the_kill)["current_state"], "in_progress", "it was killed in the middle of the step");
 
     let _other = Worker::start(folder.path(), store, "0");
     let watched =
         tasker(folder.path(), &["task", "watch", &task_id, "--store", store, "--timeout", "60s", "-o", "json"]);
     assert_eq!(watched.code, 0, "{}", watched.stderr);
     let end = tasker(folder.path(), &["task", "get", &task_id, "--store", store, "-o", "json"]).json();
-    assert_eq!(end["task"]["state"], "complete");
+    assert_eq!(end["status"], "complete");
     assert_eq!(
-        (&step(&end)["attempt"], &step(&end)["losses"], &step(&end)["failures"]),
+        (&step(&end)["attempts"], &step(&end)["losses"], &step(&end)["failures"]),
         (&2.into(), &1.into(), &0.into())
     );
     let history: Vec<Value> = watched.json_lines().into_iter().filter(|event| event["step"] == STEP).collect();
@@ -62,7 +63,7 @@ fn submit(folder: &Path, store: &str) -> String {
     let arguments =
         ["task", "submit", "ecommerce/ecommerce_order", "-i", &input, "-s", card, "--store", store, "-o", "json"];
     let submitted = tasker(folder, &arguments).json();
-    submitted["task_id"].as_str().expect("an id").to_owned()
+    submitted["task_uuid"].as_str().expect("an id").to_owned()
 }
 
 fn step(document: &Value) -> &Value {
@@ -104,38 +105,5 @@ impl Drop for Worker {
         // One that is dead already is as it should be.
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// A database that goes when the test ends.
-struct Database {
-    server: PgConnectOptions,
-    name: String,
-    url: String,
-}
-
-impl Database {
-    fn create(server: &str) -> Self {
-        let server: PgConnectOptions = server.parse().expect("a URL of PostgreSQL");
-        let name = format!("tasker_crash_{}", uuid::Uuid::now_v7().simple());
-        let url = server.clone().database(&name).to_url_lossy().to_string();
-        let database = Self { server, name, url };
-        database.execute(&format!("create database {}", database.name));
-        database
-    }
-
-    fn execute(&self, sql: &str) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let mut connection = PgConnection::connect_with(&self.server).await.expect("the server answers");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect(sql);
-            connection.close().await.expect("it closes");
-        });
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        self.execute(&format!("drop database if exists {} with (force)", self.name));
     }
 }

@@ -3,4 +3,7 @@
 mod answers;
 mod command;
 mod crash;
+mod database;
+mod operate;
+mod server;
 mod tasks;

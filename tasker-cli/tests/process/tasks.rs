@@ -40,18 +40,18 @@ fn a_task_is_submitted_once_a_key_and_found_again() {
     let again = submit(folder.path(), &more);
     assert_eq!((first.code, again.code), (0, 0));
     assert_eq!((&first.json()["is_new"], &again.json()["is_new"]), (&true.into(), &false.into()));
-    assert_eq!(first.json()["task_id"], again.json()["task_id"]);
+    assert_eq!(first.json()["task_uuid"], again.json()["task_uuid"]);
 
     let other = submit(folder.path(), &[]).json();
-    let id = text(&other, "task_id");
+    let id = text(&other, "task_uuid");
     let page = tasker(folder.path(), &["task", "list", "--limit", "1", "-o", "json"]).json();
-    assert_eq!(page["items"][0]["task_id"], id);
+    assert_eq!(page["items"][0]["task_uuid"], id);
     let next = tasker(folder.path(), &["task", "list", "--after", text(&page, "next"), "-o", "json"]).json();
     assert_eq!(next["items"].as_array().map(Vec::len), Some(1));
 
-    let found = tasker(folder.path(), &["task", "get", text(&next["items"][0], "task_id"), "-o", "json"]).json();
-    assert_eq!((&found["task"]["tags"][0], &found["task"]["priority"]), (&"a".into(), &(-2).into()));
-    assert_eq!(found["task"]["context"]["items"][0]["quantity"], 3);
+    let found = tasker(folder.path(), &["task", "get", text(&next["items"][0], "task_uuid"), "-o", "json"]).json();
+    assert_eq!((&found["tags"][0], &found["priority"]), (&"a".into(), &(-2).into()));
+    assert_eq!(found["context"]["items"][0]["quantity"], 3);
     assert_eq!(found["steps"].as_array().map(Vec::len), Some(6));
 }
 
@@ -62,9 +62,9 @@ fn the_exit_code_tells_how_a_task_ended() {
     assert_eq!((unfinished.code, unfinished.error_code()), (4, "task_not_ended".to_owned()));
 
     let submitted = submit(folder.path(), &[]).json();
-    let id = text(&submitted, "task_id");
+    let id = text(&submitted, "task_uuid");
     let cancel = ["task", "cancel", id, "--reason", "changed my mind", "-o", "json"];
-    assert_eq!(tasker(folder.path(), &cancel).json()["task"]["state"], "cancelled");
+    assert_eq!(tasker(folder.path(), &cancel).json()["status"], "cancelled");
     let again = tasker(folder.path(), &cancel);
     assert_eq!((again.code, again.error_code()), (1, "task_ended".to_owned()));
     let watched = tasker(folder.path(), &["task", "watch", id, "-o", "json"]);
@@ -96,7 +96,7 @@ fn the_demo_runs_every_example_to_its_end() {
     let examples = tasker(folder.path(), &["demo", "--list", "-o", "json"]).json();
     for example in examples["items"].as_array().expect("examples") {
         let ran = tasker(folder.path(), &["demo", "--workflow", text(example, "name"), "-o", "json"]);
-        assert_eq!((ran.code, &ran.json()["task"]["state"]), (0, &"complete".into()), "{example} {}", ran.stderr);
+        assert_eq!((ran.code, &ran.json()["status"]), (0, &"complete".into()), "{example} {}", ran.stderr);
     }
 }
 

@@ -1,9 +1,10 @@
 //! House rules that the compiler cannot check, as tests over the files of the workspace.
 //!
 //! [`words`] has the table of words that must not be named, and where; [`layers`] the arrows between the layers of
-//! tasker-core; [`sql`] the twins of the two databases; [`links`] the documentation. Each fault names its place, the
+//! tasker-core; [`sql`] the twins of the two databases; [`links`] and [`errors`] the documentation. Each fault names its place, the
 //! rule and the reason. A rule that turns out wrong is changed here, in the open, with its reason.
 
+mod errors;
 mod layers;
 mod links;
 mod rust_code;
@@ -36,6 +37,11 @@ fn layers_name_only_the_layers_below() {
 #[test]
 fn every_statement_has_its_twin_and_is_used() {
     demand_none(sql::faults(&Tree::of_workspace()));
+}
+
+#[test]
+fn every_error_has_an_entry_in_the_documentation() {
+    demand_none(errors::faults(&Tree::of_workspace()));
 }
 
 #[test]

@@ -4,10 +4,10 @@ use jsonschema::Validator;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Graph, GraphError, PlannedStep, Rules, WaitRules, plan::planned_steps};
+use super::{Graph, GraphError, PlannedStep, Rules, WaitRules, plan::planned_steps, rules::expression};
 use crate::{
     model::{AssignedHandler, Json, TemplateId},
-    template::{Handler, Template},
+    template::{Expression, Handler, Template},
 };
 
 /// Which template version a task runs, and under which environment's overrides.
@@ -30,6 +30,8 @@ pub struct Definition {
     pub steps: Arc<[PlannedStep]>,
     /// The handler of each step, as assignments carry it.
     pub handlers: Vec<AssignedHandler>,
+    /// The result of a task; none for that of its last steps.
+    pub result: Option<Expression>,
     /// By step; plain ones have none.
     rules: Vec<Option<Box<Rules>>>,
     input_schema: Option<Validator>,
@@ -58,6 +60,7 @@ impl Definition {
             version: template.version.as_str().into(),
             steps: planned_steps(&template, &graph),
             handlers: template.steps.iter().map(|step| assigned(&step.handler)).collect(),
+            result: template.result.as_deref().map(expression).transpose()?,
             rules: template.steps.iter().map(Rules::new).collect::<Result<_, _>>()?,
             template,
             graph,

@@ -230,6 +230,7 @@ mod tests {
             steps: lists.iter().enumerate().map(step).collect(),
             environments: Default::default(),
             lifecycle: Default::default(),
+            result: None,
         }
     }
 

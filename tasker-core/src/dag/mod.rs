@@ -10,4 +10,4 @@ pub use definition::{Definition, DefinitionError, SchemaFault, TemplateKey};
 pub use graph::{Graph, GraphError};
 pub use plan::{NewTask, PlannedStep, Submission, plan};
 pub use render::{layers, mermaid, text};
-pub use rules::{Publication, Rules, WaitRules};
+pub use rules::{Publication, Rules, TemplateName, WaitRules, WorkflowRules};

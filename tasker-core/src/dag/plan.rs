@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::{Definition, Graph, TemplateKey};
 use crate::{
-    model::{Json, StepState, TaskId},
+    model::{Json, Parent, StepState, TaskFlow, TaskId},
     template::Template,
 };
 
@@ -36,6 +36,16 @@ pub struct NewTask {
     /// Milliseconds from now to the task's deadline.
     pub deadline_ms: Option<u64>,
     pub steps: Arc<[PlannedStep]>,
+    /// The step of another task that it runs for.
+    pub parent: Option<Parent>,
+}
+
+impl NewTask {
+    /// Where the task stands in a flow; none for a plain one.
+    #[must_use]
+    pub fn flow(&self) -> Option<TaskFlow> {
+        self.parent.map(|parent| TaskFlow { parent: Some(parent) })
+    }
 }
 
 /// The row that a step begins with.
@@ -77,6 +87,7 @@ pub fn plan(definition: &Definition, submission: Submission) -> NewTask {
         submission,
         deadline_ms: deadline.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
         steps: Arc::clone(&definition.steps),
+        parent: None,
     }
 }
 

@@ -5,7 +5,7 @@ use jsonschema::Validator;
 use super::definition::{DefinitionError, check, compile};
 use crate::{
     model::Json,
-    template::{Expression, OnExhaustion, PublishedEvent, StepKind, StepTemplate, Wait},
+    template::{Expression, OnExhaustion, PublishedEvent, StepKind, StepTemplate, SubWorkflow, Wait},
 };
 
 /// What makes a step more than code that runs when its dependencies are done; made ready to be looked at often.
@@ -16,6 +16,24 @@ pub struct Rules {
     pub on_exhaustion: OnExhaustion,
     pub publishes: Vec<Publication>,
     pub wait: Option<WaitRules>,
+    pub workflow: Option<WorkflowRules>,
+}
+
+/// The template that a step runs a task of, and the input of that.
+#[derive(Debug)]
+pub struct WorkflowRules {
+    pub template: TemplateName,
+    /// By key; none for the input of the task itself.
+    pub input: Vec<(String, Expression)>,
+}
+
+/// A template by what people call it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TemplateName {
+    pub namespace: String,
+    pub name: String,
+    /// The highest if not given.
+    pub version: Option<String>,
 }
 
 /// What a step waits for, and for how long.
@@ -48,6 +66,7 @@ impl Rules {
             when: step.when.as_deref().map(expression).transpose()?,
             on_exhaustion: step.on_exhaustion,
             wait: step.wait.as_ref().and_then(|wait| WaitRules::new(wait).transpose()).transpose()?,
+            workflow: step.workflow.as_ref().map(WorkflowRules::new).transpose()?,
             publishes: step.publishes_events.iter().map(Publication::new).collect::<Result<_, _>>()?,
         })))
     }
@@ -64,6 +83,14 @@ impl Rules {
     #[must_use]
     pub fn is_by_engine(&self) -> bool {
         self.kind.is_by_engine()
+    }
+}
+
+impl WorkflowRules {
+    fn new(workflow: &SubWorkflow) -> Result<Self, DefinitionError> {
+        let SubWorkflow { namespace, name, version, input } = workflow.clone();
+        let input = input.into_iter().map(|(key, text)| Ok::<_, DefinitionError>((key, expression(&text)?)));
+        Ok(Self { template: TemplateName { namespace, name, version }, input: input.collect::<Result<_, _>>()? })
     }
 }
 
@@ -95,6 +122,6 @@ impl Publication {
     }
 }
 
-fn expression(text: &str) -> Result<Expression, DefinitionError> {
+pub(super) fn expression(text: &str) -> Result<Expression, DefinitionError> {
     Expression::parse(text).map_err(|(message, _)| DefinitionError::Expression(message))
 }

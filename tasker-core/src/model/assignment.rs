@@ -8,6 +8,7 @@ use super::{BatchPart, Checkpoint, Json, Lease, TaskId, Timestamp};
 
 /// One attempt of one step, handed to a worker together with all that its handler may ask for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
     /// Goes back with the outcome.
@@ -55,6 +56,7 @@ pub struct Assignment {
 
 /// What an attempt is: the type of its step, or a compensation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptKind {
     #[default]
@@ -78,6 +80,7 @@ impl AttemptKind {
 
 /// The step that a sub-workflow belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ParentStep {
     pub task_id: TaskId,
@@ -86,6 +89,7 @@ pub struct ParentStep {
 
 /// The code that an assignment is for, and how it is configured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AssignedHandler {
     pub callable: Arc<str>,

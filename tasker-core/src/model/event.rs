@@ -120,6 +120,9 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         due_at: Option<Timestamp>,
     },
+    /// Its sub-workflow was submitted.
+    #[serde(rename = "step.child_started")]
+    StepChildStarted { step: u32, attempt: u32, child: TaskId },
     /// What this step waits for was sent, before the wait or during it.
     #[serde(rename = "signal.received")]
     SignalReceived {
@@ -166,6 +169,7 @@ impl Fact {
             | Self::StepSkipped { step, .. }
             | Self::TaskBlocked { step }
             | Self::StepWaiting { step, .. }
+            | Self::StepChildStarted { step, .. }
             | Self::SignalReceived { step, .. }
             | Self::EventPublished { step, .. } => Some(*step),
         }

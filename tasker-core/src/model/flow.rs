@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Json, Timestamp};
+use super::{Json, ParentStep, StepId, TaskId, Timestamp};
 
 /// Where a step stands in a flow; plain steps have none of this.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -12,6 +12,27 @@ pub struct StepFlow {
     /// Of a wait: the signal, where it came before the step could begin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<Signal>,
+    /// Of a sub-workflow: the task that runs it, or ran it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub child: Option<TaskId>,
+}
+
+/// Where a task stands in a flow; plain tasks have none of this.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaskFlow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+}
+
+/// The step that a task runs for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parent {
+    pub task_id: TaskId,
+    pub step: u32,
+    /// Tasks above this one: 1 for a child of a task that was submitted.
+    pub depth: u32,
 }
 
 /// A signal that a task was sent: the result of the step that waited for it.
@@ -24,6 +45,14 @@ pub struct Signal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     pub received_at: Timestamp,
+}
+
+impl Parent {
+    /// The step by the ids that the outside knows.
+    #[must_use]
+    pub fn step(self) -> ParentStep {
+        ParentStep { task_id: self.task_id, step_uuid: StepId::new(self.task_id, self.step).uuid() }
+    }
 }
 
 /// Why a step was skipped.

@@ -106,3 +106,14 @@ impl JsonSchema for Json {
         schemars::json_schema!(true)
     }
 }
+
+#[cfg(feature = "api")]
+impl utoipa::PartialSchema for Json {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        use utoipa::openapi::schema::{ObjectBuilder, SchemaType};
+        ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some("Any JSON value.")).into()
+    }
+}
+
+#[cfg(feature = "api")]
+impl utoipa::ToSchema for Json {}

@@ -18,9 +18,13 @@ pub const PAGE: u32 = 1_000;
 pub const REPORT: usize = 1_000;
 /// Tasks in one submission.
 pub const SUBMISSION: usize = 1_000;
+/// Bytes of the body of one request.
+pub const BODY_BYTES: usize = 10 * 1024 * 1024;
 /// Rows counted for an answer; more are as many as this.
 pub const COUNT: u64 = 100_000;
 /// Events that one attempt may publish.
 pub const EVENTS: usize = 100;
+/// Tasks above one another, from the one that was submitted to the last sub-workflow.
+pub const DEPTH: u32 = 16;
 /// Parts of one batch.
 pub const BATCH: usize = 100_000;

@@ -5,6 +5,7 @@ use super::Json;
 
 /// What the handler of a decision or of a batchable step says about the steps after it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Next {
     /// Of a decision: these of its dependents run, the others are skipped. At least one, each once.
@@ -17,6 +18,7 @@ pub enum Next {
 
 /// How a batchable step splits its work. The worker step runs once for each batch, and is done when all of them are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BatchConfig {
     /// The dependent of type `batch_worker` that does the work; it may be left out where there is only one.
@@ -33,6 +35,7 @@ pub struct BatchConfig {
 
 /// The batches themselves: 0 to 100,000 of them. With none, the worker step is done at once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Batches {
     /// Ranges of `batch_size` from 0 to `total_items`; the last may be shorter.
@@ -45,6 +48,7 @@ pub enum Batches {
 
 /// Where a batch begins, and where it ends: the first that is no longer in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CursorRange {
     pub start: u64,
@@ -53,6 +57,7 @@ pub struct CursorRange {
 
 /// What it means for a batch when one item fails for good.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FailureStrategy {
     /// The others run on; what comes after sees `null` in its place.
@@ -66,6 +71,7 @@ pub enum FailureStrategy {
 
 /// Which part of a batch an attempt is for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BatchPart {
     /// From 0.
@@ -77,6 +83,7 @@ pub struct BatchPart {
 
 /// What one part of a batch has to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum BatchWork {
     Range(CursorRange),
@@ -85,6 +92,7 @@ pub enum BatchWork {
 
 /// How far a long step has come. It is stored with the step, and handed to its next attempt, whatever ended this one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
     /// Where to go on from: whatever the handler makes of it.
@@ -107,6 +115,7 @@ impl Checkpoint {
 
 /// An event of the user's own domain, which a step publishes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DomainEvent {
     pub name: String,

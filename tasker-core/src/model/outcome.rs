@@ -8,6 +8,7 @@ use super::{DomainEvent, Json, Next, StepId, TaskId, limits};
 /// The right to report one attempt of one step. The attempt is the fence: once the step has another one, reports under
 /// this lease are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Lease {
     pub task_id: TaskId,
@@ -24,6 +25,7 @@ impl Lease {
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {
     /// The handler returned this result.
@@ -195,6 +197,7 @@ fn cut_middle(text: &mut String, bytes_max: usize) {
 
 /// What became of one reported outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Recorded.

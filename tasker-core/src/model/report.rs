@@ -5,6 +5,7 @@ use super::{Assignment, Lease, Outcome, Verdict};
 
 /// How the attempt under a lease ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Report {
     pub lease: Lease,
@@ -13,6 +14,7 @@ pub struct Report {
 
 /// What a report answers: a verdict for each outcome, in order, and the next assignments.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Reported {
     pub verdicts: Vec<Verdict>,

@@ -18,6 +18,13 @@ impl Timestamp {
         self.0
     }
 
+    /// Reads the `Date` of an HTTP answer, such as `Wed, 25 Nov 2026 21:29:03 GMT`; none for any other text.
+    #[must_use]
+    pub fn of_http_date(text: &str) -> Option<Self> {
+        let time = jiff::fmt::rfc2822::parse(text).ok()?;
+        Some(Self(time.timestamp().as_microsecond()))
+    }
+
     /// The time from `earlier` to this one; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
@@ -71,10 +78,34 @@ impl JsonSchema for Timestamp {
     }
 }
 
+#[cfg(feature = "api")]
+impl utoipa::PartialSchema for Timestamp {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
+    }
+}
+
+#[cfg(feature = "api")]
+impl utoipa::ToSchema for Timestamp {}
+
 impl TryFrom<&str> for Timestamp {
     type Error = de::value::Error;
 
     fn try_from(text: &str) -> Result<Self, Self::Error> {
         text.parse::<jiff::Timestamp>().map(|time| Self(time.as_microsecond())).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+
+    #[test]
+    fn the_date_of_an_http_answer_is_read() {
+        let time = Timestamp::of_http_date("Wed, 25 Nov 2026 21:29:03 GMT");
+        assert_eq!(time.map(|time| time.to_string()).as_deref(), Some("2026-11-25T21:29:03.000000Z"));
+        assert_eq!(Timestamp::of_http_date("yesterday"), None);
     }
 }

@@ -1,9 +1,13 @@
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
-use super::{Engine, Result, report::Session};
+use super::{Engine, Error, Result, cache::DefinitionCache, report::Session};
 use crate::{
+    dag::{Definition, TemplateKey, TemplateName},
     model::Verdict,
-    state::{Changes, Claim, Decision, Input, Look, Snapshot, decide, scope},
+    state::{Changes, Claim, Decision, Definitions, Input, Look, Scope, Snapshot, decide, scope},
     store::Transacted,
 };
 
@@ -19,15 +23,16 @@ impl Engine {
         asker: Option<&Session>,
     ) -> Result<Changes> {
         if let Some(changes) = self.apply_from_memory(inputs, claim).await? {
-            self.after_commit(&changes, asker);
+            self.after_commit(inputs, &changes, asker);
             return Ok(changes);
         }
-        let scope = scope(inputs);
+        let mut scope = scope(inputs);
+        let mut at_hand = AtHand { cache: &self.definitions, named: HashMap::new() };
         loop {
-            let decide = |snapshot: &_| decide(snapshot, inputs, claim, &self.definitions);
+            let decide = |snapshot: &_| decide(snapshot, inputs, claim, &at_hand);
             match self.store.transact(&scope, claim, &decide).await? {
                 Transacted::Done(changes) => {
-                    self.after_commit(&changes, asker);
+                    self.after_commit(inputs, &changes, asker);
                     return Ok(changes);
                 }
                 Transacted::NeedsTemplates(keys) => {
@@ -35,6 +40,13 @@ impl Engine {
                         self.definition(key).await?;
                     }
                 }
+                Transacted::NeedsNamed(names) => {
+                    for name in names {
+                        let found = self.look_up(&name).await?;
+                        at_hand.named.insert(name, found);
+                    }
+                }
+                Transacted::NeedsTasks(more) => scope = with(scope, more)?,
             }
         }
     }
@@ -51,12 +63,28 @@ impl Engine {
         }
         let Some(now) = self.store.clock() else { return Ok(None) };
         let Some(tasks) = self.recall.all(inputs.iter().map(Input::task_id)) else { return Ok(None) };
-        let snapshot = Snapshot { now, tasks, candidates_loaded: false, values: HashMap::new() };
-        let Decision::Done(changes) = decide(&snapshot, inputs, claim, &self.definitions) else { return Ok(None) };
+        let mut snapshot = Snapshot { now, tasks, candidates_loaded: false, values: HashMap::new() };
+        let changes = loop {
+            match decide(&snapshot, inputs, claim, &self.definitions) {
+                Decision::Done(changes) => break changes,
+                // The end of a sub-workflow is the business of its parent too.
+                Decision::NeedsTasks(more) if snapshot.tasks.len() <= FROM_MEMORY_MAX => {
+                    let known = snapshot.tasks.iter().map(|task| task.task_id);
+                    let wanted: Vec<_> = known.chain(more.iter().map(|scope| scope.task_id)).collect();
+                    let Some(tasks) = self.recall.all(wanted.into_iter()) else { return Ok(None) };
+                    if tasks.len() == snapshot.tasks.len() {
+                        return Ok(None);
+                    }
+                    snapshot.tasks = tasks;
+                }
+                _ => return Ok(None),
+            }
+        };
         // A refusal is not guarded by what is written, so that it must come from the database.
         let is_guarded = changes.tasks.len() == snapshot.tasks.len()
             && changes.verdicts.iter().all(|verdict| *verdict == Verdict::Accepted);
-        if !is_guarded {
+        // New rows take more than one statement.
+        if !is_guarded || !changes.spawned.is_empty() {
             return Ok(None);
         }
         if self.store.apply_unchanged(&changes).await? {
@@ -66,7 +94,16 @@ impl Engine {
         Ok(None)
     }
 
-    fn after_commit(&self, changes: &Changes, asker: Option<&Session>) {
+    /// A template by its name; the inner error says why there is none.
+    async fn look_up(&self, name: &TemplateName) -> Result<Result<Arc<Definition>, String>> {
+        match self.definition_for(&name.namespace, &name.name, name.version.as_deref()).await {
+            Ok(definition) => Ok(Ok(definition)),
+            Err(error @ Error::TemplateNotFound { .. }) => Ok(Err(error.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn after_commit(&self, inputs: &[Input], changes: &Changes, asker: Option<&Session>) {
         let has_ended = |task_id| changes.ended.iter().any(|(ended, _)| *ended == task_id);
         for step in &changes.steps {
             if let Some(result) = &step.result
@@ -75,11 +112,54 @@ impl Engine {
                 self.payloads.put_result(step.id.task_id, step.id.idx, result.clone());
             }
         }
+        if let Some(observer) = self.observer.get().filter(|_| !changes.is_empty()) {
+            let outcomes = inputs.iter().filter(|input| matches!(input, Input::Report { .. })).count();
+            observer.committed(outcomes, changes, &self.definitions);
+        }
         self.recall.follow(changes);
+        let is_begun = self.after_spawn(&changes.spawned);
         self.wakeups.enqueued(&changes.enqueued, asker);
         self.wakeups.ended(&changes.ended);
-        if changes.next_due.is_some() {
+        if changes.next_due.is_some() || is_begun {
             self.wakeups.due_changed();
         }
     }
+}
+
+/// What a decision may look up: definitions by their keys, and those that it has asked for by name.
+struct AtHand<'a> {
+    cache: &'a DefinitionCache,
+    named: HashMap<TemplateName, Result<Arc<Definition>, String>>,
+}
+
+impl Definitions for AtHand<'_> {
+    fn get(&self, key: &TemplateKey) -> Option<Arc<Definition>> {
+        self.cache.get(key)
+    }
+
+    fn named(&self, name: &TemplateName) -> Option<Result<Arc<Definition>, String>> {
+        self.named.get(name).cloned()
+    }
+}
+
+/// The scope with more tasks in it, ascending by id. One that is asked for twice is not there.
+fn with(scope: Vec<Scope>, more: Vec<Scope>) -> Result<Vec<Scope>> {
+    let mut tasks: BTreeMap<_, _> = scope.into_iter().map(|scope| (scope.task_id, scope)).collect();
+    let mut is_more = false;
+    for Scope { task_id, steps, whole } in more {
+        let known = tasks.entry(task_id).or_insert_with(|| {
+            is_more = true;
+            Scope { task_id, steps: Vec::new(), whole: false }
+        });
+        is_more |= whole && !known.whole || steps.iter().any(|step| !known.steps.contains(step));
+        known.whole |= whole;
+        known.steps.extend(steps);
+        known.steps.sort_unstable();
+        known.steps.dedup();
+    }
+    if is_more {
+        return Ok(tasks.into_values().collect());
+    }
+    let missing = "a task names another one that is not stored, or a step that it does not have".to_owned();
+    Err(Error::Store(crate::store::Error::Corrupt(missing)))
 }

@@ -6,7 +6,7 @@ use std::{
 use super::{Engine, Result, cache::TaskInput};
 use crate::{
     dag::Definition,
-    model::{Assignment, AttemptKind, Json, Lease, StepId, TaskId},
+    model::{Assignment, AttemptKind, Json, Lease, Parent, StepId, TaskId},
     state::Claimed,
     store::{PayloadRequest, Work},
 };
@@ -72,7 +72,11 @@ impl Engine {
         let payloads = self.store.payloads(&requests).await?;
         for (PayloadRequest { task_id, .. }, payload) in requests.into_iter().zip(payloads) {
             if let Some(context) = payload.context {
-                let input = TaskInput { context, correlation_id: payload.correlation_id.map(Into::into) };
+                let input = TaskInput {
+                    context,
+                    correlation_id: payload.correlation_id.map(Into::into),
+                    parent: payload.parent.map(Parent::step),
+                };
                 self.payloads.put_input(task_id, input.clone());
                 gathered.inputs.insert(task_id, input);
             }
@@ -114,7 +118,7 @@ impl Engine {
             kind: AttemptKind::Standard,
             batch: None,
             checkpoint: gathered.work.get(id).and_then(|work| work.checkpoint.clone()),
-            parent: None,
+            parent: input.parent,
         })
     }
 }

@@ -4,7 +4,7 @@ use quick_cache::{Weighter, sync::Cache};
 
 use crate::{
     dag::{Definition, TemplateKey},
-    model::{Json, TaskId},
+    model::{Json, ParentStep, TaskId},
     state::Definitions,
 };
 
@@ -48,6 +48,7 @@ enum Cached {
 pub(super) struct TaskInput {
     pub(super) context: Json,
     pub(super) correlation_id: Option<Arc<str>>,
+    pub(super) parent: Option<ParentStep>,
 }
 
 #[derive(Clone)]

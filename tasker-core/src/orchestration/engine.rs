@@ -1,9 +1,13 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use super::{
     cache::{DefinitionCache, PayloadCache},
     group::GroupCommit,
     keys::KeyCache,
+    observe::Observer,
     recall::Recall,
     submit::Pending,
     templates::TemplateIndex,
@@ -22,6 +26,7 @@ pub struct Engine {
     pub(super) templates: TemplateIndex,
     pub(super) wakeups: Wakeups,
     pub(super) submissions: GroupCommit<Pending>,
+    pub(super) observer: OnceLock<Arc<dyn Observer>>,
 }
 
 /// How an engine behaves. The defaults suit both a laptop and a server.
@@ -61,8 +66,14 @@ impl Engine {
             keys: KeyCache::default(),
             templates: TemplateIndex::default(),
             wakeups: Wakeups::default(),
+            observer: OnceLock::new(),
             options,
         })
+    }
+
+    /// Has everything that this engine writes from now on told to an observer; false if there is one already.
+    pub fn observe(&self, observer: Arc<dyn Observer>) -> bool {
+        self.observer.set(observer).is_ok()
     }
 
     #[must_use]

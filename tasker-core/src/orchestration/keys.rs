@@ -17,6 +17,7 @@ use crate::{
 
 /// What a key may do, as far as its namespaces reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
     /// Tasks, steps, templates, workers and counts, without inputs and results.
@@ -36,11 +37,14 @@ pub enum Permission {
 
 /// What a key may do, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Permissions {
+    #[cfg_attr(feature = "api", schema(value_type = Vec<Permission>))]
     pub verbs: BTreeSet<Permission>,
     /// Empty for every namespace.
     #[serde(default)]
+    #[cfg_attr(feature = "api", schema(value_type = Vec<String>))]
     pub namespaces: BTreeSet<String>,
 }
 
@@ -59,6 +63,7 @@ impl Permissions {
 
 /// A key without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct ApiKey {
     pub key_id: Uuid,
     pub name: String,
@@ -76,6 +81,7 @@ pub struct ApiKey {
 
 /// A key that is to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     pub name: String,
@@ -87,6 +93,7 @@ pub struct NewKey {
 
 /// A key that was made. The secret is shown here and never again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct CreatedKey {
     pub key: ApiKey,
     pub secret: String,

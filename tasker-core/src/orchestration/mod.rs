@@ -10,7 +10,9 @@ mod engine;
 mod error;
 mod explain;
 mod group;
+mod health;
 mod keys;
+mod observe;
 mod overview;
 mod query;
 mod recall;
@@ -26,6 +28,7 @@ pub use doctor::Finding;
 pub use engine::{Engine, Options};
 pub use error::Error;
 pub use keys::{ApiKey, CreatedKey, NewKey, Permission, Permissions};
+pub use observe::Observer;
 pub use overview::{Stats, age_ms};
 pub use report::Session;
 pub use submit::{SubmitTask, Submitted};
@@ -33,6 +36,9 @@ pub use sweep::{Sweeper, Swept};
 pub use templates::Registered;
 pub use wake::Wakeups;
 
-pub use crate::model::{Report, Reported};
+pub use crate::{
+    model::{Report, Reported},
+    store::{EventCursor, Followed, WorkerRecord},
+};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

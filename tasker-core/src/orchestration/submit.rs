@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::{Engine, Error, Result, cache::TaskInput, group::Grouped};
 use crate::{
     dag::{NewTask, Submission, plan},
-    model::{Json, StepState, TaskId, limits},
-    state::Route,
+    model::{Json, Parent, StepState, TaskId, limits},
+    state::{Definitions, Route},
     store::{self, Inserted, Store},
 };
 
 /// A request to run a template.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SubmitTask {
     pub namespace: String,
@@ -141,14 +142,34 @@ impl Engine {
         Ok(plan(&definition, submission))
     }
 
+    /// Remembers tasks that steps have started, and tells who can run them; true if the engine itself has to begin one.
+    pub(super) fn after_spawn(&self, tasks: &[NewTask]) -> bool {
+        let mut routes = BTreeSet::new();
+        let mut is_begun = false;
+        for task in tasks {
+            self.payloads.put_input(task.task_id, TaskInput::of(task));
+            self.recall.put_new(task);
+            let roots = task.steps.iter().filter(|step| step.state() == StepState::Enqueued);
+            routes.extend(roots.map(|step| Route { queue: step.queue.clone(), handler: step.handler.clone() }));
+            let is_due = task.steps.iter().any(|step| step.state() == StepState::Waiting);
+            is_begun |= is_due || task.deadline_ms.is_some();
+        }
+        self.wakeups.enqueued(&routes, None);
+        is_begun
+    }
+
     pub(super) fn after_insert(&self, tasks: &[NewTask], inserted: &[Inserted]) -> Vec<Submitted> {
         let mut routes = BTreeSet::new();
         let mut submitted = Vec::with_capacity(tasks.len());
         for (task, inserted) in tasks.iter().zip(inserted) {
             let is_new = matches!(inserted, Inserted::Created(_));
             if is_new {
-                self.payloads.put_input(task.task_id, TaskInput::of(&task.submission));
+                self.payloads.put_input(task.task_id, TaskInput::of(task));
                 self.recall.put_new(task);
+                if let (Some(observer), Some(definition)) = (self.observer.get(), self.definitions.get(&task.template))
+                {
+                    observer.submitted(&definition.namespace, &definition.name, 1);
+                }
                 let roots = task.steps.iter().filter(|step| step.state() == StepState::Enqueued);
                 routes.extend(roots.map(|step| Route { queue: step.queue.clone(), handler: step.handler.clone() }));
                 let is_due = task.steps.iter().any(|step| step.state() == StepState::Waiting);
@@ -164,10 +185,11 @@ impl Engine {
 }
 
 impl TaskInput {
-    fn of(submission: &Submission) -> Self {
+    fn of(task: &NewTask) -> Self {
         Self {
-            context: submission.context.clone(),
-            correlation_id: submission.correlation_id.as_deref().map(Into::into),
+            context: task.submission.context.clone(),
+            correlation_id: task.submission.correlation_id.as_deref().map(Into::into),
+            parent: task.parent.map(Parent::step),
         }
     }
 }

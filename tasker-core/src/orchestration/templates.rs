@@ -126,6 +126,10 @@ impl Engine {
     /// # Errors
     /// [`Error::Store`].
     pub async fn templates(&self, namespace: Option<&str>, name: Option<&str>) -> Result<Vec<TemplateSummary>> {
+        // No database text holds a NUL, so that nothing has such a name.
+        if namespace.into_iter().chain(name).any(|text| text.contains('\0')) {
+            return Ok(Vec::new());
+        }
         let mut templates = self.store.templates(namespace, name).await?;
         templates.sort_by(|a, b| {
             let names = (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name));

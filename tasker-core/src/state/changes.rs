@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::Refusal;
 use crate::{
-    dag::TemplateKey,
+    dag::{NewTask, TemplateKey},
     model::{
         EventBatch, Json, StepError, StepFlow, StepId, StepState, TaskCounts, TaskId, TaskState, Timestamp, Verdict,
         WorkerId,
@@ -22,6 +22,8 @@ pub struct Changes {
     pub tasks: Vec<TaskChange>,
     pub steps: Vec<StepChange>,
     pub events: Vec<EventBatch>,
+    /// Tasks that steps start.
+    pub spawned: Vec<NewTask>,
     /// Tasks whose steps, as far as they are open, are to be claimed in another order from now on.
     pub priorities: Vec<(TaskId, i16)>,
     /// One for each input, in order.
@@ -50,6 +52,8 @@ impl Changes {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskChange {
     pub task_id: TaskId,
+    /// Stays as it is: for those who are told of the change.
+    pub template: TemplateKey,
     pub state: TaskState,
     pub counts: TaskCounts,
     pub seq: i64,

@@ -1,14 +1,14 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    Changes, Claim, Input, Refusal, Route, Snapshot, StepSnapshot, TaskCause, Verb, Wanted,
+    Changes, Claim, Input, Refusal, Route, Scope, Snapshot, StepSnapshot, TaskCause, Verb, Wanted,
     flow::publications,
     input::Look,
     judge::{Judgement, judge, lose},
     working::Working,
 };
 use crate::{
-    dag::{Definition, TemplateKey},
+    dag::{Definition, NewTask, TemplateKey, TemplateName},
     model::{Actor, DomainEvent, Fact, Lease, Outcome, StepError, StepState, TaskId, TaskState, Timestamp, Verdict},
 };
 
@@ -21,6 +21,10 @@ pub enum Decision {
     NeedsWhole(Vec<TaskId>),
     /// The snapshot must hold up to so many enqueued steps that the claim could take.
     NeedsCandidates(usize),
+    /// These templates must be looked up by name; that cannot be done inside the transaction.
+    NeedsNamed(Vec<TemplateName>),
+    /// These tasks must be locked too, and locks are taken in order: begin again with them.
+    NeedsTasks(Vec<Scope>),
     /// Inputs and results of these tasks must be in the snapshot.
     NeedsValues(Vec<Wanted>),
     /// The definitions of these templates must be at hand; they cannot be read inside the transaction.
@@ -30,6 +34,11 @@ pub enum Decision {
 /// Where decisions find the templates of the tasks.
 pub trait Definitions {
     fn get(&self, key: &TemplateKey) -> Option<Arc<Definition>>;
+
+    /// A template by its name, or why it cannot be had; none if that has not been looked up.
+    fn named(&self, _: &TemplateName) -> Option<Result<Arc<Definition>, String>> {
+        None
+    }
 }
 
 impl Definitions for HashMap<TemplateKey, Arc<Definition>> {
@@ -46,8 +55,15 @@ impl Definitions for HashMap<TemplateKey, Arc<Definition>> {
 pub fn decide(snapshot: &Snapshot, inputs: &[Input], claim: Option<&Claim>, definitions: &dyn Definitions) -> Decision {
     let mut desk = Desk::new(snapshot, definitions);
     let verdicts: Vec<_> = inputs.iter().enumerate().map(|(place, input)| desk.take(place, input)).collect();
+    desk.settle();
     if !desk.needs_templates.is_empty() {
         return Decision::NeedsTemplates(desk.needs_templates);
+    }
+    if !desk.needs_named.is_empty() {
+        return Decision::NeedsNamed(desk.needs_named);
+    }
+    if !desk.needs_tasks.is_empty() {
+        return Decision::NeedsTasks(desk.needs_tasks);
     }
     if !desk.needs_whole.is_empty() {
         return Decision::NeedsWhole(desk.needs_whole);
@@ -56,10 +72,8 @@ pub fn decide(snapshot: &Snapshot, inputs: &[Input], claim: Option<&Claim>, defi
     if !wanted.is_empty() {
         return Decision::NeedsValues(wanted);
     }
-    for working in &mut desk.tasks {
-        working.end_if_done();
-    }
-    let mut changes = Changes { verdicts, refusals: std::mem::take(&mut desk.refusals), ..Changes::default() };
+    let spawned = std::mem::take(&mut desk.spawned);
+    let mut changes = Changes { verdicts, spawned, refusals: std::mem::take(&mut desk.refusals), ..Changes::default() };
     if let Some(claim) = claim {
         if let Some(want) = desk.candidates_wanted(claim) {
             return Decision::NeedsCandidates(want);
@@ -69,13 +83,16 @@ pub fn decide(snapshot: &Snapshot, inputs: &[Input], claim: Option<&Claim>, defi
     desk.finish(changes)
 }
 
-struct Desk<'a> {
-    snapshot: &'a Snapshot,
-    definitions: &'a dyn Definitions,
-    tasks: Vec<Working>,
-    by_id: HashMap<TaskId, usize>,
+pub(super) struct Desk<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) definitions: &'a dyn Definitions,
+    pub(super) tasks: Vec<Working>,
+    pub(super) by_id: HashMap<TaskId, usize>,
     needs_whole: Vec<TaskId>,
     needs_templates: Vec<TemplateKey>,
+    pub(super) needs_named: Vec<TemplateName>,
+    pub(super) needs_tasks: Vec<Scope>,
+    pub(super) spawned: Vec<NewTask>,
     refusals: Vec<(usize, Refusal)>,
 }
 
@@ -88,6 +105,9 @@ impl<'a> Desk<'a> {
             by_id: snapshot.tasks.iter().enumerate().map(|(at, task)| (task.task_id, at)).collect(),
             needs_whole: Vec::new(),
             needs_templates: Vec::new(),
+            needs_named: Vec::new(),
+            needs_tasks: Vec::new(),
+            spawned: Vec::new(),
             refusals: Vec::new(),
         }
     }
@@ -142,7 +162,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Looks up the definition of a task; false if it is not at hand, which is then asked for.
-    fn know(&mut self, at: usize) -> bool {
+    pub(super) fn know(&mut self, at: usize) -> bool {
         let working = &mut self.tasks[at];
         if working.definition.is_some() {
             return true;
@@ -180,20 +200,25 @@ impl<'a> Desk<'a> {
             return Verdict::StaleLease;
         }
         let Some(definition) = self.tasks[at].definition.clone() else { return Verdict::Accepted };
-        let Some(step) = self.tasks[at].step(lease.step_idx) else { return Verdict::StaleLease };
-        let mut judgement = judge(step, outcome, &definition);
-        let rules = definition.rules(definition.template_idx(lease.step_idx));
+        self.conclude(at, lease.step_idx, outcome, &definition);
+        Verdict::Accepted
+    }
+
+    /// Draws the consequences of how a step's attempt ended.
+    pub(super) fn conclude(&mut self, at: usize, step_idx: u32, outcome: &Outcome, definition: &Definition) {
+        let Some(step) = self.tasks[at].step(step_idx) else { return };
+        let attempt = step.attempt;
+        let mut judgement = judge(step, outcome, definition);
+        let rules = definition.rules(definition.template_idx(step_idx));
         let events = publications(&step.name, rules, outcome, &judgement).unwrap_or_else(|error| {
             judgement = Judgement::Error(error);
             publications(&step.name, rules, outcome, &judgement).unwrap_or_default()
         });
-        let Lease { step_idx, attempt, .. } = lease;
         for DomainEvent { name, payload } in events {
             let payload = payload.to_value();
             self.tasks[at].say(Fact::EventPublished { step: step_idx, attempt, name, payload });
         }
         self.apply(at, step_idx, judgement, *outcome == Outcome::Abandoned);
-        Verdict::Accepted
     }
 
     fn step_due(&mut self, at: usize, idx: u32) {
@@ -207,7 +232,7 @@ impl<'a> Desk<'a> {
                 let judgement = lose(step);
                 self.apply(at, idx, judgement, true);
             }
-            StepState::WaitingForRetry => self.tasks[at].release(idx),
+            StepState::WaitingForRetry => self.tasks[at].again(idx),
             StepState::Waiting => self.tasks[at].wait_over(idx),
             _ => {}
         }
@@ -241,7 +266,7 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn need_whole(&mut self, at: usize) {
+    pub(super) fn need_whole(&mut self, at: usize) {
         let task_id = self.tasks[at].task.task_id;
         if !self.needs_whole.contains(&task_id) {
             self.needs_whole.push(task_id);

@@ -52,6 +52,7 @@ pub struct Claim {
 
 /// Where to look for steps to claim besides those that become ready in the same commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Look {
     /// Nowhere: the queues are believed to be empty.

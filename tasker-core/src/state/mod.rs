@@ -8,6 +8,7 @@ mod input;
 mod judge;
 mod operate;
 mod retry;
+mod settle;
 mod snapshot;
 mod transition;
 mod verb;

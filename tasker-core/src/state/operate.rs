@@ -52,6 +52,7 @@ impl Working {
     fn pause(&mut self, actor: Actor) -> Done {
         self.task.state = self.allows(TaskCause::Pause)?;
         self.say(Fact::TaskPaused { actor });
+        self.tell_children(&Verb::Pause);
         for idx in self.steps_in(StepState::Enqueued) {
             self.move_step(idx, StepCause::Hold);
         }
@@ -62,6 +63,7 @@ impl Working {
         self.task.state = self.allows(TaskCause::Resume)?;
         self.go_on();
         self.say(Fact::TaskResumed { actor });
+        self.tell_children(&Verb::Resume);
         for idx in self.steps_in(StepState::Pending) {
             if self.step(idx).is_some_and(|step| step.unmet == 0) {
                 self.ready(idx);
@@ -189,6 +191,7 @@ impl Working {
         }
         self.task.counts.done -= u32::from(was_failed);
         self.task.counts.failed -= u32::from(was_failed);
+        self.begin_again(idx);
     }
 
     fn close_step(&mut self, idx: u32, cause: StepCause, result: Option<Json>, actor: &Actor) {

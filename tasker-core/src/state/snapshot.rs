@@ -3,7 +3,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{StepChange, TaskChange, Values};
 use crate::{
     dag::TemplateKey,
-    model::{StepError, StepFlow, StepId, StepState, TaskCounts, TaskId, TaskState, Timestamp, WorkerId},
+    model::{StepError, StepFlow, StepId, StepState, TaskCounts, TaskFlow, TaskId, TaskState, Timestamp, WorkerId},
 };
 
 /// What is stored about the tasks at hand, read under their locks.
@@ -30,6 +30,8 @@ pub struct TaskSnapshot {
     pub completed_at: Option<Timestamp>,
     pub deadline_at: Option<Timestamp>,
     pub error: Option<StepError>,
+    /// Where the task stands in a flow; none for a plain one.
+    pub flow: Option<Arc<TaskFlow>>,
     /// Ascending by index.
     pub steps: Vec<StepSnapshot>,
     /// Whether `steps` holds every step of the task.

@@ -31,7 +31,7 @@ pub enum StepCause {
     CompleteManually,
     /// A decision, a condition or a failure left it out.
     Skip,
-    /// It begins to wait for a time or a signal.
+    /// It begins to wait for a time, a signal or another task.
     Wait,
 }
 
@@ -97,6 +97,11 @@ const STEP: &[(StepState, StepCause, StepState)] = &[
     (StepState::Waiting,         StepCause::CompleteManually, StepState::Complete),
     (StepState::Pending,         StepCause::Wait,             StepState::Waiting),
     (StepState::Waiting,         StepCause::Wait,             StepState::Waiting),
+    (StepState::WaitingForRetry, StepCause::Wait,             StepState::Waiting),
+    (StepState::Enqueued,        StepCause::Wait,             StepState::Waiting),
+    (StepState::Waiting,         StepCause::Retry,            StepState::WaitingForRetry),
+    (StepState::Waiting,         StepCause::Hold,             StepState::Pending),
+    (StepState::WaitingForRetry, StepCause::Hold,             StepState::Pending),
     (StepState::Waiting,         StepCause::Ready,            StepState::Enqueued),
     (StepState::Waiting,         StepCause::Succeed,          StepState::Complete),
     (StepState::Waiting,         StepCause::Fail,             StepState::Error),

@@ -9,6 +9,7 @@ use crate::model::{Step, StepError, StepState, Task, TaskState, Timestamp, Worke
 
 /// What a step or a task waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
     /// Steps that it depends on are not done.
@@ -39,6 +40,7 @@ pub enum Reason {
 
 /// Why one step does not run, or what holds the attempt that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct StepWhy {
     pub step: String,
     pub step_idx: u32,
@@ -53,6 +55,7 @@ pub struct StepWhy {
 
 /// Why a task stands where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Why {
     pub status: TaskState,
     #[serde(flatten)]
@@ -157,7 +160,7 @@ fn moved_by(task: &Task, step: Option<&Step>, reason: &Reason) -> String {
     match reason {
         Reason::UnmetDependencies { steps } => format!("the end of {}", quoted(steps)),
         Reason::RetryDue { at } => match step {
-            Some(step) => format!("time, at {at}; at once by `tasker task retry {id} {}`", step.name),
+            Some(step) => format!("time, at {at}; at once by `tasker task retry {id} --step {}`", step.name),
             None => format!("time, at {at}"),
         },
         Reason::NoWorker { queue, handler } => {
@@ -165,7 +168,7 @@ fn moved_by(task: &Task, step: Option<&Step>, reason: &Reason) -> String {
         }
         Reason::InQueue { ahead: 0, .. } => "the next free slot of a worker".to_owned(),
         Reason::InQueue { .. } => {
-            format!("its turn; sooner by more workers or slots, or by `tasker task priority {id} N`")
+            format!("its turn; sooner by more workers or slots, or by `tasker task priority {id} --to N`")
         }
         Reason::Leased { .. } => "the report of its worker, or the end of its lease".to_owned(),
         Reason::LeaseRunOut { .. } => "the next sweep of any engine: a server, or a worker on the database".to_owned(),
@@ -173,7 +176,7 @@ fn moved_by(task: &Task, step: Option<&Step>, reason: &Reason) -> String {
         Reason::Waiting { until: Some(at) } => format!("time, at {at}, or what it waits for"),
         Reason::Waiting { until: None } => "the signal or the task that it waits for".to_owned(),
         Reason::FailedSteps { .. } => {
-            format!("`tasker task retry {id}` once the cause is mended, or `tasker task resolve {id} STEP`")
+            format!("`tasker task retry {id}` once the cause is mended, or `tasker task resolve {id}`")
         }
         Reason::Ended { .. } => format!("`tasker task retry {id}`, or `tasker task rerun {id}`"),
         Reason::Steps => "its steps".to_owned(),

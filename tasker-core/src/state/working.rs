@@ -1,10 +1,14 @@
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Claim, Claimed, Route, StepCause, StepChange, StepSnapshot, TaskCause, TaskChange, TaskSnapshot};
-use super::{Snapshot, Values, Wanted, flow::Chosen, step_transition, task_transition};
+use super::{Claim, Claimed, Route, StepCause, StepChange, StepSnapshot, TaskCause, TaskChange, TaskSnapshot, Verb};
+use super::{
+    Snapshot, Values, Wanted,
+    flow::{Chosen, Spawn},
+    step_transition, task_transition,
+};
 use crate::{
     dag::Definition,
-    model::{EventBatch, Fact, Json, SkipReason, StepError, StepState, TaskState, Timestamp},
+    model::{EventBatch, Fact, Json, SkipReason, StepError, StepState, TaskId, TaskState, Timestamp},
     template::OnExhaustion,
 };
 
@@ -21,6 +25,12 @@ pub(super) struct Working {
     pub(super) values: Option<Values>,
     /// What has to be read before this can be decided.
     pub(super) wanted: Option<Wanted>,
+    /// Sub-workflows that steps start.
+    pub(super) spawns: Vec<Spawn>,
+    /// What other tasks are to do that run for steps of this one.
+    pub(super) to_children: Vec<(TaskId, Verb)>,
+    /// The step that waits for the end of this task was told of it.
+    pub(super) has_told: bool,
     /// Steps that have to be seen are missing from the snapshot.
     pub(super) is_short: bool,
 }
@@ -54,6 +64,9 @@ impl Working {
             definition: None,
             values: snapshot.values.get(&task.task_id).cloned(),
             wanted: None,
+            spawns: Vec::new(),
+            to_children: Vec::new(),
+            has_told: false,
             is_short: false,
         }
     }
@@ -144,11 +157,6 @@ impl Working {
         }
     }
 
-    /// Enqueues a step whose retry is due.
-    pub(super) fn release(&mut self, idx: u32) {
-        self.enqueue(idx, StepCause::Due);
-    }
-
     /// Ends the task before its steps are through: all that is not final is cancelled.
     pub(super) fn stop(&mut self, cause: TaskCause, fact: Fact) {
         let open: Vec<_> =
@@ -180,10 +188,7 @@ impl Working {
     /// Hands a step to a worker.
     pub(super) fn hand_out(&mut self, idx: u32, claim: &Claim) -> Option<Claimed> {
         let at = self.move_step(idx, StepCause::Claim)?;
-        if let Some(state) = task_transition(self.task.state, TaskCause::Start) {
-            self.task.state = state;
-            self.facts.push(Fact::TaskStarted);
-        }
+        self.start_task();
         self.task.counts.active += 1;
         let lease_until = self.now + claim.lease;
         let WorkingStep { row, is_fresh, .. } = &mut self.steps[at];
@@ -195,6 +200,14 @@ impl Working {
         self.facts.push(Fact::StepStarted { step: idx, attempt: row.attempt, worker: claim.worker_id });
         let StepSnapshot { id, attempt, failures, .. } = *row;
         Some(Claimed { id, template: self.task.template.clone(), attempt, failures, lease_until })
+    }
+
+    /// The first step of the task begins.
+    pub(super) fn start_task(&mut self) {
+        if let Some(state) = task_transition(self.task.state, TaskCause::Start) {
+            self.task.state = state;
+            self.say(Fact::TaskStarted);
+        }
     }
 
     /// Tells of the steps that became claimable and were not handed out. Those of a paused task wait for it to go on, out
@@ -234,6 +247,7 @@ impl Working {
         let events = EventBatch { task_id: task.task_id, first_seq: task.seq + 1, at: now, facts };
         let task = TaskChange {
             task_id: task.task_id,
+            template: task.template,
             state: task.state,
             counts: task.counts,
             seq: task.seq + i64::try_from(events.facts.len()).unwrap_or(i64::MAX),
@@ -329,7 +343,8 @@ impl Working {
         Some(&mut self.steps[at].row)
     }
 
-    fn cancel_step(&mut self, idx: u32) -> bool {
+    pub(super) fn cancel_step(&mut self, idx: u32) -> bool {
+        self.tell_child(idx, Verb::Cancel);
         let was_running = self.step(idx).is_some_and(|step| step.state == StepState::InProgress);
         if self.move_step(idx, StepCause::Cancel).is_none() {
             return false;
@@ -394,6 +409,7 @@ impl Working {
 
     /// Ends a step in its handler's place; answers what waits for it.
     pub(super) fn close_by_hand(&mut self, idx: u32, cause: StepCause, result: Option<Json>) -> Option<Arc<[u32]>> {
+        self.tell_child(idx, Verb::Cancel);
         let at = self.move_step(idx, cause)?;
         let step = &mut self.steps[at];
         step.result = result;

@@ -62,6 +62,7 @@ mod tests {
             completed_at: None,
             deadline_at: None,
             error: None,
+            flow: None,
             steps: steps.iter().map(step).collect(),
             is_whole,
         }

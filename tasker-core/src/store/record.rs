@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    dag::TemplateKey,
-    model::{BatchPart, Checkpoint, Json, StepId, TaskId, TemplateId, Timestamp, WorkerId},
-    state::{Changes, Route},
+    dag::{TemplateKey, TemplateName},
+    model::{BatchPart, Checkpoint, Json, Parent, StepId, TaskId, TemplateId, Timestamp, WorkerId},
+    state::{Changes, Route, Scope},
     template::Template,
 };
 
@@ -81,6 +81,10 @@ pub enum Transacted {
     Done(Changes),
     /// Rolled back: load these templates and come again.
     NeedsTemplates(Vec<TemplateKey>),
+    /// Rolled back: look up these templates by name, and come again.
+    NeedsNamed(Vec<TemplateName>),
+    /// Rolled back: come again with these tasks too, which have to be locked in order.
+    NeedsTasks(Vec<Scope>),
 }
 
 /// What has fallen due.
@@ -143,6 +147,8 @@ impl PayloadRequest {
 pub struct Payload {
     pub context: Option<Json>,
     pub correlation_id: Option<String>,
+    /// The step of another task that the task runs for.
+    pub parent: Option<Parent>,
     /// Results by the step's index, ascending.
     pub results: Vec<(u32, Json)>,
     /// By the step's index, ascending.
@@ -169,6 +175,7 @@ pub struct Usage {
 
 /// A worker process, as it describes itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct WorkerRecord {
     pub worker_id: WorkerId,
     pub host: String,

@@ -57,6 +57,14 @@ pub(super) async fn transact<T: Transaction>(
                 transaction.rollback().await?;
                 return Ok(Transacted::NeedsTemplates(keys));
             }
+            (Decision::NeedsNamed(names), _) => {
+                transaction.rollback().await?;
+                return Ok(Transacted::NeedsNamed(names));
+            }
+            (Decision::NeedsTasks(scopes), _) => {
+                transaction.rollback().await?;
+                return Ok(Transacted::NeedsTasks(scopes));
+            }
             (Decision::NeedsValues(wanted), _) => {
                 load_values(&mut transaction, &wanted, &mut snapshot).await?;
                 continue;
@@ -98,9 +106,10 @@ async fn load_values(transaction: &mut impl Transaction, wanted: &[Wanted], snap
     let payloads = transaction.load_payloads(&requests).await?;
     for (request, payload) in requests.iter().zip(payloads) {
         let input = payload.context.unwrap_or_else(Json::null);
-        let read = Values::new(&input, &request.steps, &payload.results);
+        let read = Values::new(&input, payload.correlation_id.as_deref(), &request.steps, &payload.results);
         let known = snapshot.values.entry(request.task_id).or_default();
         known.input = read.input;
+        known.correlation_id = read.correlation_id;
         known.results.extend(read.results);
     }
     Ok(())

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// A checked template in canonical form: aliases resolved, defaults filled in, every dependency known, no cycle.
 ///
 /// This is what is stored (as JSON) and shown; the parser makes it from YAML in either dialect.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Template {
     /// Name of the template, unique with namespace and version.
@@ -22,6 +22,10 @@ pub struct Template {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_schema: Option<Value>,
     pub steps: Vec<StepTemplate>,
+    /// The result of a task, for the step that runs it as a sub-workflow: an expression (CEL) over the input and the results
+    /// of its steps. If not given, the result of the last step, or an object of those of the last steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
     /// Overrides by environment name (`TASKER_ENV`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environments: BTreeMap<String, Environment>,
@@ -60,6 +64,9 @@ pub struct StepTemplate {
     /// Of a step of type `wait`: what it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Wait>,
+    /// Of a step of type `workflow`: what it starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<SubWorkflow>,
 }
 
 impl StepTemplate {
@@ -81,14 +88,30 @@ pub enum StepKind {
     DeferredConvergence,
     /// Waits for a time or a signal, without a handler.
     Wait,
+    /// Runs a task of another template, and has its result.
+    Workflow,
 }
 
 impl StepKind {
     /// Whether the engine itself runs the step, so that it has no handler and is in no queue.
     #[must_use]
     pub fn is_by_engine(self) -> bool {
-        self == Self::Wait
+        matches!(self, Self::Wait | Self::Workflow)
     }
+}
+
+/// The template that a step of type `workflow` runs a task of.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubWorkflow {
+    pub namespace: String,
+    pub name: String,
+    /// The highest registered version if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The task's input: each key with an expression (CEL) that gives its value. If there are none, the input is the same.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub input: BTreeMap<String, String>,
 }
 
 /// What a step of type `wait` waits for; exactly one of the first three is given.

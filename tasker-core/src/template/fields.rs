@@ -53,6 +53,12 @@ pub(super) static TEMPLATE: Table = Table {
         .required()
         .or(&["step_templates"]),
         Field::new(
+            "result",
+            Shape::Expression,
+            "results.process_refund",
+            "The result of a task, for the step that runs it as a sub-workflow: an expression (CEL) over `input` and `results`.",
+        ),
+        Field::new(
             "environments",
             Shape::MapOf(&ENVIRONMENT),
             "{test: {steps: [{name: ALL, timeout_seconds: 5}]}}",
@@ -84,8 +90,8 @@ pub(super) static STEP: Table = Table {
         Field::new(
             "type",
             Shape::StepType {
-                supported: &["standard", "decision", "deferred_convergence", "wait"],
-                unsupported: &["batchable", "batch_worker", "workflow"],
+                supported: &["standard", "decision", "deferred_convergence", "workflow", "wait"],
+                unsupported: &["batchable", "batch_worker"],
             },
             "standard",
             "What kind of node the step is; `standard` if not given.",
@@ -137,6 +143,12 @@ pub(super) static STEP: Table = Table {
             "What becomes of the step when it has failed for good; `fail` if not given.",
         ),
         Field::new(
+            "workflow",
+            Shape::Object(&WORKFLOW),
+            "{name: payment_refund, namespace: payments, input: {payment_id: input.payment_id}}",
+            "The template that a step of type `workflow` runs a task of; it has no handler.",
+        ),
+        Field::new(
             "wait",
             Shape::Object(&WAIT),
             "{signal: approved, deadline_seconds: 86400}",
@@ -154,8 +166,8 @@ pub(super) static STEP: Table = Table {
         INERT[3],
         INERT[4],
     ],
-    one_of: &[&["handler", "handler_class", "wait"]],
-    apart: &[("handler", "handler_config"), ("wait", "handler_config")],
+    one_of: &[&["handler", "handler_class", "workflow", "wait"]],
+    apart: &[("handler", "handler_config"), ("wait", "handler_config"), ("workflow", "handler_config")],
 };
 
 pub(super) static HANDLER: Table = Table {
@@ -241,6 +253,29 @@ pub(super) static EVENT: Table = Table {
             Shape::Schema,
             "{type: object}",
             "JSON Schema (2020-12) that the event's payload has to satisfy.",
+        ),
+    ],
+    one_of: &[],
+    apart: &[],
+};
+
+pub(super) static WORKFLOW: Table = Table {
+    name: "workflow",
+    about: "The template that a step runs a task of.",
+    fields: &[
+        Field::new("name", Shape::Word(Rule::Name), "payment_refund", "Name of the template.").required(),
+        Field::new(
+            "namespace",
+            Shape::Word(Rule::Namespace),
+            "payments",
+            "Namespace of the template; if not given, that of this one.",
+        ),
+        Field::new("version", Shape::Word(Rule::Version), "1.0.0", "If not given, the highest registered version."),
+        Field::new(
+            "input",
+            Shape::Expressions,
+            "{payment_id: input.payment_id}",
+            "The input: an expression (CEL) for each key; if not given, the input of this task.",
         ),
     ],
     one_of: &[],

@@ -7,7 +7,7 @@ use super::{
     dependencies::offer,
     document::Node,
     expression::Expression,
-    fault::{FaultCode, Path},
+    fault::{FaultCode, Mark, Path},
     reader::Reader,
 };
 
@@ -19,7 +19,12 @@ pub(super) fn check(reader: &mut Reader, steps: &[StepTemplate], nodes: &[Node],
         check_type(reader, steps, step, node, &at);
         let until = step.wait.as_ref().and_then(|wait| wait.until.as_deref());
         let inner = node.get("wait").and_then(|wait| wait.get("until"));
-        for (field, text, place) in [("when", step.when.as_deref(), node.get("when")), ("wait", until, inner)] {
+        let mapped = step.workflow.iter().flat_map(|workflow| &workflow.input).map(|(key, text)| {
+            let place = node.get("workflow").and_then(|workflow| workflow.get("input")?.get(key));
+            ("workflow", Some(text.as_str()), place)
+        });
+        let single = [("when", step.when.as_deref(), node.get("when")), ("wait", until, inner)];
+        for (field, text, place) in single.into_iter().chain(mapped) {
             let Some((text, place)) = text.zip(place) else { continue };
             let Ok(expression) = Expression::parse(text) else { continue };
             for named in expression.steps() {
@@ -29,6 +34,18 @@ pub(super) fn check(reader: &mut Reader, steps: &[StepTemplate], nodes: &[Node],
                     reader.report(FaultCode::BadExpression, place.mark, &at.field(field), message, remedy);
                 }
             }
+        }
+    }
+}
+
+/// Reports what the result of a task reads and is not there.
+pub(super) fn check_result(reader: &mut Reader, text: &str, mark: Mark, steps: &[StepTemplate]) {
+    let Ok(expression) = Expression::parse(text) else { return };
+    for named in expression.steps() {
+        if !steps.iter().any(|step| step.name == *named) {
+            let remedy = offer(reader, named, steps.iter().map(|step| step.name.as_str()));
+            let message = format!("there is no step `{named}`");
+            reader.report(FaultCode::BadExpression, mark, &Path::Top.field("result"), message, remedy);
         }
     }
 }
@@ -45,6 +62,13 @@ fn check_type(reader: &mut Reader, steps: &[StepTemplate], step: &StepTemplate, 
         )),
         StepKind::Wait if step.wait.is_none() => {
             Some(("a step of type `wait` has to say what it waits for", "add, for example, `wait: {signal: approved}`"))
+        }
+        StepKind::Workflow if step.workflow.is_none() => Some((
+            "a step of type `workflow` has to say which template it runs",
+            "add, for example, `workflow: {name: payment_refund, namespace: payments}`",
+        )),
+        kind if kind != StepKind::Workflow && step.workflow.is_some() => {
+            Some(("only a step of type `workflow` runs another template", "add `type: workflow`, or remove `workflow`"))
         }
         kind if kind != StepKind::Wait && step.wait.is_some() => {
             Some(("only a step of type `wait` waits", "add `type: wait`, or remove `wait`"))

@@ -26,7 +26,7 @@ mod yaml;
 
 pub use definition::{
     Backoff, Environment, Handler, Lifecycle, OnExhaustion, PublishCondition, PublishedEvent, Retry, RetryOverride,
-    StepKind, StepOverride, StepTemplate, Template, Wait,
+    StepKind, StepOverride, StepTemplate, SubWorkflow, Template, Wait,
 };
 pub use expression::{Expression, Scope};
 pub use fault::{Fault, FaultCode, Faults};

@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use super::{
     Handler, Lifecycle, PublishedEvent, Retry, RetryOverride, StepOverride, StepTemplate, Template,
-    definition::{Environment, StepKind, Wait},
+    definition::{Environment, StepKind, SubWorkflow, Wait},
     dependencies,
     document::Node,
-    fault::{FaultCode, Faults, Path},
+    fault::{FaultCode, Faults, Mark, Path},
     fields, flow,
     load::load,
     reader::{Fields, Reader, step_name},
@@ -19,7 +21,7 @@ use crate::model::limits;
 /// Everything that is wrong with the text, sorted by position.
 pub fn parse(text: &str, source_name: &str) -> Result<Template, Faults> {
     let (root, faults) = load(text);
-    let mut reader = Reader { faults };
+    let mut reader = Reader { faults, namespace: String::new() };
     let template = root.map(|root| reader.template(&root));
     match template {
         Some(template) if reader.faults.is_empty() => Ok(template),
@@ -30,6 +32,7 @@ pub fn parse(text: &str, source_name: &str) -> Result<Template, Faults> {
 impl Reader {
     fn template(&mut self, root: &Node) -> Template {
         let fields = self.open(root, &Path::Top, &fields::TEMPLATE);
+        self.namespace = fields.text("namespace").unwrap_or_default();
         let steps = self.steps(&fields);
         let environments = fields.node("environments").map(Node::entries).unwrap_or_default();
         let environments = environments.iter().map(|entry| {
@@ -43,9 +46,17 @@ impl Reader {
             version: fields.text("version").unwrap_or_default(),
             description: fields.text("description"),
             input_schema: fields.json("input_schema"),
+            result: self.result(&fields, &steps),
             lifecycle: self.lifecycle(&fields),
             steps,
         }
+    }
+
+    fn result(&mut self, fields: &Fields<'_>, steps: &[StepTemplate]) -> Option<String> {
+        let entry = fields.entry("result")?;
+        let text = entry.value.text()?;
+        flow::check_result(self, text, entry.value.mark, steps);
+        Some(text.to_owned())
     }
 
     fn steps(&mut self, fields: &Fields<'_>) -> Vec<StepTemplate> {
@@ -83,7 +94,7 @@ impl Reader {
         let dependencies = fields.node("dependencies").map(Node::items).unwrap_or_default();
         let step = StepTemplate {
             name,
-            kind: fields.choice("type").unwrap_or_default(),
+            kind: fields_kind(&fields),
             handler: self.handler(&fields, at),
             dependencies: dependencies.iter().filter_map(step_name).map(|(name, _)| name.to_owned()).collect(),
             retry: self.retry(&fields, at),
@@ -93,8 +104,36 @@ impl Reader {
             when: fields.text("when"),
             on_exhaustion: fields.choice("on_exhaustion").unwrap_or_default(),
             wait: self.wait(&fields, at),
+            workflow: self.workflow(&fields, at),
         };
         (step, dependencies::Place { name: fields.entry("name"), dependencies: fields.entry("dependencies") })
+    }
+
+    /// `workflow: {...}`, or `WorkflowHandler` with the template in its configuration.
+    fn workflow(&mut self, step: &Fields<'_>, at: &Path<'_>) -> Option<SubWorkflow> {
+        if is_workflow_handler(step) {
+            let place = at.field("handler_config");
+            let config = step.node("handler_config").or_else(|| step.node("handler")?.get("initialization"));
+            let text = |name: &str| config.and_then(|config| config.get(name)?.text()).map(str::to_owned);
+            let name = text("task_template").or_else(|| text("name"));
+            if name.is_none() {
+                let mark = step.entry("handler_class").map_or(Mark::START, |entry| entry.value.mark);
+                let message = "`WorkflowHandler` does not say which template it runs".to_owned();
+                let remedy = "add `handler_config: {task_template: line_items}`".to_owned();
+                self.report(FaultCode::WrongForType, mark, &place, message, remedy);
+            }
+            let input = BTreeMap::new();
+            let namespace = text("namespace").unwrap_or_else(|| self.namespace.clone());
+            return Some(SubWorkflow { namespace, name: name.unwrap_or_default(), version: text("version"), input });
+        }
+        let own = self.namespace.clone();
+        let fields = self.nested(step, "workflow", at, &fields::WORKFLOW)?;
+        Some(SubWorkflow {
+            namespace: fields.text("namespace").unwrap_or(own),
+            name: fields.text("name").unwrap_or_default(),
+            version: fields.text("version"),
+            input: fields.texts("input"),
+        })
     }
 
     fn wait(&mut self, step: &Fields<'_>, at: &Path<'_>) -> Option<Wait> {
@@ -114,16 +153,6 @@ impl Reader {
         }
         if let Some(class) = step.entry("handler_class") {
             let callable = class.value.text().unwrap_or_default();
-            if callable == "WorkflowHandler" {
-                let supported = ["standard"];
-                let place = at.field(&class.key);
-                self.unsupported_type(
-                    "steps of type `workflow` (`WorkflowHandler`)",
-                    &supported,
-                    class.value.mark,
-                    &place,
-                );
-            }
             return Handler {
                 callable: callable.to_owned(),
                 method: None,
@@ -236,5 +265,15 @@ impl Reader {
 }
 
 fn fields_kind(step: &Fields<'_>) -> StepKind {
-    step.choice("type").unwrap_or_default()
+    match step.choice("type") {
+        Some(kind) => kind,
+        None if is_workflow_handler(step) => StepKind::Workflow,
+        None => StepKind::default(),
+    }
+}
+
+/// In either dialect, the name of this handler makes a step a workflow.
+fn is_workflow_handler(step: &Fields<'_>) -> bool {
+    let callable = step.node("handler_class").or_else(|| step.node("handler")?.get("callable"));
+    callable.and_then(Node::text) == Some("WorkflowHandler")
 }

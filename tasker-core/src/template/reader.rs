@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde_json::Value;
 
@@ -14,6 +16,8 @@ use super::{
 #[derive(Default)]
 pub(super) struct Reader {
     pub(super) faults: Vec<Fault>,
+    /// The namespace of the template, once it is known.
+    pub(super) namespace: String,
 }
 
 /// The fields of one mapping that passed the check, by their first names.
@@ -132,9 +136,17 @@ impl Reader {
             | (Shape::ListOf(_), Kind::List(_)) => {}
             (Shape::StepNames, _) => self.step_names(node, at),
             (Shape::Schema, Kind::Map(_)) => self.faults.extend(embedded::check(node, at)),
-            (Shape::Expression, Kind::Text(text)) => {
-                if let Err((message, remedy)) = Expression::parse(text) {
-                    self.report(FaultCode::BadExpression, node.mark, at, message, remedy);
+            (Shape::Expression, Kind::Text(text)) => self.expression(text, node.mark, at),
+            (Shape::Expressions, Kind::Map(entries)) => {
+                for entry in entries {
+                    let at = at.field(&entry.key);
+                    match &entry.value.kind {
+                        Kind::Text(text) => self.expression(text, entry.value.mark, &at),
+                        _ => {
+                            let remedy = "write, for example, `input.order_id`; text in it needs quotes of its own";
+                            self.wrong_type(&entry.value, &at, "an expression, which is text", remedy);
+                        }
+                    }
                 }
             }
             (Shape::Word(rule), Kind::Text(text)) => self.word(text, rule, node.mark, at),
@@ -179,6 +191,12 @@ impl Reader {
         let message = format!("{what} are not supported");
         let remedy = format!("use a type that is supported: {}", supported.join(", "));
         self.report(FaultCode::UnsupportedStepType, mark, at, message, remedy);
+    }
+
+    fn expression(&mut self, text: &str, mark: Mark, at: &Path<'_>) {
+        if let Err((message, remedy)) = Expression::parse(text) {
+            self.report(FaultCode::BadExpression, mark, at, message, remedy);
+        }
     }
 
     fn range(&mut self, inside: bool, node: &Node, at: &Path<'_>, field: &Field) {
@@ -314,6 +332,12 @@ impl<'n> Fields<'n> {
 
     pub(super) fn number(&self, name: &str) -> Option<f64> {
         self.json(name)?.as_f64()
+    }
+
+    /// The texts of a mapping.
+    pub(super) fn texts(&self, name: &str) -> BTreeMap<String, String> {
+        let entries = self.node(name).map(Node::entries).unwrap_or_default();
+        entries.iter().filter_map(|entry| Some((entry.key.to_string(), entry.value.text()?.to_owned()))).collect()
     }
 
     pub(super) fn json(&self, name: &str) -> Option<Value> {

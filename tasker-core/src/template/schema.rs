@@ -132,6 +132,7 @@ fn constraint(field: &Field, needed: bool) -> Map<String, Value> {
         Shape::Inert => json!({}),
         Shape::Text | Shape::Expression => json!({"type": kind("string")}),
         Shape::Word(rule) => json!({"type": kind("string"), "pattern": rule.pattern()}),
+        Shape::Expressions => json!({"type": kind("object"), "additionalProperties": {"type": "string"}}),
         Shape::Boolean => json!({"type": kind("boolean")}),
         Shape::Whole { least, most } => json!({"type": kind("integer"), "minimum": least, "maximum": most}),
         Shape::Number { bound: Bound::Above(above), most } => {

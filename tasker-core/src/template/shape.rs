@@ -52,6 +52,8 @@ pub(super) enum Shape {
     Schema,
     /// An expression in CEL.
     Expression,
+    /// A mapping from keys of the user's choice to expressions in CEL.
+    Expressions,
     /// Step names: one, a list, or a list of `{step: name}`.
     StepNames,
     Object(&'static Table),
@@ -139,6 +141,7 @@ impl Shape {
             Self::Inert => "anything".into(),
             Self::Text | Self::Word(_) => "text".into(),
             Self::Expression => "an expression, which is text".into(),
+            Self::Expressions => "a mapping from keys to expressions".into(),
             Self::Boolean => "true or false".into(),
             Self::Whole { least, most } => format!("a whole number from {least} to {most}"),
             Self::Number { bound: Bound::Above(above), most } => format!("a number above {above}, at most {most}"),
@@ -198,8 +201,7 @@ impl Rule {
                 r"(-(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*)?",
                 r"(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$"
             ),
-            Self::HandlerClass => r"^(?!WorkflowHandler$)\S{1,256}$",
-            Self::Callable => r"^\S{1,256}$",
+            Self::Callable | Self::HandlerClass => r"^\S{1,256}$",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     BulkSubmitted, EventView, RegisteredView, StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView,
+    WorkerView,
 };
 use crate::{
     model::{Page, Task, TaskId, limits},
@@ -143,5 +144,18 @@ impl TemplateDiff {
         let before = engine.template(namespace, name, Some(from)).await?;
         let after = engine.template(namespace, name, to).await?;
         Ok(Self::of(&before.template, &after.template))
+    }
+}
+
+/// Workers that were not heard of for longer are not listed.
+const WORKERS_WITHIN: Duration = Duration::from_secs(15 * 60);
+
+impl WorkerView {
+    /// Workers that were heard of in the last quarter of an hour, the latest first.
+    ///
+    /// # Errors
+    /// As [`Engine::workers`].
+    pub async fn list(engine: &Engine) -> Result<Vec<Self>> {
+        Ok(engine.workers(WORKERS_WITHIN).await?.into_iter().map(Self::from).collect())
     }
 }

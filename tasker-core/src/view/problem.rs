@@ -130,7 +130,9 @@ impl From<&orchestration::Error> for ErrorView {
         use orchestration::Error;
         let faults = match error {
             Error::TemplateInvalid(faults) => faults.faults.iter().map(FaultView::from).collect(),
-            Error::InputInvalid(faults) => faults.iter().map(FaultView::from).collect(),
+            Error::InputInvalid(faults) | Error::ResultInvalid(faults) | Error::SignalInvalid(faults) => {
+                faults.iter().map(FaultView::from).collect()
+            }
             _ => Vec::new(),
         };
         Self {

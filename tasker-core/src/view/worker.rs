@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{Timestamp, WorkerId},
-    store::WorkerRecord,
+    store::{KnownWorker, WorkerRecord},
 };
 
 /// One run of a worker process.
@@ -27,10 +27,21 @@ pub struct WorkerView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
     pub last_seen_at: Option<Timestamp>,
-    /// When it last began a step.
+    /// When it last took or reported a step, as of its last sign of life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
     pub last_work_at: Option<Timestamp>,
+}
+
+impl From<KnownWorker> for WorkerView {
+    fn from(known: KnownWorker) -> Self {
+        Self {
+            started_at: Some(known.started_at),
+            last_seen_at: Some(known.seen_at),
+            last_work_at: known.worked_at,
+            ..known.record.into()
+        }
+    }
 }
 
 impl From<WorkerRecord> for WorkerView {

@@ -86,6 +86,7 @@ impl Desk {
             completed_at: None,
             deadline_at: self.definition.template.lifecycle.max_duration().map(|span| self.now + span),
             error: None,
+            flow: None,
             steps,
             is_whole: true,
         });
@@ -259,10 +260,10 @@ impl Desk {
                             self.results.get(&id).map(|result| (*idx, result.clone()))
                         });
                         let found: Vec<_> = found.collect();
-                        values.insert(wanted.task_id, Values::new(&self.input, &wanted.results, &found));
+                        values.insert(wanted.task_id, Values::new(&self.input, None, &wanted.results, &found));
                     }
                 }
-                Decision::NeedsTemplates(keys) => panic!("{keys:?} are known"),
+                other => panic!("{other:?}: all is known"),
             }
         }
     }

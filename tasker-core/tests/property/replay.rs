@@ -180,6 +180,7 @@ impl TaskModel {
             Fact::EventPublished { .. }
             | Fact::TaskBlocked { .. }
             | Fact::StepWaiting { .. }
+            | Fact::StepChildStarted { .. }
             | Fact::SignalReceived { .. } => ensure!(false, "no template here asks for it"),
             Fact::StepCancelled { step } => {
                 let step = &mut self.steps[*step as usize];

@@ -4,24 +4,29 @@
 //! ([`tasker_core::view`]), the same [`Error`].
 
 mod error;
+pub(crate) mod http;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
 
 use tasker_core::{
-    model::{Actor, TaskId},
+    model::{Json, TaskId, Timestamp},
     orchestration::Engine,
+    view::ErrorView,
 };
 
 pub use error::Error;
 pub use tasker_core::{
-    orchestration::SubmitTask,
+    model::Actor,
+    orchestration::{Action, SubmitTask},
     view::{
-        BulkSubmitted, EventView, Page, RegisteredView, StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff,
-        TemplateView, WorkerView,
+        ActedItem, ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StatsView, StepView,
+        SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView, WhyView, WorkerView,
     },
 };
 pub use watch::Watch;
+
+use self::http::Connection;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -36,6 +41,8 @@ pub struct Client {
 enum Backend {
     /// In this process.
     Embedded(Arc<Engine>),
+    /// Behind a server.
+    Http(Connection),
 }
 
 impl Client {
@@ -43,6 +50,36 @@ impl Client {
     #[must_use]
     pub fn embedded(engine: Arc<Engine>) -> Self {
         Self { backend: Backend::Embedded(engine) }
+    }
+
+    /// A client of the server at a URL (`http://127.0.0.1:8080`, `https://tasker.example.com`), with an API key where the
+    /// server asks for one. Nothing is sent yet. Calls must be made within a tokio runtime; each has a time limit, and those
+    /// that may be sent twice are, when an answer is lost.
+    ///
+    /// # Errors
+    /// `api_url_invalid`, `api_key_invalid`.
+    pub fn http(url: &str, key: Option<&str>) -> Result<Self> {
+        Ok(Self { backend: Backend::Http(Connection::new(url, key)?) })
+    }
+
+    /// Where the engine is, for people: the address of the database or of the server, without passwords.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match &self.backend {
+            Backend::Embedded(engine) => engine.store().describe(),
+            Backend::Http(connection) => connection.describe(),
+        }
+    }
+
+    /// The time by the clock that tasks go by: the database's, or (as well as its answers tell) the server's.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn now(&self) -> Result<Timestamp> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(engine.store().now().await?),
+            Backend::Http(connection) => Ok(connection.now()),
+        }
     }
 
     /// Checks a template's YAML and registers it; `source_name` is what faults name as the file. The same content again is
@@ -53,6 +90,7 @@ impl Client {
     pub async fn register_template(&self, yaml: &str, source_name: &str) -> Result<RegisteredView> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(RegisteredView::register(engine, yaml, source_name).await?),
+            Backend::Http(connection) => http::register_template(connection, yaml, source_name).await,
         }
     }
 
@@ -63,6 +101,7 @@ impl Client {
     pub async fn templates(&self, namespace: Option<&str>, name: Option<&str>) -> Result<Vec<TemplateView>> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(TemplateView::list(engine, namespace, name).await?),
+            Backend::Http(connection) => http::templates(connection, namespace, name).await,
         }
     }
 
@@ -73,6 +112,7 @@ impl Client {
     pub async fn template(&self, namespace: &str, name: &str, version: Option<&str>) -> Result<TemplateView> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(TemplateView::load(engine, namespace, name, version).await?),
+            Backend::Http(connection) => http::template(connection, namespace, name, version).await,
         }
     }
 
@@ -89,6 +129,7 @@ impl Client {
     ) -> Result<TemplateDiff> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(TemplateDiff::load(engine, namespace, name, from, to).await?),
+            Backend::Http(connection) => http::template_diff(connection, namespace, name, from, to).await,
         }
     }
 
@@ -99,6 +140,7 @@ impl Client {
     pub async fn submit(&self, request: SubmitTask) -> Result<SubmittedView> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(SubmittedView::submit(engine, request).await?),
+            Backend::Http(connection) => http::submit(connection, &request).await,
         }
     }
 
@@ -110,6 +152,7 @@ impl Client {
     pub async fn submit_many(&self, requests: Vec<SubmitTask>) -> Result<BulkSubmitted> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(BulkSubmitted::submit(engine, requests).await?),
+            Backend::Http(connection) => http::submit_many(connection, &requests).await,
         }
     }
 
@@ -120,6 +163,7 @@ impl Client {
     pub async fn get(&self, task_id: TaskId) -> Result<TaskView> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(TaskView::load(engine, task_id).await?),
+            Backend::Http(connection) => http::get(connection, task_id).await,
         }
     }
 
@@ -130,6 +174,7 @@ impl Client {
     pub async fn list(&self, query: &TaskQuery) -> Result<Page<TaskView>> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(TaskView::list(engine, query).await?),
+            Backend::Http(connection) => http::list(connection, query).await,
         }
     }
 
@@ -140,6 +185,7 @@ impl Client {
     pub async fn steps(&self, task_id: TaskId) -> Result<Vec<StepView>> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(StepView::list(engine, task_id).await?),
+            Backend::Http(connection) => http::steps(connection, task_id).await,
         }
     }
 
@@ -151,6 +197,7 @@ impl Client {
     pub async fn history(&self, task_id: TaskId, after_seq: i64) -> Result<Page<EventView>> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(EventView::history(engine, task_id, after_seq).await?),
+            Backend::Http(connection) => http::history(connection, task_id, after_seq).await,
         }
     }
 
@@ -161,6 +208,7 @@ impl Client {
     pub async fn watch(&self, task_id: TaskId, after_seq: i64) -> Result<Watch> {
         match &self.backend {
             Backend::Embedded(engine) => Watch::embedded(Arc::clone(engine), task_id, after_seq).await,
+            Backend::Http(connection) => Ok(Watch::http(http::watch(connection, task_id, after_seq).await?)),
         }
     }
 
@@ -171,27 +219,140 @@ impl Client {
     pub async fn wait(&self, task_id: TaskId, at_most: Duration) -> Result<TaskView> {
         match &self.backend {
             Backend::Embedded(engine) => Ok(TaskView::wait(engine, task_id, at_most).await?),
+            Backend::Http(connection) => http::wait(connection, task_id, at_most).await,
         }
     }
 
-    /// Stops a task: its open steps are cancelled at once. `by` and `reason` are kept in its history.
+    /// Why a task and each of its open steps stand where they stand, since when, and what would move them.
+    ///
+    /// # Errors
+    /// `task_not_found`.
+    pub async fn why(&self, task_id: TaskId) -> Result<WhyView> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(WhyView::load(engine, task_id).await?),
+            Backend::Http(connection) => http::why(connection, task_id).await,
+        }
+    }
+
+    /// How many tasks are in each state, how deep the queues are, how many workers there are.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn stats(&self) -> Result<StatsView> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(StatsView::load(engine).await?),
+            Backend::Http(connection) => connection.get(connection.url(["v1", "stats"])).await,
+        }
+    }
+
+    /// Workers that were heard of in the last quarter of an hour, the latest first.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn workers(&self) -> Result<Vec<WorkerView>> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(WorkerView::list(engine).await?),
+            Backend::Http(connection) => http::workers(connection).await,
+        }
+    }
+
+    /// Does the same to many tasks. Each has its own outcome: one that is refused does not keep the others back.
+    ///
+    /// # Errors
+    /// `field_invalid` unless there are either ids or a filter, or for too many.
+    pub async fn act(&self, request: BulkAction) -> Result<ActedView> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(ActedView::act(engine, request).await?),
+            Backend::Http(connection) => http::act(connection, &request).await,
+        }
+    }
+
+    /// Does one thing to one task, and answers the task afterwards; of a `rerun`, the new task.
+    ///
+    /// # Errors
+    /// `task_not_found`; `task_ended`, `task_unfit`, `step_unfit` and others where it does not fit.
+    pub async fn operate(&self, task_id: TaskId, action: Action, actor: Actor) -> Result<TaskView> {
+        let acted = self.act(BulkAction::of_task(task_id, action, actor)).await?;
+        match acted.items.into_iter().next() {
+            Some(ActedItem { error: Some(error), .. }) => Err(error.into()),
+            Some(ActedItem { rerun_uuid, .. }) => self.get(rerun_uuid.unwrap_or(task_id)).await,
+            None => Err(ErrorView::unreadable("it says nothing of the task").into()),
+        }
+    }
+
+    /// Sends a signal to a task, for the first step that waits for it and has none yet; it may come before the wait. `by` is
+    /// kept with it.
+    ///
+    /// # Errors
+    /// `task_not_found`; `task_ended`; `signal_unknown` if no step waits for that name; `signal_invalid` if the payload does
+    /// not satisfy the step's schema.
+    pub async fn signal(&self, task_id: TaskId, name: &str, payload: Json, by: Option<String>) -> Result<TaskView> {
+        match &self.backend {
+            Backend::Embedded(engine) => {
+                let task = engine.signal(task_id, name, payload, by).await?;
+                Ok(TaskView::with_steps(engine, task).await?)
+            }
+            Backend::Http(connection) => http::signal(connection, task_id, name, payload, by).await,
+        }
+    }
+
+    /// Stops a task: its open steps are cancelled at once.
     ///
     /// # Errors
     /// `task_not_found`; `task_ended` if it ended before.
-    pub async fn cancel(&self, task_id: TaskId, by: Option<String>, reason: Option<String>) -> Result<TaskView> {
-        match &self.backend {
-            Backend::Embedded(engine) => {
-                let task = engine.cancel(task_id, Actor { by, reason }).await?;
-                Ok(TaskView::with_steps(engine, task).await?)
-            }
-        }
+    pub async fn cancel(&self, task_id: TaskId, actor: Actor) -> Result<TaskView> {
+        self.operate(task_id, Action::Cancel, actor).await
+    }
+
+    /// Lets no further step of a task start; running attempts go on.
+    ///
+    /// # Errors
+    /// `task_not_found`, `task_ended`; `task_unfit` if it is paused.
+    pub async fn pause(&self, task_id: TaskId, actor: Actor) -> Result<TaskView> {
+        self.operate(task_id, Action::Pause, actor).await
+    }
+
+    /// Lets a paused task go on.
+    ///
+    /// # Errors
+    /// `task_not_found`, `task_ended`; `task_unfit` if it is not paused.
+    pub async fn resume(&self, task_id: TaskId, actor: Actor) -> Result<TaskView> {
+        self.operate(task_id, Action::Resume, actor).await
+    }
+
+    /// Lets the step of this name, or every failed one, run again with all its attempts anew; a failed task goes on.
+    ///
+    /// # Errors
+    /// `task_not_found`, `task_ended`, `step_not_found`, `step_unfit`, `step_doomed`, `nothing_failed`.
+    pub async fn retry(&self, task_id: TaskId, step: Option<&str>, actor: Actor) -> Result<TaskView> {
+        self.operate(task_id, Action::Retry { step: step.map(str::to_owned) }, actor).await
+    }
+
+    /// Closes the step of this name, or every failed one, by hand; what waits for it goes on.
+    ///
+    /// # Errors
+    /// As [`Self::retry`]; `result_invalid`.
+    pub async fn resolve_step(
+        &self,
+        task_id: TaskId,
+        step: Option<&str>,
+        result: Option<Json>,
+        actor: Actor,
+    ) -> Result<TaskView> {
+        self.operate(task_id, Action::ResolveStep { step: step.map(str::to_owned), result }, actor).await
+    }
+
+    /// Runs an ended task again, as a new one with the same input; answers the new one.
+    ///
+    /// # Errors
+    /// `task_not_found`; `task_unfit` if it has not ended.
+    pub async fn rerun(&self, task_id: TaskId, actor: Actor) -> Result<TaskView> {
+        self.operate(task_id, Action::Rerun, actor).await
     }
 }
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.backend {
-            Backend::Embedded(engine) => f.debug_struct("Client").field("store", &engine.store().describe()).finish(),
-        }
+        f.debug_tuple("Client").field(&self.describe()).finish()
     }
 }

@@ -7,7 +7,7 @@ use tasker_core::{
 };
 use tokio::time::sleep;
 
-use super::Result;
+use super::{Result, http::Streamed};
 
 /// What happens to one task, as it happens. Cancel-safe: a call of [`next`](Self::next) that is dropped loses no event.
 pub struct Watch {
@@ -17,7 +17,8 @@ pub struct Watch {
 }
 
 enum Source {
-    Embedded(Polled),
+    Embedded(Box<Polled>),
+    Http(Box<Streamed>),
 }
 
 impl Watch {
@@ -26,18 +27,24 @@ impl Watch {
         // Of a task that has ended, nothing may be left to tell.
         let is_ended = task.state.is_final() && task.seq <= after_seq;
         let polled = Polled { engine, task, seq: after_seq, is_ended, pause: LOOK_AGAIN.0 };
-        Ok(Self { source: Source::Embedded(polled), waiting: VecDeque::new() })
+        Ok(Self { source: Source::Embedded(Box::new(polled)), waiting: VecDeque::new() })
+    }
+
+    pub(super) fn http(streamed: Streamed) -> Self {
+        Self { source: Source::Http(Box::new(streamed)), waiting: VecDeque::new() }
     }
 
     /// The next event; none when the task has ended.
     ///
     /// # Errors
-    /// `database_unavailable`: the next call goes on where this one stopped.
+    /// `database_unavailable`, `server_unreachable`: the next call goes on where this one stopped.
     pub async fn next(&mut self) -> Result<Option<EventView>> {
         if self.waiting.is_empty() {
-            match &mut self.source {
-                Source::Embedded(polled) => self.waiting.extend(polled.read().await?),
-            }
+            let events = match &mut self.source {
+                Source::Embedded(polled) => polled.read().await?,
+                Source::Http(streamed) => streamed.read().await?,
+            };
+            self.waiting.extend(events);
         }
         Ok(self.waiting.pop_front())
     }

@@ -9,7 +9,7 @@ use tasker_core::{
 };
 use tokio::sync::Notify;
 
-use super::{Coordinator, Error, Result};
+use super::{Coordinator, Result};
 
 /// The engine in this very process: a call is a transaction, a wake-up is a memory access. It sweeps as long as it lives.
 pub struct EmbeddedCoordinator {
@@ -45,7 +45,7 @@ impl Coordinator for EmbeddedCoordinator {
     }
 
     async fn report(&self, reports: &[Report], want: usize, look: Look) -> Result<Reported> {
-        let session = self.session().ok_or_else(not_joined)?;
+        let session = self.session().ok_or_else(super::not_joined)?;
         Ok(self.engine.report(&session, reports.to_vec(), want, look).await?)
     }
 
@@ -65,8 +65,4 @@ impl Coordinator for EmbeddedCoordinator {
             self.joined.notified().await;
         }
     }
-}
-
-fn not_joined() -> Error {
-    Error::Refused { code: "not_joined".to_owned(), message: "join before claiming".to_owned() }
 }

@@ -1,6 +1,7 @@
 //! What a worker talks to: the engine inside its own process, or one that is reached over the network.
 
 mod embedded;
+mod http;
 
 use async_trait::async_trait;
 use tasker_core::{
@@ -10,6 +11,7 @@ use tasker_core::{
 };
 
 pub use embedded::EmbeddedCoordinator;
+pub use http::HttpCoordinator;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -72,4 +74,8 @@ impl From<tasker_core::orchestration::Error> for Error {
             Self::Refused { code: error.code().to_owned(), message: error.to_string() }
         }
     }
+}
+
+fn not_joined() -> Error {
+    Error::Refused { code: "not_joined".to_owned(), message: "join before claiming".to_owned() }
 }

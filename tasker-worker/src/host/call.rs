@@ -9,24 +9,33 @@ use tasker_core::model::{Json, TaskId};
 
 use super::{Result, refused};
 use crate::{
-    client::{Client, SubmitTask, TaskQuery},
+    client::{Action, Actor, BulkAction, Client, SubmitTask, TaskQuery},
     worker::template_files,
 };
 
 /// Every method, for the error about one that does not exist.
-const METHODS: [&str; 12] = [
+const METHODS: [&str; 21] = [
+    "stats.get",
+    "task.act",
     "task.cancel",
     "task.get",
     "task.history",
     "task.list",
+    "task.pause",
+    "task.rerun",
+    "task.resolve",
+    "task.resume",
+    "task.retry",
     "task.steps",
     "task.submit",
     "task.submit_many",
     "task.wait",
+    "task.why",
     "template.get",
     "template.list",
     "template.load",
     "template.put",
+    "worker.list",
 ];
 
 /// Does what a method's name says, with the parameters of a JSON object.
@@ -58,9 +67,27 @@ pub(super) async fn call(client: &Client, method: &str, params: &Json) -> Result
             let wait: WaitForTask = read(method, params)?;
             answer(&client.wait(wait.task_uuid, Duration::from_millis(wait.timeout_ms)).await?)
         }
-        "task.cancel" => {
-            let cancel: CancelTask = read(method, params)?;
-            answer(&client.cancel(cancel.task_uuid, cancel.by, cancel.reason).await?)
+        "task.act" => answer(&client.act(read::<BulkAction>(method, params)?).await?),
+        "task.cancel" => operate(client, read::<OnTask>(method, params)?.of(Action::Cancel)).await,
+        "task.pause" => operate(client, read::<OnTask>(method, params)?.of(Action::Pause)).await,
+        "task.resume" => operate(client, read::<OnTask>(method, params)?.of(Action::Resume)).await,
+        "task.rerun" => operate(client, read::<OnTask>(method, params)?.of(Action::Rerun)).await,
+        "task.retry" => {
+            let OnStep { task_uuid, step, by, reason } = read(method, params)?;
+            operate(client, (task_uuid, Action::Retry { step }, Actor { by, reason })).await
+        }
+        "task.resolve" => {
+            let Resolve { task_uuid, step, result, by, reason } = read(method, params)?;
+            operate(client, (task_uuid, Action::ResolveStep { step, result }, Actor { by, reason })).await
+        }
+        "task.why" => answer(&client.why(read::<OfTask>(method, params)?.task_uuid).await?),
+        "worker.list" => {
+            let Nothing {} = read(method, params)?;
+            answer(&client.workers().await?)
+        }
+        "stats.get" => {
+            let Nothing {} = read(method, params)?;
+            answer(&client.stats().await?)
         }
         _ => {
             let remedy = format!("the methods are: {}", METHODS.join(", "));
@@ -136,12 +163,56 @@ struct WaitForTask {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CancelTask {
+struct OnTask {
     task_uuid: TaskId,
     #[serde(default)]
     by: Option<String>,
     #[serde(default)]
     reason: Option<String>,
+}
+
+impl OnTask {
+    fn of(self, action: Action) -> (TaskId, Action, Actor) {
+        (self.task_uuid, action, Actor { by: self.by, reason: self.reason })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OnStep {
+    task_uuid: TaskId,
+    /// Every failed one if not given.
+    #[serde(default)]
+    step: Option<String>,
+    #[serde(default)]
+    by: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Resolve {
+    task_uuid: TaskId,
+    /// Every failed one if not given.
+    #[serde(default)]
+    step: Option<String>,
+    /// What the steps after it see; nothing if not given.
+    #[serde(default)]
+    result: Option<Json>,
+    #[serde(default)]
+    by: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// Does one thing to one task, and answers the task afterwards.
+async fn operate(client: &Client, (task_id, action, actor): (TaskId, Action, Actor)) -> Result<Json> {
+    answer(&client.operate(task_id, action, actor).await?)
 }
 
 /// Registers the template in a file, or every one under a folder.

@@ -68,6 +68,10 @@ impl HostConfig {
         named.unwrap_or_else(|| "sqlite:tasker.db".to_owned())
     }
 
+    pub(super) fn api_key(&self) -> Option<String> {
+        self.api_key.clone().or_else(|| variable("TASKER_API_KEY"))
+    }
+
     pub(super) fn environment(&self) -> Option<String> {
         self.environment.clone().or_else(|| variable("TASKER_ENV"))
     }

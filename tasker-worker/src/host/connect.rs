@@ -5,25 +5,32 @@ use tasker_core::{
     store,
 };
 
-use super::{HostConfig, Result, forked_sqlite::OpenSqlite, refused};
+use super::{HostConfig, Result, forked_sqlite::OpenSqlite};
 use crate::{
     client::Client,
-    coordinator::{Coordinator, EmbeddedCoordinator},
+    coordinator::{Coordinator, EmbeddedCoordinator, HttpCoordinator},
 };
 
-/// What a host talks to: an engine in this process, by the URL of its database.
+/// What a host talks to.
 pub(super) struct Connection {
     pub(super) client: Client,
-    engine: Arc<Engine>,
-    sqlite: Option<OpenSqlite>,
+    backend: Backend,
+}
+
+enum Backend {
+    /// An engine in this process, by the URL of its database.
+    Embedded { engine: Arc<Engine>, sqlite: Option<OpenSqlite> },
+    /// A server.
+    Http { url: String, api_key: Option<String> },
 }
 
 impl Connection {
     pub(super) async fn open(config: &HostConfig) -> Result<Self> {
         let url = config.url();
         if url.starts_with("http://") || url.starts_with("https://") {
-            let message = "this build of Tasker cannot reach a server";
-            return Err(refused("api_url_unsupported", message, "name the server's database instead"));
+            let api_key = config.api_key();
+            let client = Client::http(&url, api_key.as_deref())?;
+            return Ok(Self { client, backend: Backend::Http { url, api_key } });
         }
         let sqlite = OpenSqlite::count(&url)?;
         let store = store::open(&url).await?;
@@ -32,19 +39,25 @@ impl Connection {
         }
         let options = Options { environment: config.environment(), ..Options::default() };
         let engine = Engine::new(store, options);
-        Ok(Self { client: Client::embedded(Arc::clone(&engine)), engine, sqlite })
+        let client = Client::embedded(Arc::clone(&engine));
+        Ok(Self { client, backend: Backend::Embedded { engine, sqlite } })
     }
 
     pub(super) async fn close(&self) {
-        self.engine.store().close().await;
-        if let Some(sqlite) = &self.sqlite {
-            sqlite.end();
+        if let Backend::Embedded { engine, sqlite } = &self.backend {
+            engine.store().close().await;
+            if let Some(sqlite) = sqlite {
+                sqlite.end();
+            }
         }
     }
 
     /// One for each worker. Must be called within a tokio runtime.
-    pub(super) fn coordinator(&self) -> Arc<dyn Coordinator> {
-        Arc::new(EmbeddedCoordinator::new(Arc::clone(&self.engine)))
+    pub(super) fn coordinator(&self) -> Result<Arc<dyn Coordinator>> {
+        Ok(match &self.backend {
+            Backend::Embedded { engine, .. } => Arc::new(EmbeddedCoordinator::new(Arc::clone(engine))),
+            Backend::Http { url, api_key } => Arc::new(HttpCoordinator::new(url, api_key.as_deref())?),
+        })
     }
 }
 

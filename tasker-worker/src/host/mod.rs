@@ -119,7 +119,10 @@ impl Host {
         catch(|| {
             let config = config.runtime()?;
             let runtime = inner.logs.collect(|| {
-                inner.handle.block_on(async { Runtime::start(inner.connection.coordinator(), config).await })
+                inner.handle.block_on(async {
+                    let coordinator = inner.connection.coordinator()?;
+                    Ok::<_, Error>(Runtime::start(coordinator, config).await?)
+                })
             })?;
             let runtime = Arc::new(runtime);
             let mut workers = inner.workers.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,7 +9,7 @@ use tasker_core::{
 use super::{Error, Worker, executor::execute, template_files::template_files};
 use crate::{
     client::Client,
-    coordinator::EmbeddedCoordinator,
+    coordinator::{Coordinator, EmbeddedCoordinator, HttpCoordinator},
     handler::{HandlerRegistry, StepContext, StepHandler},
     protocol::StepError,
     runtime::{Runtime, RuntimeConfig},
@@ -17,7 +17,8 @@ use crate::{
 
 /// Where the engine of a worker is.
 pub enum Source {
-    /// The URL of a database. Its schema is brought up to date when the worker starts.
+    /// The URL of a database, whose schema is brought up to date when the worker starts; or of a server (`http://`,
+    /// `https://`), which needs no way to the database.
     Url(String),
     /// An engine that is there already, on a database whose schema is up to date.
     Engine(Arc<Engine>),
@@ -44,6 +45,7 @@ impl From<Arc<Engine>> for Source {
 /// What a [`Worker`] is to serve.
 pub struct WorkerBuilder {
     source: Source,
+    api_key: Option<String>,
     options: Options,
     handlers: HandlerRegistry,
     namespaces: Vec<String>,
@@ -64,6 +66,7 @@ impl WorkerBuilder {
     pub(super) fn new(source: Source) -> Self {
         Self {
             source,
+            api_key: None,
             options: Options::default(),
             handlers: HandlerRegistry::new(),
             namespaces: Vec::new(),
@@ -71,6 +74,13 @@ impl WorkerBuilder {
             poll_interval_max: None,
             templates: Vec::new(),
         }
+    }
+
+    /// The key for a server that asks for one. Of no effect on a database.
+    #[must_use]
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.api_key = Some(key.into());
+        self
     }
 
     /// Adds every handler of a registry.
@@ -149,25 +159,17 @@ impl WorkerBuilder {
         self
     }
 
-    /// Opens the database, registers the templates, and starts to work. Must be called within a tokio runtime.
+    /// Opens the database or the way to the server, registers the templates, and starts to work. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// [`Error`]; no step has been taken.
     pub async fn start(self) -> Result<Worker, Error> {
         let config = self.config()?;
-        let engine = match self.source {
-            Source::Engine(engine) => engine,
-            Source::Url(url) => {
-                let store = store::open(&url).await?;
-                store.migrate().await?;
-                Engine::new(store, self.options)
-            }
-        };
-        register(&Client::embedded(Arc::clone(&engine)), &self.templates).await?;
-        let coordinator = Arc::new(EmbeddedCoordinator::new(Arc::clone(&engine)));
+        let (client, coordinator) = open(self.source, self.api_key.as_deref(), self.options).await?;
+        register(&client, &self.templates).await?;
         let runtime = Arc::new(Runtime::start(coordinator, config).await?);
         let executor = tokio::spawn(execute(Arc::clone(&runtime), Arc::new(self.handlers)));
-        Ok(Worker::new(runtime, engine, executor.abort_handle()))
+        Ok(Worker::new(runtime, client, executor.abort_handle()))
     }
 
     fn config(&self) -> Result<RuntimeConfig, Error> {
@@ -179,6 +181,22 @@ impl WorkerBuilder {
         config.check()?;
         Ok(config)
     }
+}
+
+/// What the worker's application asks, and what its runtime does.
+async fn open(source: Source, key: Option<&str>, options: Options) -> Result<(Client, Arc<dyn Coordinator>), Error> {
+    let engine = match source {
+        Source::Engine(engine) => engine,
+        Source::Url(url) if url.starts_with("http://") || url.starts_with("https://") => {
+            return Ok((Client::http(&url, key)?, Arc::new(HttpCoordinator::new(&url, key)?)));
+        }
+        Source::Url(url) => {
+            let store = store::open(&url).await?;
+            store.migrate().await?;
+            Engine::new(store, options)
+        }
+    };
+    Ok((Client::embedded(Arc::clone(&engine)), Arc::new(EmbeddedCoordinator::new(engine))))
 }
 
 async fn register(client: &Client, templates: &[TemplateSource]) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! A worker in one piece: engine, templates and Rust handlers in the process of an application.
+//! A worker in one piece: engine (or the way to a server), templates and Rust handlers in the process of an application.
 
 mod builder;
 mod error;
@@ -7,7 +7,6 @@ mod template_files;
 
 use std::{sync::Arc, time::Duration};
 
-use tasker_core::orchestration::Engine;
 use tokio::task::AbortHandle;
 
 pub use builder::{Source, WorkerBuilder};
@@ -19,7 +18,7 @@ use crate::{
     runtime::{Drained, Runtime, Stats},
 };
 
-/// An engine that runs in this process, and a worker that serves it with handlers in Rust.
+/// A worker with handlers in Rust, on an engine in this process or on a server.
 ///
 /// Dropped without a [`shutdown`](Self::shutdown) it stops dead, like a process that is killed: what it held runs again
 /// elsewhere when the leases end.
@@ -31,8 +30,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker on the database of a URL (`sqlite:tasker.db`, `sqlite::memory:`, `postgres://...`), or on an
-    /// [`Engine`] that is there already.
+    /// A worker on the database of a URL (`sqlite:tasker.db`, `sqlite::memory:`, `postgres://...`), on the server at a URL
+    /// (`http://...`, `https://...`), or on an [`Engine`](tasker_core::orchestration::Engine) that is there already.
     #[must_use]
     pub fn builder(source: impl Into<Source>) -> WorkerBuilder {
         WorkerBuilder::new(source.into())
@@ -61,8 +60,8 @@ impl Worker {
         self.runtime.shutdown(grace).await
     }
 
-    fn new(runtime: Arc<Runtime>, engine: Arc<Engine>, executor: AbortHandle) -> Self {
-        Self { runtime, client: Client::embedded(engine), executor }
+    fn new(runtime: Arc<Runtime>, client: Client, executor: AbortHandle) -> Self {
+        Self { runtime, client, executor }
     }
 }
 

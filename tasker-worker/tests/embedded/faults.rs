@@ -14,6 +14,7 @@ use tasker_core::{
 };
 use tasker_worker::{
     StepContext, StepError, Worker,
+    client::Actor,
     worker::{self, WorkerBuilder},
 };
 use tokio::sync::{Semaphore, mpsc};
@@ -152,7 +153,7 @@ async fn the_handler_of_a_cancelled_task_is_dropped() {
     let worker = builder.start().await.unwrap();
     let task_id = submit(&worker.client(), json!({})).await;
     drop(begun.acquire().await.unwrap());
-    let task = worker.client().cancel(task_id, None, None).await.unwrap();
+    let task = worker.client().cancel(task_id, Actor::default()).await.unwrap();
     assert_eq!(task.status, TaskState::Cancelled);
     drop(tokio::time::timeout(LONG, dropped.acquire()).await.unwrap().unwrap());
 }

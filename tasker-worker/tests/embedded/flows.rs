@@ -1,6 +1,10 @@
 use serde_json::json;
 use tasker_core::model::{Json, StepState, TaskState};
-use tasker_worker::{HandlerRegistry, StepContext, StepError, Worker, client::SubmitTask, worker};
+use tasker_worker::{
+    HandlerRegistry, StepContext, StepError, Worker,
+    client::{Actor, SubmitTask},
+    worker,
+};
 
 use crate::{LONG, ended, result, run, submit, template};
 
@@ -121,5 +125,5 @@ async fn what_a_client_is_refused_has_a_code() {
     assert_eq!(client.register_template(&other_content, "it.yaml").await.unwrap_err().code(), "template_conflict");
     let task_id = submit(&client, json!({})).await;
     client.wait(task_id, LONG).await.unwrap();
-    assert_eq!(client.cancel(task_id, None, None).await.unwrap_err().code(), "task_ended");
+    assert_eq!(client.cancel(task_id, Actor::default()).await.unwrap_err().code(), "task_ended");
 }

@@ -5,30 +5,36 @@ use std::{
 };
 
 use tasker_core::{
-    model::{Event, Task, TaskId, TemplateId, Timestamp},
+    model::{TaskId, Timestamp},
     orchestration::Engine,
-    store::TaskFilter,
+};
+use tasker_worker::{
+    Client,
+    client::{EventView, TaskQuery, TaskView},
 };
 use tracing::warn;
 
 use crate::{
     failure::Result,
     output::{Output, write_out},
-    tree::{Progress, event_json, event_text},
+    tree::{Progress, event_text},
 };
 
 /// What happens to all tasks of a store, whoever runs them, as one stream.
 pub(super) struct Feed {
-    engine: Arc<Engine>,
+    client: Client,
     namespace: Option<String>,
     output: Output,
     began_at: Timestamp,
     open: HashMap<TaskId, Progress>,
     ended: HashSet<TaskId>,
     /// Tasks before their first event, by what they run.
-    blank: HashMap<(TemplateId, Option<String>), Progress>,
+    blank: HashMap<Runs, Progress>,
     pause: Duration,
 }
+
+/// Namespace, name, version and environment.
+type Runs = (String, String, String, Option<String>);
 
 /// The newest tasks that are looked at each time; when more come between two looks, some are left out and it is said so.
 const NEWEST: u32 = 200;
@@ -37,7 +43,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 impl Feed {
     pub(super) async fn new(engine: &Arc<Engine>, namespace: Option<String>, output: Output) -> Result<Self> {
         Ok(Self {
-            engine: Arc::clone(engine),
+            client: Client::embedded(Arc::clone(engine)),
             namespace,
             output,
             began_at: engine.store().now().await?,
@@ -67,9 +73,9 @@ impl Feed {
     }
 
     async fn read(&mut self) -> Result<usize> {
-        let filter = TaskFilter { namespace: self.namespace.clone(), ..TaskFilter::default() };
-        let page = self.engine.tasks(&filter, NEWEST).await?;
-        let newest: HashSet<TaskId> = page.items.iter().map(|task| task.task_id).collect();
+        let query = TaskQuery { namespace: self.namespace.clone(), limit: Some(NEWEST), ..TaskQuery::default() };
+        let page = self.client.list(&query).await?;
+        let newest: HashSet<TaskId> = page.items.iter().map(|task| task.task_uuid).collect();
         let is_known = |id: &TaskId| self.open.contains_key(id) || self.ended.contains(id);
         let is_overrun = page.next.is_some() && !newest.iter().any(is_known) && !self.ended.is_empty();
         if is_overrun {
@@ -82,7 +88,7 @@ impl Feed {
             self.read_task(task, &mut lines).await?;
         }
         for task_id in older {
-            let task = self.engine.task(task_id).await?;
+            let task = self.client.get(task_id).await?;
             self.read_task(&task, &mut lines).await?;
         }
         self.ended.retain(|id| newest.contains(id));
@@ -91,48 +97,52 @@ impl Feed {
         Ok(lines.len())
     }
 
-    async fn read_task(&mut self, task: &Task, lines: &mut Vec<(Timestamp, String)>) -> Result<()> {
-        if self.ended.contains(&task.task_id) || (task.state.is_final() && task.updated_at < self.began_at) {
+    async fn read_task(&mut self, task: &TaskView, lines: &mut Vec<(Timestamp, String)>) -> Result<()> {
+        let task_id = task.task_uuid;
+        if self.ended.contains(&task_id) || (task.status.is_final() && task.updated_at < self.began_at) {
             return Ok(());
         }
-        let mut progress = match self.open.remove(&task.task_id) {
+        let mut progress = match self.open.remove(&task_id) {
             Some(progress) => progress,
             None => self.blank(task).await?,
         };
-        while progress.seq < task.seq {
-            let events = self.engine.history(task.task_id, progress.seq).await?;
+        while progress.seq < task.last_seq {
+            let events = self.client.history(task_id, progress.seq).await?.items;
             if events.is_empty() {
                 break;
             }
             for event in &events {
-                progress.apply(event);
+                if !progress.apply(event) {
+                    progress.look_at(&self.client.get(task_id).await?);
+                }
                 if event.at >= self.began_at {
                     lines.extend(self.line(&progress, event).map(|line| (event.at, line)));
                 }
             }
         }
         if progress.state.is_final() {
-            self.ended.insert(task.task_id);
+            self.ended.insert(task_id);
         } else {
-            self.open.insert(task.task_id, progress);
+            self.open.insert(task_id, progress);
         }
         Ok(())
     }
 
-    fn line(&self, progress: &Progress, event: &Event) -> Option<String> {
+    fn line(&self, progress: &Progress, event: &EventView) -> Option<String> {
         if self.output.is_json() {
-            return Some(event_json(progress, event).to_string());
+            return serde_json::to_string(event).ok();
         }
         event_text(progress, event, &self.output)
     }
 
-    async fn blank(&mut self, task: &Task) -> Result<Progress> {
-        let key = (task.template_id, task.environment.clone());
-        if let Some(blank) = self.blank.get(&key) {
+    async fn blank(&mut self, task: &TaskView) -> Result<Progress> {
+        let TaskView { namespace, name, version, environment, .. } = task;
+        let runs = (namespace.clone(), name.clone(), version.clone(), environment.clone());
+        if let Some(blank) = self.blank.get(&runs) {
             return Ok(blank.for_task(task));
         }
-        let blank = Progress::new(&self.engine, task).await?;
-        self.blank.insert(key, blank.clone());
+        let blank = Progress::blank(&self.client.get(task.task_uuid).await?);
+        self.blank.insert(runs, blank.clone());
         Ok(blank)
     }
 }

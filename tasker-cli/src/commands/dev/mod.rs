@@ -65,13 +65,13 @@ impl Dev {
         let mut feed = Feed::new(&engine, settings.namespace.clone(), *output).await?;
         let worker = self.start(&engine, settings).await?;
         tell_start(&engine, &worker, path, output);
-        register_all(&engine, &sources, &worker, output).await;
+        register_all(&sources, &worker, output).await;
         loop {
             tokio::select! {
                 () = stop.requested() => break,
                 () = changed(folder.as_mut()) => {
                     match folder.as_mut().map_or_else(|| Ok(Vec::new()), Folder::changed) {
-                        Ok(sources) => register_all(&engine, &sources, &worker, output).await,
+                        Ok(sources) => register_all(&sources, &worker, output).await,
                         Err(failure) => output.failure(&failure),
                     }
                 }
@@ -127,9 +127,10 @@ async fn changed(folder: Option<&mut Folder>) {
     }
 }
 
-async fn register_all(engine: &Engine, sources: &[Source], worker: &Worker, output: &Output) {
+async fn register_all(sources: &[Source], worker: &Worker, output: &Output) {
+    let client = worker.client();
     for source in sources {
-        match register(engine, source).await {
+        match register(&client, source).await {
             Ok(registration) => {
                 output.line(&registration.text(output));
                 output.json_line(&json!({"type": "template.registered", "template": registration}));

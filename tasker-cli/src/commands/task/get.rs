@@ -1,11 +1,11 @@
 use clap::Args;
 use tasker_core::model::TaskId;
 
-use super::{TaskDocument, task_id};
+use super::{shown, task_id};
 use crate::{
-    database,
     failure::{Exit, Result},
-    output::{Output, write_out},
+    output::Output,
+    reach,
     settings::Settings,
 };
 
@@ -19,13 +19,9 @@ pub(crate) struct Get {
 
 impl Get {
     pub(super) async fn run(&self, settings: &Settings, output: &Output) -> Result<Exit> {
-        let engine = database::engine(settings).await?;
-        let document = TaskDocument::load(&engine, self.task_id).await?;
-        if output.is_json() {
-            output.document(&document);
-        } else {
-            write_out(&document.text(&engine, output).await?);
-        }
+        let client = reach::client(settings).await?;
+        let task = client.get(self.task_id).await?;
+        shown(&client, &task, output).await?;
         Ok(Exit::Complete)
     }
 }

@@ -1,17 +1,23 @@
 //! `tasker task`: runs of templates.
 
-mod cancel;
-mod document;
+mod filter;
 mod get;
+mod history;
 mod input;
 mod list;
+mod operate;
+mod shown;
 mod submit;
+mod targets;
+mod wait;
 mod watch;
+mod why;
 
 use clap::Subcommand;
 use tasker_core::model::TaskId;
+use tasker_worker::client::TaskView;
 
-pub(crate) use document::TaskDocument;
+pub(crate) use shown::shown;
 
 use crate::{
     failure::{Exit, Failure, Result},
@@ -19,14 +25,23 @@ use crate::{
     settings::Settings,
 };
 
-/// Submit tasks, look at them, follow them, stop them
+/// Submit tasks, look at them, follow them, steer and repair them
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
     Submit(Box<submit::Submit>),
     Get(get::Get),
     List(list::List),
     Watch(watch::Watch),
-    Cancel(cancel::Cancel),
+    Wait(wait::Wait),
+    Why(why::Why),
+    History(history::History),
+    Cancel(operate::Cancel),
+    Pause(operate::Pause),
+    Resume(operate::Resume),
+    Retry(operate::Retry),
+    Resolve(operate::Resolve),
+    Rerun(operate::Rerun),
+    Priority(operate::Priority),
 }
 
 impl Task {
@@ -36,7 +51,16 @@ impl Task {
             Self::Get(get) => get.run(settings, output).await,
             Self::List(list) => list.run(settings, output).await,
             Self::Watch(watch) => watch.run(settings, output).await,
+            Self::Wait(wait) => wait.run(settings, output).await,
+            Self::Why(why) => why.run(settings, output).await,
+            Self::History(history) => history.run(settings, output).await,
             Self::Cancel(cancel) => cancel.run(settings, output).await,
+            Self::Pause(pause) => pause.run(settings, output).await,
+            Self::Resume(resume) => resume.run(settings, output).await,
+            Self::Retry(retry) => retry.run(settings, output).await,
+            Self::Resolve(resolve) => resolve.run(settings, output).await,
+            Self::Rerun(rerun) => rerun.run(settings, output).await,
+            Self::Priority(priority) => priority.run(settings, output).await,
         }
     }
 }
@@ -46,6 +70,6 @@ fn task_id(text: &str) -> Result<TaskId, String> {
 }
 
 /// What a task's end means to a command that waited for it.
-fn ended(task: &tasker_core::model::Task) -> Result<Exit> {
+fn ended(task: &TaskView) -> Result<Exit> {
     Failure::of_end(task).map_or(Ok(Exit::Complete), Err)
 }

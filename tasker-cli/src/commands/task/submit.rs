@@ -1,19 +1,15 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde::Serialize;
-use tasker_core::{
-    model::{Task, TaskId},
-    orchestration::{Engine, SubmitTask},
-};
+use tasker_worker::client::{SubmitTask, SubmittedView};
 
-use super::{TaskDocument, ended, input};
+use super::{ended, input, shown, wait::FOR_EVER};
 use crate::{
     commands::reference::Reference,
-    database,
     failure::{Exit, Result},
     follow::follow,
-    output::{Output, write_out},
+    output::Output,
+    reach,
     settings::Settings,
     span,
     style::Tone,
@@ -63,36 +59,25 @@ pub(crate) struct Submit {
     timeout: Option<Duration>,
 }
 
-/// The answer to a submission; with --wait, the task at its end.
-#[derive(Serialize)]
-struct Submitted {
-    task_id: TaskId,
-    is_new: bool,
-    #[serde(flatten)]
-    end: Option<TaskDocument>,
-}
-
-/// With no --timeout it is waited for as long as it takes.
-const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
 impl Submit {
     pub(super) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
         let (wait, watch, timeout) = (self.wait, self.watch, self.timeout);
         let request = self.request(settings)?;
-        let engine = database::engine(settings).await?;
-        let submitted = engine.submit(request).await?;
-        let answer = Submitted { task_id: submitted.task_id, is_new: submitted.is_new, end: None };
+        let client = reach::client(settings).await?;
+        let submitted = client.submit(request).await?;
         if watch {
-            output.json_line(&answer);
-            tell_if_old(&answer, output);
-            return ended(&follow(&engine, answer.task_id, timeout, output).await?);
+            output.json_line(&submitted);
+            tell_if_old(&submitted, output);
+            return ended(&follow(&client, submitted.task_uuid, timeout, output).await?);
         }
         if wait {
-            engine.wait(answer.task_id, timeout.unwrap_or(FOR_EVER)).await?;
-            return show_end(&engine, answer, output).await;
+            let task = client.wait(submitted.task_uuid, timeout.unwrap_or(FOR_EVER)).await?;
+            shown(&client, &task, output).await?;
+            tell_if_old(&submitted, output);
+            return ended(&task);
         }
-        output.either(&answer, || answer.task_id.to_string());
-        tell_if_old(&answer, output);
+        output.either(&submitted, || submitted.task_uuid.to_string());
+        tell_if_old(&submitted, output);
         Ok(Exit::Complete)
     }
 
@@ -113,22 +98,9 @@ impl Submit {
     }
 }
 
-async fn show_end(engine: &Engine, mut answer: Submitted, output: &Output) -> Result<Exit> {
-    let end = TaskDocument::load(engine, answer.task_id).await?;
-    let task: Task = end.task.clone();
-    if output.is_json() {
-        answer.end = Some(end);
-        output.document(&answer);
-    } else {
-        write_out(&end.text(engine, output).await?);
-        tell_if_old(&answer, output);
-    }
-    ended(&task)
-}
-
-fn tell_if_old(answer: &Submitted, output: &Output) {
-    if !answer.is_new {
-        let id = output.paint(&answer.task_id.to_string(), Tone::Bold);
+fn tell_if_old(submitted: &SubmittedView, output: &Output) {
+    if !submitted.is_new {
+        let id = output.paint(&submitted.task_uuid.to_string(), Tone::Bold);
         output.note(&format!("the idempotency key belongs to task {id}; nothing new was submitted"));
     }
 }

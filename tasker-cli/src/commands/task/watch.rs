@@ -5,10 +5,10 @@ use tasker_core::model::TaskId;
 
 use super::{ended, task_id};
 use crate::{
-    database,
     failure::{Exit, Result},
     follow::follow,
     output::Output,
+    reach,
     settings::Settings,
     span,
 };
@@ -26,7 +26,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(super) async fn run(&self, settings: &Settings, output: &Output) -> Result<Exit> {
-        let engine = database::engine(settings).await?;
-        ended(&follow(&engine, self.task_id, self.timeout, output).await?)
+        let client = reach::client(settings).await?;
+        ended(&follow(&client, self.task_id, self.timeout, output).await?)
     }
 }

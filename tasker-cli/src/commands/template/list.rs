@@ -2,11 +2,12 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
-    database,
     failure::{Exit, Result},
     output::Output,
+    reach,
     settings::Settings,
     style::Tone,
+    table::Table,
 };
 
 /// List the registered templates
@@ -19,8 +20,8 @@ pub(crate) struct List {
 
 impl List {
     pub(super) async fn run(&self, settings: &Settings, output: &Output) -> Result<Exit> {
-        let engine = database::engine(settings).await?;
-        let templates = engine.templates(settings.namespace.as_deref(), self.name.as_deref()).await?;
+        let client = reach::client(settings).await?;
+        let templates = client.templates(settings.namespace.as_deref(), self.name.as_deref()).await?;
         if output.is_json() {
             output.document(&json!({"items": templates}));
             return Ok(Exit::Complete);
@@ -28,14 +29,16 @@ impl List {
         if templates.is_empty() {
             output.note("no template is registered: `tasker template register FILE` does it");
         }
-        let width = templates.iter().map(|found| found.namespace.len() + found.name.len() + 1).max().unwrap_or(0);
+        let mut table = Table::new(&["TEMPLATE", "VERSION", "ABOUT"]);
         for template in templates {
-            let name = format!("{}/{}", template.namespace, template.name);
             let about = template.description.unwrap_or_default();
-            let about = about.lines().next().unwrap_or_default();
-            let line = format!("{name:width$}  {:8}  {}", template.version, output.paint(about, Tone::Dim));
-            output.line(line.trim_end());
+            table.row([
+                (format!("{}/{}", template.namespace, template.name), Tone::Plain),
+                (template.version, Tone::Plain),
+                (about.lines().next().unwrap_or_default().to_owned(), Tone::Dim),
+            ]);
         }
+        table.print(output);
         Ok(Exit::Complete)
     }
 }

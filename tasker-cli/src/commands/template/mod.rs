@@ -1,5 +1,6 @@
 //! `tasker template`: files and registered versions of templates.
 
+mod diff;
 mod files;
 mod graph;
 mod lint;
@@ -16,13 +17,13 @@ pub(crate) use register::register;
 
 use super::reference::Reference;
 use crate::{
-    database,
-    failure::{Exit, Result},
+    failure::{Exit, Failure, Result},
     output::Output,
+    reach,
     settings::Settings,
 };
 
-/// Check, show, draw and register workflow templates
+/// Check, show, draw, compare and register workflow templates
 #[derive(Debug, Subcommand)]
 pub(crate) enum Template {
     Lint(lint::Lint),
@@ -30,6 +31,7 @@ pub(crate) enum Template {
     Graph(graph::Graph),
     Register(register::Register),
     List(list::List),
+    Diff(diff::Diff),
 }
 
 impl Template {
@@ -40,6 +42,7 @@ impl Template {
             Self::Graph(graph) => graph.run(settings, output).await,
             Self::Register(register) => register.run(settings, output).await,
             Self::List(list) => list.run(settings, output).await,
+            Self::Diff(diff) => diff.run(settings, output).await,
         }
     }
 }
@@ -51,6 +54,9 @@ async fn find(argument: &str, settings: &Settings) -> Result<template::Template>
         return Ok(template::parse(&source.text, &source.name).map_err(orchestration::Error::from)?);
     }
     let Reference { namespace, name, version } = Reference::parse(argument, settings)?;
-    let engine = database::engine(settings).await?;
-    Ok(engine.template(&namespace, &name, version.as_deref()).await?.template)
+    let found = reach::client(settings).await?.template(&namespace, &name, version.as_deref()).await?;
+    found.definition.ok_or_else(|| {
+        let remedy = "check that server and command are of like versions";
+        Failure::new("answer_unreadable", "the server's answer has no definition", remedy)
+    })
 }

@@ -1,6 +1,6 @@
 use std::sync::Mutex;
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 
 use super::{Action, Engine, Error, Result, check_actor, refused};
 use crate::{
@@ -16,7 +16,6 @@ const RERUNS: usize = 32;
 
 /// Which tasks a bulk verb is for.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one a call, and it is not moved about")]
 pub enum Selection {
     /// At most [`limits::PAGE`].
     Ids(Vec<TaskId>),
@@ -80,7 +79,8 @@ impl Engine {
                 }
             }
             None => {
-                let runs = ids.iter().map(|task_id| self.rerun_one(*task_id, bulk));
+                // Boxed, since callers on many threads have to see that these may move between them.
+                let runs: Vec<_> = ids.iter().map(|task_id| self.rerun_one(*task_id, bulk).boxed()).collect();
                 items = stream::iter(runs).buffered(RERUNS).collect().await;
             }
         }

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::{HeldRules, Wanted};
 use crate::{
-    model::{SkipReason, StepError, StepState},
+    dag::Definition,
+    model::{Fact, SkipReason, StepError, StepState, TaskState},
     state::{StepCause, working::Working},
     template::{Expression, Scope},
 };
@@ -18,6 +19,9 @@ impl Working {
             self.enqueue(idx, StepCause::Ready);
             return;
         };
+        if self.hold(idx) {
+            return;
+        }
         if rules.get().is_convergence() && !self.is_reached(idx) {
             return self.skip(idx, SkipReason::Dependencies);
         }
@@ -32,10 +36,11 @@ impl Working {
         self.start(idx, &rules);
     }
 
-    fn start(&mut self, idx: u32, rules: &HeldRules) {
-        match &rules.get().wait {
-            Some(wait) => self.begin_wait(idx, wait),
-            None => drop(self.enqueue(idx, StepCause::Ready)),
+    pub(super) fn start(&mut self, idx: u32, rules: &HeldRules) {
+        match (&rules.get().wait, &rules.get().workflow) {
+            (Some(wait), _) => self.begin_wait(idx, wait),
+            (_, Some(workflow)) => self.begin_workflow(idx, workflow),
+            (None, None) => drop(self.enqueue(idx, StepCause::Ready)),
         }
     }
 
@@ -43,9 +48,19 @@ impl Working {
     pub(super) fn evaluate(&mut self, idx: u32, expression: &Expression) -> Option<Result<Value, String>> {
         let definition = Arc::clone(self.definition.as_ref()?);
         let before = definition.graph.ancestors(definition.template_idx(idx));
+        self.evaluate_over(before, expression, &definition)
+    }
+
+    /// The value of an expression over some of the steps.
+    pub(super) fn evaluate_over(
+        &mut self,
+        steps: impl Iterator<Item = u32>,
+        expression: &Expression,
+        definition: &Definition,
+    ) -> Option<Result<Value, String>> {
         let is_read =
             |name: &Arc<str>| expression.reads_all_results() || expression.steps().iter().any(|step| **step == **name);
-        let read: Vec<_> = before
+        let read: Vec<_> = steps
             .filter_map(|step| Some((step, Arc::clone(&definition.steps.get(step as usize)?.name))))
             .filter(|(_, name)| is_read(name))
             .collect();
@@ -70,8 +85,42 @@ impl Working {
         }
     }
 
+    /// In a paused task, a step that the engine has to see to stays where it is until the task goes on.
+    fn hold(&mut self, idx: u32) -> bool {
+        if self.task.state != TaskState::Paused {
+            return false;
+        }
+        // One that became ready just now is `pending` already.
+        let is_ready = self.step(idx).is_some_and(|step| step.state == StepState::Pending);
+        if self.move_step(idx, StepCause::Hold).is_some() || is_ready {
+            self.say(Fact::StepHeld { step: idx });
+        }
+        true
+    }
+
+    /// A step runs again: its retry is due, or an operator wants it.
+    pub(in crate::state) fn again(&mut self, idx: u32) {
+        let Some(rules) = self.rules_held(idx).filter(|rules| rules.get().is_by_engine()) else {
+            self.enqueue(idx, StepCause::Due);
+            return;
+        };
+        if !self.hold(idx) {
+            if let Some(row) = self.touch(idx) {
+                row.due_at = None;
+            }
+            self.start(idx, &rules);
+        }
+    }
+
+    /// A step that an operator has reset is no longer in a queue if it needs no worker.
+    pub(in crate::state) fn begin_again(&mut self, idx: u32) {
+        if let Some(rules) = self.rules_held(idx).filter(|rules| rules.get().is_by_engine()) {
+            self.start(idx, &rules);
+        }
+    }
+
     /// Asks for the input, and for results of steps.
-    fn want(&mut self, results: Vec<u32>) {
+    pub(super) fn want(&mut self, results: Vec<u32>) {
         let task_id = self.task.task_id;
         let wanted = self.wanted.get_or_insert_with(|| Wanted { task_id, results: Vec::new() });
         wanted.results.extend(results);

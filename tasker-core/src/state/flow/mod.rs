@@ -9,9 +9,11 @@ mod exhaust;
 mod publish;
 mod skip;
 mod wait;
+mod workflow;
 
 pub(super) use decision::{Chosen, chosen};
 pub(super) use publish::publications;
+pub(super) use workflow::{Spawn, child_of};
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -35,6 +37,7 @@ pub struct Wanted {
 #[derive(Clone, Debug, Default)]
 pub struct Values {
     pub input: Arc<Value>,
+    pub correlation_id: Option<Arc<str>>,
     /// Every step that was asked for, with its result if it has one.
     pub results: BTreeMap<u32, Option<Arc<Value>>>,
 }
@@ -42,10 +45,10 @@ pub struct Values {
 impl Values {
     /// The values of an input and of results, as they are stored.
     #[must_use]
-    pub fn new(input: &Json, asked: &[u32], results: &[(u32, Json)]) -> Self {
+    pub fn new(input: &Json, correlation_id: Option<&str>, asked: &[u32], results: &[(u32, Json)]) -> Self {
         let mut values: BTreeMap<_, _> = asked.iter().map(|idx| (*idx, None)).collect();
         values.extend(results.iter().map(|(idx, result)| (*idx, Some(Arc::new(result.to_value())))));
-        Self { input: Arc::new(input.to_value()), results: values }
+        Self { input: Arc::new(input.to_value()), correlation_id: correlation_id.map(Into::into), results: values }
     }
 }
 

@@ -5,12 +5,12 @@ use std::{
 };
 
 use crate::{
-    dag::{Definition, NewTask, Submission, TemplateKey, plan},
+    dag::{Definition, NewTask, Submission, TemplateKey, TemplateName, plan},
     model::{
         Actor, Event, EventBatch, Json, Lease, Outcome, Step, StepError, StepId, StepState, Task, TaskCounts, TaskId,
         TemplateId, Verdict, WorkerId,
     },
-    state::{Changes, Claim, Claimed, Decision, Input, Look, Route, Verb, decide, scope},
+    state::{Changes, Claim, Claimed, Decision, Definitions, Input, Look, Route, Scope, Verb, decide, scope},
     store::{NewTemplate, Store, Transacted},
     template::{Backoff, Handler, Lifecycle, Retry, StepKind, StepTemplate, Template},
 };
@@ -66,10 +66,20 @@ impl Bench {
     }
 
     pub(super) async fn transact(&self, inputs: &[Input], claim: Option<&Claim>) -> Changes {
-        let decision = |snapshot: &_| decide(snapshot, inputs, claim, &self.definitions);
-        match self.store.transact(&scope(inputs), claim, &decision).await.unwrap() {
-            Transacted::Done(changes) => changes,
-            Transacted::NeedsTemplates(keys) => panic!("templates are at hand: {keys:?}"),
+        let mut scope = scope(inputs);
+        let definitions = ByName(&self.definitions);
+        loop {
+            let decision = |snapshot: &_| decide(snapshot, inputs, claim, &definitions);
+            match self.store.transact(&scope, claim, &decision).await.unwrap() {
+                Transacted::Done(changes) => return changes,
+                Transacted::NeedsTasks(more) => {
+                    let is_other = |known: &Scope| more.iter().all(|scope| scope.task_id != known.task_id);
+                    scope.retain(is_other);
+                    scope.extend(more);
+                    scope.sort_by_key(|scope| scope.task_id);
+                }
+                other => panic!("templates are at hand: {other:?}"),
+            }
         }
     }
 
@@ -175,6 +185,7 @@ pub(super) fn template(name: &str, shape: &str) -> Template {
         steps: shape.split_whitespace().map(step).collect(),
         environments: BTreeMap::new(),
         lifecycle: Lifecycle::default(),
+        result: None,
     }
 }
 
@@ -257,4 +268,18 @@ pub(super) fn odd_texts() -> Vec<String> {
         "[[[[]]]]",
     ];
     odd.into_iter().map(str::to_owned).chain([long]).collect()
+}
+
+/// Definitions by their keys, and by the names of their templates.
+struct ByName<'a>(&'a HashMap<TemplateKey, Arc<Definition>>);
+
+impl Definitions for ByName<'_> {
+    fn get(&self, key: &TemplateKey) -> Option<Arc<Definition>> {
+        self.0.get(key).cloned()
+    }
+
+    fn named(&self, name: &TemplateName) -> Option<Result<Arc<Definition>, String>> {
+        let found = self.0.values().find(|definition| *definition.name == *name.name);
+        Some(found.cloned().ok_or_else(|| format!("there is no template {}", name.name)))
+    }
 }

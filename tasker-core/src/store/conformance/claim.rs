@@ -70,6 +70,7 @@ pub(super) async fn stopped_tasks_are_left_alone(store: Arc<dyn Store>) {
     let pause = |_: &_| {
         let task = TaskChange {
             task_id: paused,
+            template: definition.key.clone(),
             state: TaskState::Paused,
             counts: before.counts,
             seq: before.seq,

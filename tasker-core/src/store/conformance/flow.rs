@@ -1,13 +1,13 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::json;
 
 use super::bench::{Bench, failed, lease, report_of, template};
 use crate::{
-    model::{Actor, Fact, Json, Next, Outcome, StepError, StepState, TaskState},
+    model::{Actor, Fact, Json, Next, Outcome, StepError, StepState, TaskId, TaskState, Verdict, limits},
     state::{Input, Verb},
     store::{Store, TaskFilter},
-    template::{OnExhaustion, StepKind, Template, Wait},
+    template::{Handler, OnExhaustion, StepKind, SubWorkflow, Template, Wait},
 };
 
 /// A template of the given shape, with one of its steps changed.
@@ -148,4 +148,127 @@ pub(super) async fn a_task_that_waits_is_found(store: Arc<dyn Store>) {
     let found = bench.store.tasks(&filter, 10).await.unwrap();
     assert_eq!(found.items.iter().map(|task| task.task_id).collect::<Vec<_>>(), [task_id]);
     assert_eq!(bench.store.due(10).await.unwrap().steps, []);
+}
+
+/// A parent whose second step runs the template `child`, of two steps in a row.
+async fn family(bench: &mut Bench) -> TaskId {
+    bench.register(&template("child", "x y:x")).await;
+    let input = BTreeMap::from([("sum".to_owned(), "results.a.total + input.more".to_owned())]);
+    let parent = with_step("a b:a c:b", "b", |step| {
+        step.kind = StepKind::Workflow;
+        step.handler = Handler::default();
+        step.workflow = Some(SubWorkflow { name: "child".to_owned(), input: input.clone(), ..SubWorkflow::default() });
+    });
+    let definition = bench.register(&parent).await;
+    let mut task = super::bench::new_task(&definition);
+    task.submission.context = Json::from(&json!({"more": 2}));
+    task.submission.correlation_id = Some("order 7".to_owned());
+    let task_id = bench.insert(task).await;
+    let claimed = bench.claim(&["handle"], 1).await;
+    bench.report(lease(&claimed[0]), Outcome::succeeded(Json::from(&json!({"total": 5})))).await;
+    task_id
+}
+
+async fn child_of(bench: &Bench, task_id: TaskId, attempt: u32) -> TaskId {
+    let started = bench.events(task_id).await.into_iter().find_map(|event| match event.fact {
+        Fact::StepChildStarted { attempt: started, child, .. } if started == attempt => Some(child),
+        _ => None,
+    });
+    started.unwrap()
+}
+
+pub(super) async fn a_sub_workflow_runs_and_wakes_its_parent(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let task_id = family(&mut bench).await;
+    assert_eq!(bench.states(task_id).await[1], StepState::Waiting);
+    let child = child_of(&bench, task_id, 1).await;
+    let task = bench.task(child).await;
+    assert_eq!((task.context.to_value(), task.correlation_id.as_deref()), (json!({"sum": 7}), Some("order 7")));
+    assert_eq!(task.parent.map(|parent| (parent.task_id, parent.step, parent.depth)), Some((task_id, 1, 1)));
+    for result in ["1", "{\"z\": 1.10}"] {
+        let claimed = bench.claim(&["handle"], 9).await;
+        assert_eq!(claimed.len(), 1);
+        bench.report(lease(&claimed[0]), Outcome::succeeded(Json::parse(result.to_owned()).unwrap())).await;
+        bench.audit(child).await;
+        bench.audit(task_id).await;
+    }
+    assert_eq!(bench.task(child).await.state, TaskState::Complete);
+    assert_eq!(bench.states(task_id).await, [StepState::Complete, StepState::Complete, StepState::Enqueued]);
+    let result = bench.steps(task_id).await[1].result.clone().unwrap();
+    assert_eq!(result.as_str(), "{\"z\": 1.10}", "the result of the last step, as it was written");
+}
+
+pub(super) async fn a_sub_workflow_that_fails_is_started_again(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let task_id = family(&mut bench).await;
+    let mut children = Vec::new();
+    for attempt in 1..=3 {
+        children.push(child_of(&bench, task_id, attempt).await);
+        // The step of the child fails three times, then the child, and with it an attempt of the parent's step.
+        for _ in 0..3 {
+            let claimed = bench.claim(&["handle"], 9).await;
+            bench.report(lease(&claimed[0]), failed(StepError::retryable("busy", "later"))).await;
+            bench.sweep().await;
+        }
+        assert_eq!(bench.task(children[attempt as usize - 1]).await.state, TaskState::Error);
+        bench.audit(task_id).await;
+    }
+    let step = &bench.steps(task_id).await[1];
+    let code = step.error.as_ref().map(|error| error.code.as_str());
+    assert_eq!((step.state, step.attempt, step.failures, code), (StepState::Error, 3, 3, Some("busy")));
+    assert_eq!(bench.task(task_id).await.state, TaskState::Error);
+    children.dedup();
+    assert_eq!(children.len(), 3, "each attempt is a task of its own");
+}
+
+pub(super) async fn what_is_done_to_a_parent_is_done_to_its_children(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let task_id = family(&mut bench).await;
+    let child = child_of(&bench, task_id, 1).await;
+    let operate = |verb: Verb| [Input::Operate { task_id, verb, actor: Actor::default() }];
+    bench.transact(&operate(Verb::Pause), None).await;
+    assert_eq!(bench.task(child).await.state, TaskState::Paused);
+    assert_eq!(bench.claim(&["handle"], 9).await, []);
+    bench.transact(&operate(Verb::Resume), None).await;
+    let claimed = bench.claim(&["handle"], 9).await;
+    assert_eq!(claimed.len(), 1);
+    bench.transact(&operate(Verb::Cancel), None).await;
+    assert_eq!(bench.task(child).await.state, TaskState::Cancelled);
+    let late = bench.report(lease(&claimed[0]), Outcome::succeeded(Json::null())).await;
+    assert_eq!(late, Verdict::TaskCancelled);
+    bench.audit(child).await;
+    bench.audit(task_id).await;
+}
+
+pub(super) async fn a_child_that_is_cancelled_fails_the_step_of_its_parent(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let task_id = family(&mut bench).await;
+    let child = child_of(&bench, task_id, 1).await;
+    let cancel = Input::Operate { task_id: child, verb: Verb::Cancel, actor: Actor::default() };
+    bench.transact(&[cancel], None).await;
+    let step = &bench.steps(task_id).await[1];
+    let code = step.error.as_ref().map(|error| error.code.as_str());
+    assert_eq!((step.state, code), (StepState::Error, Some("child_cancelled")));
+    assert_eq!(bench.task(task_id).await.state, TaskState::Error);
+    bench.audit(task_id).await;
+}
+
+pub(super) async fn sub_workflows_end_at_the_limit_of_their_depth(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    let endless = with_step("a", "a", |step| {
+        step.kind = StepKind::Workflow;
+        step.handler = Handler::default();
+        step.workflow = Some(SubWorkflow { name: "flow".to_owned(), ..SubWorkflow::default() });
+    });
+    let definition = bench.register(&endless).await;
+    let task_id = bench.submit(&definition).await;
+    for _ in 0..=limits::DEPTH {
+        bench.sweep().await;
+    }
+    let tasks = bench.store.tasks(&TaskFilter::default(), 100).await.unwrap().items;
+    assert_eq!(tasks.len(), limits::DEPTH as usize + 1);
+    assert!(tasks.iter().all(|task| task.state == TaskState::Error), "the failure goes up to the first");
+    let code = bench.task(task_id).await.error.map(|error| error.code);
+    assert_eq!(code.as_deref(), Some("depth_exceeded"));
+    bench.audit(task_id).await;
 }

@@ -204,9 +204,11 @@ pub(super) async fn payloads_by_request(store: Arc<dyn Store>) {
 pub(super) async fn changes_from_memory_are_written_where_nothing_has_moved(store: Arc<dyn Store>) {
     let (bench, definition) = Bench::with(store, "a b:a").await;
     let tasks = [bench.submit(&definition).await, bench.submit(&definition).await];
+    let unmoved = [bench.submit(&definition).await, bench.submit(&definition).await];
     let claimed = bench.claim(&["handle"], 9).await;
     let reports: Vec<_> = claimed.iter().map(|claimed| report_of(claimed, succeeded("1"))).collect();
-    let both = bench.foresee(&reports).await;
+    let (reports, others) = reports.split_at(2);
+    let both = bench.foresee(reports).await;
     bench.report(lease(&claimed[1]), failed(StepError::permanent("broken", "it broke"))).await;
 
     // One of the two has moved on: neither is written.
@@ -214,11 +216,18 @@ pub(super) async fn changes_from_memory_are_written_where_nothing_has_moved(stor
     assert_eq!(bench.states(tasks[0]).await, [StepState::InProgress, StepState::Pending]);
     assert_eq!(bench.states(tasks[1]).await, [StepState::Error, StepState::Cancelled]);
 
+    let others = bench.foresee(others).await;
+    assert!(bench.store.apply_unchanged(&others).await.unwrap());
+    assert!(!bench.store.apply_unchanged(&others).await.unwrap(), "not twice");
+
     let alone = bench.foresee(&reports[..1]).await;
     assert!(bench.store.apply_unchanged(&alone).await.unwrap());
     assert_eq!(bench.states(tasks[0]).await, [StepState::Complete, StepState::Enqueued]);
     assert!(!bench.store.apply_unchanged(&alone).await.unwrap(), "not twice");
-    for task_id in tasks {
+    for task_id in unmoved {
+        assert_eq!(bench.states(task_id).await, [StepState::Complete, StepState::Enqueued]);
+    }
+    for task_id in tasks.into_iter().chain(unmoved) {
         bench.audit(task_id).await;
     }
 }

@@ -3,7 +3,7 @@ use std::{
     sync::Arc,
 };
 
-use sqlx::Row;
+use sqlx::{Postgres, Row, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
 use super::{hot::Hot, sql, transaction::signed};
@@ -18,11 +18,30 @@ type Key = (String, String, String);
 
 /// Stores tasks in one statement; see `insert_tasks.sql`.
 pub(super) async fn insert_tasks(hot: &Arc<Hot>, tasks: &[NewTask]) -> Result<Vec<Inserted>> {
+    let rows = hot.fetch(statement(tasks)).await?;
+    if rows.len() == tasks.len() {
+        return Ok(tasks.iter().map(|task| Inserted::Created(task.task_id)).collect());
+    }
+    let created = rows.iter().map(|row| row.try_get(0)).collect::<Result<HashSet<Uuid>, _>>()?;
+    let existing = existing(hot, tasks, &created).await?;
+    tasks
+        .iter()
+        .map(|task| match created.contains(&task.task_id.0) {
+            true => Ok(Inserted::Created(task.task_id)),
+            false => key(task).and_then(|key| existing.get(&key).copied()).map(Inserted::Existing).ok_or_else(|| {
+                Error::Unavailable("the task that had the idempotency key is gone; submit again".into())
+            }),
+        })
+        .collect()
+}
+
+/// The statement that stores tasks.
+pub(super) fn statement(tasks: &[NewTask]) -> Query<'static, Postgres, PgArguments> {
     let (plans, plan_of) = plans(tasks);
     let steps: Vec<_> =
         (0i32..).zip(&plans).flat_map(|(plan, steps)| steps.iter().map(move |step| (plan, step))).collect();
     let of = |column: fn(&NewTask) -> Option<&str>| tasks.iter().map(column).collect::<Vec<_>>();
-    let query = sqlx::query(sql::INSERT_TASKS.sql())
+    sqlx::query(sql::INSERT_TASKS.sql())
         .bind(tasks.iter().map(|task| task.task_id.0).collect::<Vec<_>>())
         .bind(tasks.iter().map(|task| task.template.id.0).collect::<Vec<_>>())
         .bind(of(|task| Some(&task.namespace)))
@@ -48,22 +67,11 @@ pub(super) async fn insert_tasks(hot: &Arc<Hot>, tasks: &[NewTask]) -> Result<Ve
         .bind(steps.iter().map(|(_, step)| step.handler.as_ref()).collect::<Vec<&str>>())
         .bind(steps.iter().map(|(_, step)| dependents_literal(step)).collect::<Vec<_>>())
         .bind(tasks.iter().map(|task| task.submission.rerun_of.map(|task_id| task_id.0)).collect::<Vec<_>>())
-        .bind(steps.iter().map(|(_, step)| step.state().as_str()).collect::<Vec<_>>());
-    let rows = hot.fetch(query).await?;
-    if rows.len() == tasks.len() {
-        return Ok(tasks.iter().map(|task| Inserted::Created(task.task_id)).collect());
-    }
-    let created = rows.iter().map(|row| row.try_get(0)).collect::<Result<HashSet<Uuid>, _>>()?;
-    let existing = existing(hot, tasks, &created).await?;
-    tasks
-        .iter()
-        .map(|task| match created.contains(&task.task_id.0) {
-            true => Ok(Inserted::Created(task.task_id)),
-            false => key(task).and_then(|key| existing.get(&key).copied()).map(Inserted::Existing).ok_or_else(|| {
-                Error::Unavailable("the task that had the idempotency key is gone; submit again".into())
-            }),
-        })
-        .collect()
+        .bind(steps.iter().map(|(_, step)| step.state().as_str()).collect::<Vec<_>>())
+        .bind(tasks.iter().map(|task| task.parent.map(|parent| parent.task_id.0)).collect::<Vec<_>>())
+        .bind(
+            tasks.iter().map(|task| task.flow().and_then(|flow| serde_json::to_string(&flow).ok())).collect::<Vec<_>>(),
+        )
 }
 
 async fn existing(hot: &Arc<Hot>, tasks: &[NewTask], created: &HashSet<Uuid>) -> Result<HashMap<Key, TaskId>> {

@@ -12,6 +12,7 @@ use super::{
     row, sql,
     transaction::signed,
 };
+use crate::model::TaskFlow;
 use crate::store::{Error, Payload, PayloadRequest, Result, Statement, Work};
 
 /// Where statements go: to any connection, or to that of an open transaction.
@@ -52,7 +53,8 @@ async fn inputs(source: &mut Source<'_>, requests: &[PayloadRequest]) -> Result<
     let rows = source.fetch(sqlx::query(sql::LOAD_PAYLOADS_TASKS.sql()).bind(wanted)).await?;
     let inputs = rows.iter().map(|row| {
         let (context, correlation_id) = (row::json(row, "context")?, row.try_get("correlation_id")?);
-        Ok((row.try_get("id")?, Payload { context, correlation_id, ..Payload::default() }))
+        let parent = row::structured::<TaskFlow>(row, "flow")?.and_then(|flow| flow.parent);
+        Ok((row.try_get("id")?, Payload { context, correlation_id, parent, ..Payload::default() }))
     });
     inputs.collect()
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     dag::TemplateKey,
-    model::{EventBatch, Json, Step, StepId, Task, TaskCounts, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{EventBatch, Json, Step, StepId, Task, TaskCounts, TaskFlow, TaskId, TemplateId, Timestamp, WorkerId},
     state::{Snapshot, StepSnapshot, TaskSnapshot},
     store::{Error, Result, TemplateSummary},
 };
@@ -58,6 +58,7 @@ fn task_snapshot(row: &PgRow, task_id: TaskId) -> Result<TaskSnapshot> {
         completed_at: row.try_get("completed_at")?,
         deadline_at: row.try_get("deadline_at")?,
         error: structured(row, "error")?,
+        flow: structured(row, "flow")?.map(Arc::new),
         steps: Vec::new(),
         is_whole: false,
     })
@@ -102,6 +103,7 @@ pub(super) fn task(row: &PgRow) -> Result<Task> {
         parent_correlation_id: row.try_get("parent_correlation_id")?,
         idempotency_key: row.try_get("idempotency_key")?,
         rerun_of: row.try_get::<Option<Uuid>, _>("rerun_of")?.map(TaskId),
+        parent: structured::<TaskFlow>(row, "flow")?.and_then(|flow| flow.parent),
         counts: counts(row)?,
         seq: row.try_get("seq")?,
         error: structured(row, "error")?,

@@ -6,6 +6,7 @@ statements! { "postgres":
     APPLIED_MIGRATIONS = "applied_migrations",
     APPLY = "apply",
     APPLY_UNCHANGED = "apply_unchanged",
+    APPLY_UNCHANGED_ONE = "apply_unchanged_one",
     COUNT_AHEAD = "count_ahead",
     COUNT_DUE = "count_due",
     COUNT_QUEUES = "count_queues",

@@ -8,13 +8,13 @@ use sqlx::{Postgres, Row, postgres::PgArguments, query::Query};
 
 use super::{
     hot::{Hot, Taken},
-    payload,
+    insert, payload,
     row::loaded,
     sql,
 };
 use crate::{
-    model::{Json, TaskId},
-    state::{Changes, Claim, Scope, Snapshot},
+    model::{EventBatch, Json, TaskId},
+    state::{Changes, Claim, Scope, Snapshot, StepChange, TaskChange},
     store::{Error, Payload, PayloadRequest, Result, transaction::Transaction},
 };
 
@@ -84,6 +84,9 @@ impl Transaction for Open {
 
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
         bind(sqlx::query(sql::APPLY.sql()), changes)?.execute(&mut *self.0).await?;
+        if !changes.spawned.is_empty() {
+            insert::statement(&changes.spawned).execute(&mut *self.0).await?;
+        }
         if !changes.priorities.is_empty() {
             let (tasks, priorities): (Vec<_>, Vec<_>) =
                 changes.priorities.iter().map(|(task_id, priority)| (task_id.0, *priority)).unzip();
@@ -105,9 +108,48 @@ impl Transaction for Open {
 
 /// Writes changes in one statement, unless a task has moved on; see `apply_unchanged.sql`.
 pub(super) async fn apply_unchanged(hot: &Arc<Hot>, changes: &Changes) -> Result<bool> {
+    if let ([task], [batch]) = (changes.tasks.as_slice(), changes.events.as_slice()) {
+        return apply_unchanged_one(hot, task, &changes.steps, batch).await;
+    }
     let query = bind(sqlx::query(sql::APPLY_UNCHANGED.sql()), changes)?;
     let rows = hot.fetch(query.bind(of(&changes.events, |batch| batch.first_seq - 1))).await?;
     Ok(rows.first().map_or(Ok(false), |row| row.try_get(0))?)
+}
+
+async fn apply_unchanged_one(
+    hot: &Arc<Hot>,
+    task: &TaskChange,
+    steps: &[StepChange],
+    batch: &EventBatch,
+) -> Result<bool> {
+    let query = sqlx::query(sql::APPLY_UNCHANGED_ONE.sql())
+        .bind(task.task_id.0)
+        .bind(task.state.as_str())
+        .bind(signed(task.counts.total))
+        .bind(signed(task.counts.done))
+        .bind(signed(task.counts.active))
+        .bind(signed(task.counts.failed))
+        .bind(task.seq)
+        .bind(task.deadline_at)
+        .bind(text(task.error.as_ref()))
+        .bind(task.updated_at)
+        .bind(task.completed_at)
+        .bind(of(steps, |step| signed(step.id.idx)))
+        .bind(of(steps, |step| step.state.as_str()))
+        .bind(of(steps, |step| signed(step.attempt)))
+        .bind(of(steps, |step| signed(step.failures)))
+        .bind(of(steps, |step| signed(step.losses)))
+        .bind(of(steps, |step| signed(step.unmet)))
+        .bind(of(steps, |step| step.due_at))
+        .bind(of(steps, |step| step.worker_id.map(|worker| worker.0)))
+        .bind(of(steps, |step| step.started_at))
+        .bind(of(steps, |step| step.ended_at))
+        .bind(of(steps, |step| step.result.as_ref().map(Json::as_str)))
+        .bind(of(steps, |step| text(step.error.as_ref())))
+        .bind(of(steps, |step| text(step.flow.as_deref())))
+        .bind(batch.first_seq - 1)
+        .bind(facts_of(batch)?);
+    Ok(!hot.fetch(query).await?.is_empty())
 }
 
 /// The parameters of `apply`, which are the first ones of `apply_unchanged` too.
@@ -158,6 +200,10 @@ fn text(value: Option<&impl Serialize>) -> Option<String> {
 }
 
 fn facts(changes: &Changes) -> Result<Vec<String>> {
-    let texts = changes.events.iter().map(|batch| serde_json::to_string(&batch.facts));
-    texts.collect::<Result<_, _>>().map_err(|error| Error::Corrupt(format!("events cannot be written: {error}")))
+    changes.events.iter().map(facts_of).collect()
+}
+
+fn facts_of(batch: &EventBatch) -> Result<String> {
+    let text = serde_json::to_string(&batch.facts);
+    text.map_err(|error| Error::Corrupt(format!("events cannot be written: {error}")))
 }

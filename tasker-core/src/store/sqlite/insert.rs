@@ -86,7 +86,7 @@ fn answers(tasks: &[NewTask], existing: HashMap<usize, TaskId>) -> Vec<Inserted>
     tasks.iter().enumerate().map(answer).collect()
 }
 
-async fn put(transaction: &mut SqliteTransaction<'_>, tasks: &[&NewTask], now: Timestamp) -> Result<()> {
+pub(super) async fn put(transaction: &mut SqliteTransaction<'_>, tasks: &[&NewTask], now: Timestamp) -> Result<()> {
     let mut plans: Vec<&Arc<[PlannedStep]>> = Vec::new();
     let mut rows = Vec::with_capacity(tasks.len());
     let mut events = Vec::with_capacity(tasks.len());
@@ -130,11 +130,13 @@ struct TaskRow<'a> {
     tags: String,
     context: &'a str,
     rerun_of: Option<Hex>,
+    parent_id: Option<Hex>,
+    flow: Option<String>,
 }
 
 impl<'a> TaskRow<'a> {
     fn new(task: &'a NewTask, plan: usize) -> Result<Self> {
-        let NewTask { task_id, template, namespace, name, version, submission, deadline_ms, steps } = task;
+        let NewTask { task_id, template, namespace, name, version, submission, deadline_ms, steps, .. } = task;
         Ok(Self {
             id: Hex(task_id.0),
             plan,
@@ -155,6 +157,8 @@ impl<'a> TaskRow<'a> {
             tags: encode::text(&submission.tags)?,
             context: submission.context.as_str(),
             rerun_of: submission.rerun_of.map(|task_id| Hex(task_id.0)),
+            parent_id: task.parent.map(|parent| Hex(parent.task_id.0)),
+            flow: task.flow().as_ref().map(encode::text).transpose()?,
         })
     }
 }

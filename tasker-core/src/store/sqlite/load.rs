@@ -51,6 +51,7 @@ struct TaskRow {
     completed_at: Option<i64>,
     deadline_at: Option<i64>,
     error: Option<String>,
+    flow: Option<String>,
 }
 
 impl TaskRow {
@@ -67,6 +68,7 @@ impl TaskRow {
             completed_at: self.completed_at.map(Timestamp::from_micros),
             deadline_at: self.deadline_at.map(Timestamp::from_micros),
             error: nested("the error of a task", self.error.as_deref())?,
+            flow: nested("where a task stands in a flow", self.flow.as_deref())?.map(Arc::new),
             steps: Vec::new(),
             is_whole: whole.contains(&task_id),
         })

@@ -14,7 +14,7 @@ use super::{
     sql,
 };
 use crate::{
-    model::{EventBatch, Step, StepId, Task, TaskCounts, TaskId, TemplateId, WorkerId},
+    model::{EventBatch, Step, StepId, Task, TaskCounts, TaskFlow, TaskId, TemplateId, WorkerId},
     store::{Error, Payload, PayloadRequest, Result, Statement, Work},
 };
 
@@ -86,8 +86,12 @@ async fn contexts(source: &mut Source<'_, '_>, requests: &[PayloadRequest]) -> R
     let payload = |row| {
         let mut columns = Columns::new(row, "a task");
         let task_id = TaskId(columns.uuid()?);
-        let payload =
-            Payload { context: columns.json_or_none()?, correlation_id: columns.read()?, ..Payload::default() };
+        let payload = Payload {
+            context: columns.json_or_none()?,
+            correlation_id: columns.read()?,
+            parent: columns.decoded_or_none::<TaskFlow>()?.and_then(|flow| flow.parent),
+            ..Payload::default()
+        };
         Ok((task_id, payload))
     };
     rows.iter().map(payload).collect()
@@ -160,6 +164,7 @@ pub(super) fn read_task(row: &SqliteRow) -> Result<Task> {
         parent_correlation_id: columns.read()?,
         idempotency_key: columns.read()?,
         rerun_of: columns.read::<Option<_>>()?.map(TaskId),
+        parent: columns.decoded_or_none::<TaskFlow>()?.and_then(|flow| flow.parent),
         counts: TaskCounts {
             total: columns.count()?,
             done: columns.count()?,

@@ -6,7 +6,7 @@ use sqlx::Sqlite;
 
 use super::{
     encode::{self, Hex, Micros},
-    load,
+    insert, load,
     read::{self, Source},
     sql,
 };
@@ -48,6 +48,9 @@ impl Transaction for SqliteTransaction<'_> {
         self.put(sql::APPLY_TASKS.sql(), tasks.iter().map(TaskRow::new)).await?;
         self.put(sql::APPLY_STEPS.sql(), steps.iter().map(StepRow::new)).await?;
         self.put(sql::APPLY_EVENTS.sql(), events.iter().map(EventRow::new)).await?;
+        if !changes.spawned.is_empty() {
+            insert::put(self, &changes.spawned.iter().collect::<Vec<_>>(), self.now).await?;
+        }
         for statement in [&sql::PRIORITIZE_TASKS, &sql::PRIORITIZE_STEPS] {
             if !changes.priorities.is_empty() {
                 self.put(statement.sql(), changes.priorities.iter().map(PriorityRow::new)).await?;

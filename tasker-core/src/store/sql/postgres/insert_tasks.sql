@@ -5,11 +5,11 @@ with input as materialized (
     from unnest(
         $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[], $8::text[],
         $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bigint[], $17::integer[],
-        $25::uuid[]
+        $25::uuid[], $27::uuid[], $28::text[]
     ) as t (
         id, template_id, namespace, name, version, environment, priority, context,
         initiator, source_system, reason, tags, correlation_id, parent_correlation_id, idempotency_key, deadline_ms, plan,
-        rerun_of
+        rerun_of, parent_id, flow
     )
 ),
 planned as materialized (
@@ -24,13 +24,14 @@ sizes as materialized (
 stored as (
     insert into tasker.tasks (
         id, template_id, seq, deadline_at, total, priority, namespace, name, version, environment, context,
-        initiator, source_system, reason, tags, correlation_id, parent_correlation_id, idempotency_key, rerun_of
+        initiator, source_system, reason, tags, correlation_id, parent_correlation_id, idempotency_key, rerun_of,
+        parent_id, flow
     )
     select
         i.id, i.template_id, 1, now() + i.deadline_ms * interval '1 millisecond', z.total, i.priority, i.namespace, i.name,
         i.version, i.environment, i.context::json, i.initiator, i.source_system, i.reason,
         coalesce(i.tags::text[], '{}'), i.correlation_id, i.parent_correlation_id, i.idempotency_key,
-        i.rerun_of
+        i.rerun_of, i.parent_id, i.flow::json
     from input i
     join sizes z using (plan)
     order by i.id

@@ -1,2 +1,2 @@
 -- What assignments need of their tasks.
-select id, context::text as context, correlation_id from tasker.tasks where id = any($1)
+select id, context::text as context, correlation_id, flow::text as flow from tasker.tasks where id = any($1)

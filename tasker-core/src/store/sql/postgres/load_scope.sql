@@ -7,7 +7,8 @@
 with locked as materialized (
     select
         id, template_id, environment, state, priority, seq, completed_at, deadline_at, total, done, active, failed,
-        error::text as error
+        error::text as error,
+        flow::text as flow
     from tasker.tasks
     where id = any($1)
     order by id
@@ -31,7 +32,7 @@ select
     t.template_id, t.environment, t.priority, t.seq, t.completed_at, t.deadline_at, t.total, t.done, t.active, t.failed, t.error,
     null::text as name, null::text as queue, null::text as handler, null::integer as attempt, null::integer as failures,
     null::integer as losses, null::integer as unmet, null::integer[] as dependents, null::timestamptz as due_at,
-    null::uuid as worker_id, null::timestamptz as started_at, null::text as flow
+    null::uuid as worker_id, null::timestamptz as started_at, t.flow as flow
 from locked t
 union all
 select

@@ -5,7 +5,7 @@ select
     1 --? count
     id --? ids
     id, template_id, namespace, name, version, environment, state, priority, context::text as context, initiator, --? rows
-    source_system, reason, tags, correlation_id, parent_correlation_id, idempotency_key, rerun_of, total, done, --? rows
+    source_system, reason, tags, correlation_id, parent_correlation_id, idempotency_key, rerun_of, flow::text as flow, total, done, --? rows
     active, failed, seq, error::text as error, created_at, updated_at, completed_at, deadline_at --? rows
 from tasker.tasks
 where id >= $2 and id < $3

@@ -29,7 +29,7 @@ select
     (
         select json_group_array(json_array(
             hex(tasks.id), hex(tasks.template_id), tasks.environment, tasks.state, tasks.priority, tasks.total, tasks.done,
-            tasks.active, tasks.failed, tasks.seq, tasks.completed_at, tasks.deadline_at, tasks.error
+            tasks.active, tasks.failed, tasks.seq, tasks.completed_at, tasks.deadline_at, tasks.error, tasks.flow
         ))
         from (select distinct task_id from candidate) as found
         cross join tasks on tasks.id = found.task_id

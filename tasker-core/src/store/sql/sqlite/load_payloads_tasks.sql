@@ -1,3 +1,3 @@
-select tasks.id, tasks.context, tasks.correlation_id
+select tasks.id, tasks.context, tasks.correlation_id, tasks.flow
 from json_each(?1) as asked
 cross join tasks on tasks.id = unhex(asked.value)

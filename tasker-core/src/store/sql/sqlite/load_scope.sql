@@ -18,7 +18,7 @@ select
     (
         select json_group_array(json_array(
             hex(tasks.id), hex(tasks.template_id), tasks.environment, tasks.state, tasks.priority, tasks.total, tasks.done,
-            tasks.active, tasks.failed, tasks.seq, tasks.completed_at, tasks.deadline_at, tasks.error
+            tasks.active, tasks.failed, tasks.seq, tasks.completed_at, tasks.deadline_at, tasks.error, tasks.flow
         ))
         from json_each(?1) as asked
         cross join tasks on tasks.id = unhex(asked.value)

@@ -5,7 +5,7 @@ select
     1 --? count
     id --? ids
     id, namespace, name, version, template_id, environment, state, priority, context, initiator, source_system, --? rows
-    reason, tags, correlation_id, parent_correlation_id, idempotency_key, rerun_of, total, done, active, failed, --? rows
+    reason, tags, correlation_id, parent_correlation_id, idempotency_key, rerun_of, flow, total, done, active, failed, --? rows
     seq, error, created_at, updated_at, completed_at, deadline_at --? rows
 from tasks
 where id >= ?2 and id < ?3

@@ -1,0 +1,85 @@
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use uuid::Uuid;
+
+use crate::{
+    model::{Report, Reported, WorkerId},
+    orchestration::{Engine, Session},
+    state::Look,
+};
+
+/// The workers that have joined through this server. They are forgotten when it stops; a worker that is not known here joins
+/// again.
+#[derive(Default)]
+pub(super) struct Sessions(Mutex<HashMap<WorkerId, Entry>>);
+
+struct Entry {
+    joined: Arc<Joined>,
+    seen_at: Instant,
+}
+
+/// Workers say every 15 seconds that they are there.
+const FORGET_AFTER: Duration = Duration::from_secs(120);
+const SESSIONS_MAX: usize = 10_000;
+
+impl Sessions {
+    /// Keeps a session that a key opened; false if there are too many.
+    pub(super) fn put(&self, session: Arc<Session>, key_id: Option<Uuid>) -> bool {
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if sessions.len() >= SESSIONS_MAX {
+            sessions.retain(|_, entry| entry.seen_at.elapsed() < FORGET_AFTER);
+        }
+        let id = session.worker().worker_id;
+        if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&id) {
+            return false;
+        }
+        let joined = Arc::new(Joined { session, key_id, last: tokio::sync::Mutex::default() });
+        sessions.insert(id, Entry { joined, seen_at: Instant::now() });
+        true
+    }
+
+    /// The session of a worker; none for another key than the one that opened it.
+    pub(super) fn get(&self, id: WorkerId, key_id: Option<Uuid>) -> Option<Arc<Joined>> {
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = sessions.get_mut(&id).filter(|entry| entry.joined.key_id == key_id)?;
+        entry.seen_at = Instant::now();
+        Some(Arc::clone(&entry.joined))
+    }
+}
+
+/// A worker that has joined, and the answer that it may not have got.
+pub(super) struct Joined {
+    pub(super) session: Arc<Session>,
+    /// Who opened it, and so who may go on with it.
+    pub(super) key_id: Option<Uuid>,
+    last: tokio::sync::Mutex<Option<(u64, Reported)>>,
+}
+
+/// One call of a worker.
+pub(super) struct Call {
+    pub(super) number: Option<u64>,
+    pub(super) reports: Vec<Report>,
+    pub(super) want: usize,
+    pub(super) look: Look,
+}
+
+impl Joined {
+    /// Reports and claims. A call whose number is that of the last one is answered as before: its answer was lost on the way,
+    /// and doing it again would leave what it claimed without a worker.
+    pub(super) async fn report(&self, engine: &Engine, call: Call) -> crate::orchestration::Result<Reported> {
+        let mut last = self.last.lock().await;
+        if let (Some(number), Some((answered, reported))) = (call.number, last.as_ref())
+            && number == *answered
+        {
+            return Ok(reported.clone());
+        }
+        let reported = engine.report(&self.session, call.reports, call.want, call.look).await?;
+        let is_empty = reported.verdicts.is_empty() && reported.assignments.is_empty();
+        *last = call.number.filter(|_| !is_empty).map(|number| (number, reported.clone()));
+        Ok(reported)
+    }
+}
