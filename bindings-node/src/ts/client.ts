@@ -109,14 +109,84 @@ export class TaskerClient {
     return this.call("task.cancel", { task_uuid: taskUuid, ...actor });
   }
 
+  /** Lets nothing more of a task begin; what runs comes to its end. */
+  pauseTask(taskUuid: string, actor: Actor = {}): Promise<Task> {
+    return this.call("task.pause", { task_uuid: taskUuid, ...actor });
+  }
+
+  /** Lets a paused task go on. */
+  resumeTask(taskUuid: string, actor: Actor = {}): Promise<Task> {
+    return this.call("task.resume", { task_uuid: taskUuid, ...actor });
+  }
+
+  /** Submits a task anew, with the same input; the answer is the new task. */
+  rerunTask(taskUuid: string, actor: Actor = {}): Promise<Task> {
+    return this.call("task.rerun", { task_uuid: taskUuid, ...actor });
+  }
+
+  /** Tries failed steps again: the one of this name, or every one. */
+  retryTask(taskUuid: string, { step, ...actor }: Actor & { step?: string } = {}): Promise<Task> {
+    return this.call("task.retry", { task_uuid: taskUuid, step, ...actor });
+  }
+
+  /** Closes a failed step as done by hand, with a result for the steps after it; without a step, the whole task. */
+  resolveTask(taskUuid: string, options: Actor & { step?: string; result?: unknown } = {}): Promise<Task> {
+    return this.call("task.resolve", { task_uuid: taskUuid, ...options });
+  }
+
+  /** Why a task and its open steps stand where they stand, and what would move them. */
+  explainTask(taskUuid: string): Promise<Record<string, unknown>> {
+    return this.call("task.why", { task_uuid: taskUuid });
+  }
+
   /** The steps of a task, in the order of its template. */
   listTaskSteps(taskUuid: string): Promise<Step[]> {
     return this.call("task.steps", { task_uuid: taskUuid });
   }
 
-  /** What happened to a task after the event numbered `afterSeq`. */
-  getTaskHistory(taskUuid: string, afterSeq = 0): Promise<Page<TaskEvent>> {
-    return this.call("task.history", { task_uuid: taskUuid, after_seq: afterSeq });
+  /** One step, by its UUID or its name. Fails with `step_not_found`. */
+  async getStep(taskUuid: string, step: string): Promise<Step> {
+    const found = (await this.listTaskSteps(taskUuid)).find(
+      ({ step_uuid, name }) => step_uuid === step || name === step,
+    );
+    if (found !== undefined) return found;
+    const message = `task ${taskUuid} has no step \`${step}\``;
+    throw new TaskerError({ code: "step_not_found", message, remedy: "`listTaskSteps` has them all" });
+  }
+
+  /** What happened to one step, by its UUID or its name. */
+  async getStepAuditHistory(taskUuid: string, step: string): Promise<TaskEvent[]> {
+    const { name } = await this.getStep(taskUuid, step);
+    return (await this.getTaskHistory(taskUuid)).filter((event) => event.step === name);
+  }
+
+  /** Everything that happened to a task after the event numbered `afterSeq`, in order. */
+  async getTaskHistory(taskUuid: string, afterSeq = 0): Promise<TaskEvent[]> {
+    const events: TaskEvent[] = [];
+    for (let after: number | undefined = afterSeq; after !== undefined; ) {
+      const params = { task_uuid: taskUuid, after_seq: after };
+      const page: Page<TaskEvent> = await this.call("task.history", params);
+      events.push(...page.items);
+      after = page.next === undefined || page.next === null ? undefined : Number(page.next);
+    }
+    return events;
+  }
+
+  /** The workers that are there, and what each has. */
+  listWorkers(): Promise<Record<string, unknown>[]> {
+    return this.call("worker.list");
+  }
+
+  /** How many tasks and steps stand where. */
+  getStats(): Promise<Record<string, unknown>> {
+    return this.call("stats.get");
+  }
+
+  /** How long an answer took. Fails with what is wrong, `database_unavailable` for example. */
+  async healthCheck(): Promise<{ healthy: true; latency_ms: number }> {
+    const began = performance.now();
+    await this.listTasks({ limit: 1 });
+    return { healthy: true, latency_ms: performance.now() - began };
   }
 
   /** Checks a template's YAML and registers it; `sourceName` is what faults name as the file. Again is no error. */

@@ -235,11 +235,36 @@ for (const { name, url } of databases()) {
     assert.ok(
       (await tasker.listTasks({ namespace: "node_worker" })).items.some((one) => one.task_uuid === task.task_uuid),
     );
-    assert.equal((await tasker.getTaskHistory(task.task_uuid)).items[0]?.type, "task.created");
+    assert.equal((await tasker.getTaskHistory(task.task_uuid))[0]?.type, "task.created");
+    const step = await tasker.getStep(task.task_uuid, "it");
+    assert.equal((await tasker.getStep(task.task_uuid, step.step_uuid)).name, "it");
+    await assert.rejects(tasker.getStep(task.task_uuid, "absent"), { code: "step_not_found" });
+    assert.ok((await tasker.getStepAuditHistory(task.task_uuid, "it")).every((event) => event.step === "it"));
+    assert.equal((await tasker.healthCheck()).healthy, true);
     assert.equal((await tasker.getTemplate("node_worker", "looked_at")).version, "1.0.0");
     await tasker.stop();
   });
 }
+
+test("operators' verbs lead a failed task to its end", async (t) => {
+  const isMended = { now: false };
+  const handlers = {
+    mended: () => {
+      if (!isMended.now) throw new PermanentError("not yet");
+      return "done";
+    },
+  };
+  const tasker = await start(t, { handlers, templates: template("mended") });
+  const { task } = await run(tasker, "mended");
+  assert.equal(task.status, "error");
+  isMended.now = true;
+  await tasker.retryTask(task.task_uuid, { step: "it", by: "ada", reason: "mended" });
+  const ended = await tasker.waitForTask(task.task_uuid, { timeoutMs: 60_000 });
+  assert.deepEqual([ended.status, ended.steps?.[0]?.results], ["complete", "done"]);
+  const again = await tasker.rerunTask(task.task_uuid);
+  assert.notEqual(again.task_uuid, task.task_uuid);
+  assert.equal((await tasker.waitForTask(again.task_uuid, { timeoutMs: 60_000 })).status, "complete");
+});
 
 test("a wait can be given up", async (t) => {
   const tasker = await start(t, { handlers: { other: () => 1 }, templates: template("nobody") });
