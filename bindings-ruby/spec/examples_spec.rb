@@ -9,6 +9,9 @@ RSpec.describe "examples" do
   folder = File.join(ROOT, "examples")
   examples = Dir.glob("#{folder}/*/handlers.rb").map { |path| File.dirname(path) }.sort
 
+  # Those of all examples: one may run another.
+  templates = examples.flat_map { |example| Dir.glob("#{example}/{template,*.template}.yaml") }
+
   # Each is loaded once; its handlers are registered anew for each example of this file.
   loaded = {}
   define_method(:load_example) do |example|
@@ -78,11 +81,11 @@ RSpec.describe "examples" do
   Databases::KINDS.each do |kind|
     examples.each do |example|
       it "#{File.basename(example)} ends as its cases say, on #{kind}" do
-        load_example(example)
+        examples.each { |other| load_example(other) }
         cases = YAML.safe_load_file(File.join(example, "cases.yaml"), aliases: true)
         template = YAML.safe_load_file(File.join(example, "template.yaml"), aliases: true)
         found = cases.group_by { |one| one.fetch("environment", "test") }.flat_map do |environment, of_environment|
-          TaskerCore.open(database_url(kind), environment: environment, templates: example_templates(example)) do |tasker|
+          TaskerCore.open(database_url(kind), environment: environment, templates: templates) do |tasker|
             tasker.start_worker
             of_environment.filter_map do |one|
               different = ended(tasker, template, one)
@@ -93,10 +96,5 @@ RSpec.describe "examples" do
         expect(found).to eq([])
       end
     end
-  end
-
-  # All files of templates of an example: some have a second one for their children.
-  def example_templates(example)
-    Dir.glob("#{example}/{template,*.template}.yaml")
   end
 end

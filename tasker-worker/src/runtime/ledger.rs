@@ -22,8 +22,6 @@ pub(super) struct Ledger {
     cancels: VecDeque<Lease>,
     /// Those that are set aside keep their slots, so that they cannot pile up.
     pub(super) outcomes: Outcomes,
-    /// Slots that calls under way may fill.
-    asked: usize,
     /// When the next timeout is looked for, unless told otherwise.
     clock_at: Option<Instant>,
     /// When the next lease is looked for, unless told otherwise.
@@ -85,7 +83,6 @@ impl Ledger {
             waiting: VecDeque::new(),
             cancels: VecDeque::new(),
             outcomes: Outcomes::default(),
-            asked: 0,
             clock_at: None,
             renewal_at: None,
         }
@@ -102,18 +99,8 @@ impl Ledger {
 
     /// Attempts that may be claimed now.
     pub(super) fn free(&self) -> usize {
-        let taken = self.attempts.len() + self.outcomes.aside() + self.asked;
+        let taken = self.attempts.len() + self.outcomes.aside();
         if self.phase == Phase::Open { self.slots.saturating_sub(taken) } else { 0 }
-    }
-
-    /// A call leaves that asks for so many steps.
-    pub(super) fn ask(&mut self, want: usize) {
-        self.asked += want;
-    }
-
-    /// A call that asked for so many steps has come back.
-    pub(super) fn asked(&mut self, want: usize) {
-        self.asked = self.asked.saturating_sub(want);
     }
 
     pub(super) fn levels(&self) -> Levels {

@@ -59,21 +59,21 @@ impl Pace {
     }
 
     /// A look has brought so many of the steps that were wanted; `is_from_queue` if any of them lay in a queue, and did not
-    /// become ready by the report itself. Tasks that another report holds meanwhile are passed over, so that only a look that
-    /// was alone tells that the queues are empty.
-    pub(super) fn looked(&mut self, now: Instant, look: Look, is_short: bool, is_from_queue: bool, is_alone: bool) {
+    /// become ready by the report itself.
+    pub(super) fn looked(&mut self, now: Instant, look: Look, want: usize, brought: usize, is_from_queue: bool) {
+        let is_short = brought < want;
         if look == Look::Nowhere {
             // Where every slot was filled, more may be ready than could be taken.
             self.is_believed_empty &= is_short;
             return;
         }
-        self.is_believed_empty = is_short && is_alone;
+        self.is_believed_empty = is_short;
         if is_short || look == Look::Always {
             self.looked_at = now;
         }
         if is_from_queue {
             self.interval = self.interval_min;
-        } else if is_short && is_alone {
+        } else if is_short {
             self.interval = (self.interval * 2).min(self.interval_max);
         }
         // Spread, so that workers which fell idle together do not poll together.
@@ -97,7 +97,7 @@ mod tests {
         let (mut pace, now) = pace();
         assert_eq!(pace.look(now, 0), Look::Nowhere);
         assert_eq!(pace.look(now, 4), Look::IfShort);
-        pace.looked(now, Look::IfShort, true, true, true);
+        pace.looked(now, Look::IfShort, 4, 3, true);
         assert_eq!(pace.look(now, 4), Look::Nowhere);
         pace.wake();
         assert_eq!(pace.look(now, 4), Look::IfShort);
@@ -106,20 +106,11 @@ mod tests {
     #[test]
     fn what_fills_every_slot_hints_at_more() {
         let (mut pace, now) = pace();
-        pace.looked(now, Look::IfShort, true, false, true);
-        pace.looked(now, Look::Nowhere, true, false, true);
+        pace.looked(now, Look::IfShort, 4, 0, false);
+        pace.looked(now, Look::Nowhere, 1, 0, false);
         assert_eq!(pace.look(now, 4), Look::Nowhere);
-        pace.looked(now, Look::Nowhere, false, false, true);
+        pace.looked(now, Look::Nowhere, 1, 1, false);
         assert_eq!(pace.look(now, 4), Look::IfShort);
-    }
-
-    #[test]
-    fn a_look_beside_another_report_does_not_tell_that_the_queues_are_empty() {
-        let (mut pace, now) = pace();
-        pace.looked(now, Look::IfShort, true, false, false);
-        assert_eq!(pace.look(now, 4), Look::IfShort);
-        pace.looked(now, Look::IfShort, true, false, true);
-        assert_eq!(pace.look(now, 4), Look::Nowhere);
     }
 
     #[test]
@@ -132,7 +123,7 @@ mod tests {
             if look == Look::Always {
                 always.push(millis);
             }
-            pace.looked(now, look, false, false, true);
+            pace.looked(now, look, 4, 4, false);
         }
         assert_eq!(always, [50, 100, 150]);
     }
@@ -142,7 +133,7 @@ mod tests {
         let (mut pace, mut now) = pace();
         let mut pauses = Vec::new();
         for _ in 0..20 {
-            pace.looked(now, Look::IfShort, true, false, true);
+            pace.looked(now, Look::IfShort, 4, 0, false);
             pauses.push(pace.poll_at() - now);
             assert_eq!(pace.look(pace.poll_at() - Duration::from_micros(1), 4), Look::Nowhere);
             now = pace.poll_at();
@@ -150,7 +141,7 @@ mod tests {
         }
         assert!(pauses[0] < MAX / 50 && pauses.iter().all(|pause| *pause <= MAX.mul_f64(1.25)));
         assert!(pauses[10..].iter().all(|pause| *pause >= MAX.mul_f64(0.75)));
-        pace.looked(now, Look::IfShort, true, true, true);
+        pace.looked(now, Look::IfShort, 4, 1, true);
         assert!(pace.poll_at() - now < MAX / 50);
     }
 }

@@ -1,29 +1,23 @@
 use std::{collections::HashSet, future::pending, pin::Pin, sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures::FutureExt;
 use tasker_core::{
     model::{Lease, Report, Reported, TaskId, Verdict, limits},
     state::Look,
 };
 use tokio::{
     task::yield_now,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 use tracing::{error, info};
 
-use super::{
-    outage::Outage,
-    outcomes::{Half, Outcomes},
-    pace::Pace,
-    shared::Shared,
-};
+use super::{outage::Outage, pace::Pace, shared::Shared};
 use crate::coordinator::{Coordinator, Error};
 
-/// Carries outcomes to the coordinator and steps back.
+/// Carries outcomes to the coordinator and steps back, one report at a time.
 ///
 /// What piles up while a report is under way makes up the next one: a lone outcome leaves at once, and a crowd shares the
-/// cost of a commit. No timer holds anything back. A large crowd travels in two reports at the same time, each with the
-/// outcomes of one half of the tasks: the database writes the one while handlers and engine work on the other.
+/// cost of a commit. No timer holds anything back.
 pub(super) struct Pump {
     shared: Arc<Shared>,
     coordinator: Arc<dyn Coordinator>,
@@ -31,54 +25,26 @@ pub(super) struct Pump {
     outage: Outage,
     /// Outcomes in one report at most; less while one of them is being searched that the coordinator refuses.
     batch_max: usize,
-    /// Nothing leaves before this time: calls fail.
-    rest_until: Option<Instant>,
-    /// Calls under way, and the half of the tasks that one of them is about; none for all.
-    under_way: usize,
-    half: Option<Half>,
-    /// Whether one of them looks into the queues.
-    is_looking: bool,
-    /// Calls that have left so far.
-    left: u64,
 }
 
-/// Calls under way at most.
-const LANES: usize = 2;
-/// Outcomes of one half of the tasks for which a report of their own pays; fewer are better off in a common commit.
-const HALF_MIN: usize = 32;
 /// Refusals in a row that are taken for the search for one outcome; after that every report is refused, and the pump waits
 /// between two of them.
 const SEARCH_MAX: u32 = 12;
 /// When an outcome that was refused by itself is tried again.
 const REFUSED_AGAIN: Duration = Duration::from_secs(5);
 
-/// One call of the coordinator.
 struct Flush {
     reports: Vec<Report>,
-    half: Option<Half>,
     want: usize,
     look: Look,
-    asked_at: Instant,
-    /// Its place among the calls that have left; none if it left beside another.
-    alone: Option<u64>,
 }
 
 type Woken<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 impl Pump {
     pub(super) fn new(shared: Arc<Shared>, coordinator: Arc<dyn Coordinator>, poll_interval_max: Duration) -> Self {
-        Self {
-            shared,
-            coordinator,
-            pace: Pace::new(poll_interval_max, Instant::now()),
-            outage: Outage::new("reporting and claiming"),
-            batch_max: limits::REPORT,
-            rest_until: None,
-            under_way: 0,
-            half: None,
-            is_looking: false,
-            left: 0,
-        }
+        let pace = Pace::new(poll_interval_max, Instant::now());
+        Self { shared, coordinator, pace, outage: Outage::new("reporting and claiming"), batch_max: limits::REPORT }
     }
 
     /// Runs until it is aborted.
@@ -86,16 +52,14 @@ impl Pump {
         let coordinator = Arc::clone(&self.coordinator);
         // One wait is kept across reports, so that a wake-up during one of them is not lost.
         let mut woken: Woken<'_> = coordinator.woken();
-        let mut calls = FuturesUnordered::new();
         loop {
             if woken.as_mut().now_or_never().is_some() {
                 self.pace.wake();
                 woken = coordinator.woken();
             }
             match self.next() {
-                Next::Flush(flush) => calls.push(call(&*coordinator, flush)),
-                Next::Wait(at) => tokio::select! {
-                    Some((flush, answer)) = calls.next() => self.land(flush, answer),
+                Next::Flush(flush) => self.flush(flush).await,
+                Next::Wait(poll_at) => tokio::select! {
                     () = self.shared.pump.notified() => {
                         // Handlers that are about to end go first, so that their outcomes leave together.
                         yield_now().await;
@@ -104,97 +68,58 @@ impl Pump {
                         self.pace.wake();
                         woken = coordinator.woken();
                     }
-                    () = until(at) => {}
+                    () = until(poll_at) => {}
                 },
             }
         }
     }
 
-    fn next(&mut self) -> Next {
-        let shared = Arc::clone(&self.shared);
-        let mut ledger = shared.ledger();
+    fn next(&self) -> Next {
+        let mut ledger = self.shared.ledger();
         let now = Instant::now();
-        if let Some(rest_until) = self.rest_until.filter(|rest_until| *rest_until > now) {
-            return Next::Wait(Some(rest_until));
-        }
-        let half = self.half(&ledger.outcomes);
-        if self.under_way > 0 && half.is_none() {
-            return Next::Wait(None);
-        }
         let want = ledger.free().min(limits::REPORT);
-        let look = if self.is_looking { Look::Nowhere } else { self.pace.look(now, want) };
+        let look = self.pace.look(now, want);
         let report_at = ledger.outcomes.due_at(now);
         if look != Look::Nowhere || report_at.is_some_and(|report_at| report_at <= now) {
-            let reports = ledger.outcomes.next(self.batch_max, half, now);
-            ledger.ask(want);
-            return Next::Flush(self.leave(reports, half, want, look, now));
+            return Next::Flush(Flush { reports: ledger.outcomes.next(self.batch_max, now), want, look });
         }
         let poll_at = (want > 0).then(|| self.pace.poll_at());
         Next::Wait(poll_at.into_iter().chain(report_at).min())
     }
 
-    /// The half of the tasks that the next report is to be about; none if it takes all, and has to leave alone.
-    fn half(&self, outcomes: &Outcomes) -> Option<Half> {
-        let may_share = self.outage.tries() == 0 && self.under_way < LANES && outcomes.waiting() >= HALF_MIN;
-        let pays = |half: &Half| outcomes.waiting_of(*half) >= HALF_MIN;
-        match (may_share, self.under_way, self.half) {
-            (false, ..) | (true, 1.., None) => None,
-            (true, 1.., Some(half)) => Some(half.other()).filter(pays),
-            (true, 0, _) => Some(Half::Even).filter(pays).filter(|half| pays(&half.other())),
-        }
-    }
-
-    fn leave(&mut self, reports: Vec<Report>, half: Option<Half>, want: usize, look: Look, asked_at: Instant) -> Flush {
-        self.left += 1;
-        let alone = (self.under_way == 0).then_some(self.left);
-        if self.under_way == 0 {
-            self.half = half;
-        }
-        self.under_way += 1;
-        self.is_looking |= look != Look::Nowhere;
-        Flush { reports, half, want, look, asked_at, alone }
-    }
-
-    fn land(&mut self, flush: Flush, answer: Result<Reported, Error>) {
-        let Flush { reports, half, want, look, asked_at, alone } = flush;
-        self.under_way -= 1;
-        // What is still under way is about the others.
-        self.half = half.map(Half::other);
-        self.is_looking &= look == Look::Nowhere;
-        match answer {
+    async fn flush(&mut self, Flush { reports, want, look }: Flush) {
+        let asked_at = Instant::now();
+        match self.coordinator.report(&reports, want, look).await {
             Ok(reported) => {
                 self.outage.succeeded(Instant::now());
-                self.rest_until = None;
                 self.batch_max = (self.batch_max * 2).min(limits::REPORT);
-                let is_short = reported.assignments.len() < want;
+                let brought = reported.assignments.len();
                 let is_from_queue = look != Look::Nowhere && is_from_queue(&reports, &reported);
-                self.pace.looked(Instant::now(), look, is_short, is_from_queue, alone == Some(self.left));
+                self.pace.looked(Instant::now(), look, want, brought, is_from_queue);
                 tell_refusals(&reports, &reported.verdicts);
                 let is_sooner = self.shared.update(|ledger| {
-                    ledger.asked(want);
-                    ledger.outcomes.confirm(reports.len());
+                    ledger.outcomes.confirm();
                     ledger.arrive(reported.assignments, asked_at)
                 });
                 if is_sooner {
                     self.shared.renewal.notify_one();
                 }
             }
-            Err(error) => self.keep(reports, want, &error),
+            Err(error) => self.keep(reports, &error).await,
         }
     }
 
-    /// Keeps the outcomes of a report that failed, and lets nothing leave for a while.
-    fn keep(&mut self, reports: Vec<Report>, want: usize, error: &Error) {
+    /// Keeps the outcomes of a report that failed, and waits before the next.
+    async fn keep(&mut self, reports: Vec<Report>, error: &Error) {
         let delay = self.outage.failed(error, Instant::now());
         let is_refused = !error.is_transient() && !reports.is_empty();
-        if !is_refused || self.outage.tries() > SEARCH_MAX {
-            self.rest_until = Some(Instant::now() + delay);
-        }
-        self.shared.update(|ledger| ledger.asked(want));
         if is_refused {
             self.single_out(reports, error);
         } else {
             self.shared.update(|ledger| ledger.outcomes.keep(reports));
+        }
+        if !is_refused || self.outage.tries() > SEARCH_MAX {
+            sleep(delay).await;
         }
     }
 
@@ -214,11 +139,6 @@ impl Pump {
             }
         }
     }
-}
-
-async fn call(coordinator: &dyn Coordinator, flush: Flush) -> (Flush, Result<Reported, Error>) {
-    let answer = coordinator.report(&flush.reports, flush.want, flush.look).await;
-    (flush, answer)
 }
 
 enum Next {
