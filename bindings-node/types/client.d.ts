@@ -64,10 +64,40 @@ export declare class TaskerClient {
     runTask(request: CreateTask, options?: WaitOptions): Promise<Task>;
     /** Stops a task: its open steps are cancelled at once. Fails with `task_ended` if it ended before. */
     cancelTask(taskUuid: string, actor?: Actor): Promise<Task>;
+    /** Lets nothing more of a task begin; what runs comes to its end. */
+    pauseTask(taskUuid: string, actor?: Actor): Promise<Task>;
+    /** Lets a paused task go on. */
+    resumeTask(taskUuid: string, actor?: Actor): Promise<Task>;
+    /** Submits a task anew, with the same input; the answer is the new task. */
+    rerunTask(taskUuid: string, actor?: Actor): Promise<Task>;
+    /** Tries failed steps again: the one of this name, or every one. */
+    retryTask(taskUuid: string, { step, ...actor }?: Actor & {
+        step?: string;
+    }): Promise<Task>;
+    /** Closes a failed step as done by hand, with a result for the steps after it; without a step, the whole task. */
+    resolveTask(taskUuid: string, options?: Actor & {
+        step?: string;
+        result?: unknown;
+    }): Promise<Task>;
+    /** Why a task and its open steps stand where they stand, and what would move them. */
+    explainTask(taskUuid: string): Promise<Record<string, unknown>>;
     /** The steps of a task, in the order of its template. */
     listTaskSteps(taskUuid: string): Promise<Step[]>;
-    /** What happened to a task after the event numbered `afterSeq`. */
-    getTaskHistory(taskUuid: string, afterSeq?: number): Promise<Page<TaskEvent>>;
+    /** One step, by its UUID or its name. Fails with `step_not_found`. */
+    getStep(taskUuid: string, step: string): Promise<Step>;
+    /** What happened to one step, by its UUID or its name. */
+    getStepAuditHistory(taskUuid: string, step: string): Promise<TaskEvent[]>;
+    /** Everything that happened to a task after the event numbered `afterSeq`, in order. */
+    getTaskHistory(taskUuid: string, afterSeq?: number): Promise<TaskEvent[]>;
+    /** The workers that are there, and what each has. */
+    listWorkers(): Promise<Record<string, unknown>[]>;
+    /** How many tasks and steps stand where. */
+    getStats(): Promise<Record<string, unknown>>;
+    /** How long an answer took. Fails with what is wrong, `database_unavailable` for example. */
+    healthCheck(): Promise<{
+        healthy: true;
+        latency_ms: number;
+    }>;
     /** Checks a template's YAML and registers it; `sourceName` is what faults name as the file. Again is no error. */
     registerTemplate(yaml: string, sourceName?: string): Promise<Registered>;
     /** Registers the template in a file, or in every `.yaml` and `.yml` file under a folder. */
