@@ -18,6 +18,8 @@ from tasker_core import *
 from tasker_core.errors import CallError
 ONE = "name: one\\nnamespace: default\\nversion: 1.0.0\\nsteps: [{name: it, handler: {callable: it}}]"
 begun, go_on = threading.Event(), threading.Event()
+# What runs in the background of a shell ignores Ctrl-C from its start, and Python leaves it so.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def say(*words):
     print(*words, flush=True)
 """
@@ -50,7 +52,11 @@ def start(script: str, **environment: str) -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
-    out, err = process.communicate(timeout=PATIENCE)
+    try:
+        out, err = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     assert "Fatal Python error" not in err and "panicked" not in err, err
     if process.returncode != 0:
         print(err, file=sys.stderr)
@@ -215,7 +221,13 @@ with TaskerClient(os.environ["URL"]) as client:
     tasks = [client.submit("one") for _ in range(20)]
     pids = {client.wait_for_task(task).results["it"] for task in tasks}
 say(pids <= set(children))
+def catches(pid):
+    mask = next(line for line in open(f"/proc/{pid}/status") if line.startswith("SigCgt:"))
+    return int(mask.split()[1], 16) >> (signal.SIGTERM - 1) & 1
 for child in children:
+    # Before it is in `run()`, a signal ends it as any process.
+    while not catches(child):
+        os.sched_yield()
     os.kill(child, signal.SIGTERM)
 say(*(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
 """
