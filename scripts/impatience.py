@@ -12,5 +12,6 @@ def before_call(context, case, kwargs):
         query.setdefault("wait_ms", 0)
     case.query = query
     for holder in (case.body, query):
-        if isinstance(holder, dict) and isinstance(holder.get("wait_ms"), (int, float)) and 0 < holder["wait_ms"] <= 60_000:
+        # In a query it may be a number in text.
+        if isinstance(holder, dict) and str(holder.get("wait_ms")).isdigit() and 0 < int(str(holder["wait_ms"])) <= 60_000:
             holder["wait_ms"] = 0

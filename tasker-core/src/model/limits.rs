@@ -20,6 +20,8 @@ pub const REPORT: usize = 1_000;
 pub const SUBMISSION: usize = 1_000;
 /// Bytes of the body of one request.
 pub const BODY_BYTES: usize = 10 * 1024 * 1024;
+/// Milliseconds that an API key may be good for: a hundred years.
+pub const KEY_LIFETIME_MS: u64 = 100 * 365 * 24 * 60 * 60 * 1_000;
 /// Rows counted for an answer; more are as many as this.
 pub const COUNT: u64 = 100_000;
 /// Events that one attempt may publish.

@@ -86,7 +86,7 @@ pub struct ApiKey {
 pub struct NewKey {
     pub name: String,
     pub permissions: Permissions,
-    /// Milliseconds that the key is good for; for ever if not given.
+    /// Milliseconds that the key is good for, at most those of a hundred years; for ever if not given.
     #[serde(default)]
     pub lifetime_ms: Option<u64>,
 }
@@ -121,7 +121,8 @@ impl Engine {
     /// Makes an API key.
     ///
     /// # Errors
-    /// [`Error::FieldInvalid`] for a key without a name or without a permission; [`Error::Store`].
+    /// [`Error::FieldInvalid`] for a key without a name or without a permission, and for a lifetime over
+    /// [`limits::KEY_LIFETIME_MS`]; [`Error::Store`].
     pub async fn create_key(&self, new: NewKey, by: Option<String>) -> Result<CreatedKey> {
         let invalid = |field, reason: &str| Err(Error::FieldInvalid { field, reason: reason.to_owned() });
         check_text("name", &new.name)?;
@@ -130,6 +131,12 @@ impl Engine {
         }
         if new.permissions.verbs.is_empty() {
             return invalid("permissions", "allow nothing: name at least one verb, for example `read`");
+        }
+        if new.lifetime_ms.is_some_and(|ms| ms > limits::KEY_LIFETIME_MS) {
+            return invalid(
+                "lifetime_ms",
+                "is more than a hundred years: leave it out for a key that is good for ever",
+            );
         }
         let secret = secret()?;
         let permissions = serde_json::to_string(&new.permissions)

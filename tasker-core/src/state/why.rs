@@ -53,12 +53,29 @@ pub struct StepWhy {
     pub moved_by: String,
 }
 
+/// What a flattened `Option<Reason>` adds to an object: the fields of a reason, or none.
+#[cfg(feature = "api")]
+struct ReasonIfAny;
+
+#[cfg(feature = "api")]
+impl utoipa::PartialSchema for ReasonIfAny {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::{Object, Ref, schema::AnyOfBuilder};
+        AnyOfBuilder::new().item(Ref::from_schema_name("Reason")).item(Object::new()).into()
+    }
+}
+
+#[cfg(feature = "api")]
+impl utoipa::ToSchema for ReasonIfAny {}
+
 /// Why a task stands where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Why {
     pub status: TaskState,
+    /// None where the task has ended well.
     #[serde(flatten)]
+    #[cfg_attr(feature = "api", schema(value_type = ReasonIfAny))]
     pub reason: Option<Reason>,
     pub since: Timestamp,
     /// What would move it, for people; empty for one that ended well.
