@@ -34,7 +34,7 @@ pub use report::Session;
 pub use submit::{SubmitTask, Submitted};
 pub use sweep::{Sweeper, Swept};
 pub use templates::Registered;
-pub use wake::Wakeups;
+pub use wake::{EventWatch, Wakeups};
 
 pub use crate::{
     model::{Report, Reported},

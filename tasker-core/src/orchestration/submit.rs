@@ -180,6 +180,7 @@ impl Engine {
             submitted.push(Submitted { task_id: inserted.task_id(), is_new });
         }
         self.wakeups.enqueued(&routes, None);
+        self.wakeups.logged();
         submitted
     }
 }
