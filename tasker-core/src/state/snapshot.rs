@@ -92,7 +92,7 @@ impl TaskSnapshot {
             completed_at: None,
             deadline_at: None,
             error: None,
-            flow: task.parent.map(|parent| Arc::new(TaskFlow { parent: Some(parent) })),
+            flow: task.flow().map(Arc::new),
             steps: steps.collect(),
             is_whole: true,
         }

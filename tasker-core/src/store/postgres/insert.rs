@@ -74,7 +74,7 @@ pub(super) fn statement(tasks: &[NewTask], begun: &Changes) -> Result<Query<'sta
                 .map(|step| step.begun.map_or(step.planned.state(), |it| it.state).as_str())
                 .collect::<Vec<_>>(),
         )
-        .bind(tasks.iter().map(|task| task.parent.map(|parent| parent.task_id.0)).collect::<Vec<_>>())
+        .bind(tasks.iter().map(|task| task.parent.as_ref().map(|parent| parent.task_id.0)).collect::<Vec<_>>())
         .bind(
             tasks.iter().map(|task| task.flow().and_then(|flow| serde_json::to_string(&flow).ok())).collect::<Vec<_>>(),
         );
