@@ -18,6 +18,7 @@ mod step;
 mod submitted;
 mod task;
 mod template;
+mod tree;
 mod why;
 mod worker;
 
@@ -32,8 +33,9 @@ pub use query::TaskQuery;
 pub use stats::{QueueView, StatsView};
 pub use step::StepView;
 pub use submitted::SubmittedView;
-pub use task::TaskView;
+pub use task::{ParentView, TaskView};
 pub use template::{RegisteredView, TemplateView};
+pub use tree::TreeView;
 pub use why::WhyView;
 pub use worker::WorkerView;
 
