@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -153,6 +153,36 @@ _SUBMISSION_FIELDS = {
 }
 
 
+#: Seconds that a subscription listens before it says that nothing happened.
+_LISTEN = 20.0
+
+
+class _Following:
+    """Where a subscription stands, as the query of the next call."""
+
+    def __init__(
+        self,
+        subscription: str | None,
+        types: Iterable[str],
+        namespace: str | None,
+        name: str | None,
+        after: str | None,
+        wait: float,
+    ) -> None:
+        given = {"subscription": subscription, "namespace": namespace, "name": name, "after": after}
+        self.query: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+        self.query.update(types=list(types), wait_ms=round(wait * 1000))
+        self._mark = "after" if subscription is None else "done"
+
+    def pass_by(self, cursor: str) -> None:
+        self.query[self._mark] = cursor
+
+    @property
+    def last_words(self) -> dict[str, Any] | None:
+        """What records how far the subscription has come, and reads nothing; None where there is nothing to record."""
+        return {**self.query, "limit": 0, "wait_ms": 0} if "done" in self.query else None
+
+
 class TaskerClient:
     """A client of a database or of a server.
 
@@ -297,6 +327,37 @@ class TaskerClient:
                 return events
             params["after_seq"] = int(page["next"])
 
+    def subscribe(
+        self,
+        subscription: str | None = None,
+        *,
+        types: Iterable[str] = (),
+        namespace: str | None = None,
+        name: str | None = None,
+        after: str | None = None,
+        wait: float = _LISTEN,
+    ) -> Generator[Event | None, None, None]:
+        """What happens to all tasks, as it happens, in the order of the log.
+
+        ``subscription`` is a name under which Tasker remembers what is done: an event is, when the loop comes back for the next
+        one, and until then it comes again to whoever goes on under the name. A new name begins at the end of the log, or behind
+        the cursor ``after`` (``"start"`` for the beginning of the log). ``types`` are ``task.completed``, ``step.*``, or names
+        of domain events; ``name`` is that of the template. Where nothing happened for ``wait`` seconds, the event is None.
+        """
+        following = _Following(subscription, types, namespace, name, after, wait)
+        try:
+            while True:
+                page = self._connection.call("event.next", following.query)
+                for item in page["items"]:
+                    yield Event(item["event"])
+                    following.pass_by(item["cursor"])
+                if not page["items"]:
+                    yield None
+                following.pass_by(page["cursor"])
+        finally:
+            if following.last_words:
+                self._connection.call("event.next", following.last_words)
+
     def call(self, method: str, **params: Any) -> Any:
         """Any operation by its name (docs/reference/host-calls.md), as plain dictionaries."""
         return self._connection.call(method, params)
@@ -370,6 +431,31 @@ class AsyncTaskerClient:
 
     async def get_step(self, task_uuid: str, step: str) -> Step:
         return _step(await self.list_task_steps(task_uuid), step)
+
+    async def subscribe(
+        self,
+        subscription: str | None = None,
+        *,
+        types: Iterable[str] = (),
+        namespace: str | None = None,
+        name: str | None = None,
+        after: str | None = None,
+        wait: float = _LISTEN,
+    ) -> AsyncGenerator[Event | None, None]:
+        """As :meth:`TaskerClient.subscribe`, with ``async for``."""
+        following = _Following(subscription, types, namespace, name, after, wait)
+        try:
+            while True:
+                page = await self._connection.call_async("event.next", following.query)
+                for item in page["items"]:
+                    yield Event(item["event"])
+                    following.pass_by(item["cursor"])
+                if not page["items"]:
+                    yield None
+                following.pass_by(page["cursor"])
+        finally:
+            if following.last_words:
+                await self._connection.call_async("event.next", following.last_words)
 
     async def call(self, method: str, **params: Any) -> Any:
         return await self._connection.call_async(method, params)

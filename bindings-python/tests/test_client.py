@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from typing import Any
 
@@ -53,6 +54,40 @@ def test_a_task_from_its_submission_to_its_history(tasker: Tasker) -> None:
     assert audit[-1] == "step.completed" and all(kind.startswith("step.") for kind in audit)
     assert task.task_uuid in [found.task_uuid for found in client.list_tasks("clients", status=["complete"])]
     assert client.health_check().healthy
+
+
+def test_a_subscription_goes_on_behind_what_is_done(tasker: Tasker) -> None:
+    client = tasker.client
+    made = [client.submit("client_one", namespace="clients") for _ in range(3)]
+
+    def listen(count: int) -> list[str]:
+        events = client.subscribe("mailer", types=["task.*"], after="start", wait=0)
+        found = [event.task_uuid for event in itertools.islice(events, count) if event]
+        events.close()
+        return found
+
+    assert listen(2) == made[:2]
+    assert listen(2) == made[1:], "the loop did not come back for the next one, so that this one was not done"
+    events = client.subscribe("mailer", wait=0)
+    last = next(events)
+    assert last is not None and last.task_uuid == made[2]
+    assert next(events) is None and next(events) is None
+    events.close()
+    assert next(client.subscribe("mailer", wait=0)) is None
+    assert code_of(lambda: next(client.subscribe("not a name"))) == "field_invalid"
+
+    async def of_all() -> list[str]:
+        events = AsyncTaskerClient.of(client).subscribe(types=["task.created"], after="start", wait=0)
+        return [event.task_uuid async for event in _until_none(events)]
+
+    assert asyncio.run(of_all()) == made
+
+
+async def _until_none(events: Any) -> Any:
+    async for event in events:
+        if event is None:
+            return
+        yield event
 
 
 def test_lists_go_on_page_by_page(tasker: Tasker) -> None:

@@ -9,12 +9,13 @@ use tasker_core::model::{Json, TaskId};
 
 use super::{Result, refused};
 use crate::{
-    client::{Action, Actor, BulkAction, Client, SubmitTask, TaskQuery},
+    client::{Action, Actor, BulkAction, Client, EventQuery, SubmitTask, TaskQuery},
     worker::template_files,
 };
 
 /// Every method, for the error about one that does not exist.
-const METHODS: [&str; 22] = [
+const METHODS: [&str; 23] = [
+    "event.next",
     "stats.get",
     "task.act",
     "task.cancel",
@@ -64,6 +65,7 @@ pub(super) async fn call(client: &Client, method: &str, params: &Json) -> Result
             let of: History = read(method, params)?;
             answer(&client.history(of.task_uuid, of.after_seq).await?)
         }
+        "event.next" => answer(&client.next_events(&read::<EventQuery>(method, params)?).await?),
         "task.wait" => {
             let wait: WaitForTask = read(method, params)?;
             answer(&client.wait(wait.task_uuid, Duration::from_millis(wait.timeout_ms)).await?)
