@@ -33,11 +33,11 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Everything that may be hurt.
 struct World {
-    home: Home,
+    workers: Vec<Child>,
+    servers: Vec<Server>,
     nats: Vec<NatsServer>,
     urls: String,
-    servers: Vec<Server>,
-    workers: Vec<Child>,
+    home: Home,
 }
 
 impl World {
@@ -133,9 +133,9 @@ async fn nothing_is_lost_whatever_is_killed() {
 
     let all_end = timeout(PATIENCE, ends(&world.home.store, &mut tick)).await;
     assert!(all_end.is_ok(), "tasks that never ended; the doctor says: {}", doctor(&world));
-    let losses = compare(&world, submitted).await;
-    println!("chaos: {submitted} tasks, {faults} faults, {} events, 0 losses", losses);
+    let events = compare(&world, submitted).await;
     assert_eq!(doctor(&world)["findings"], json!([]));
+    println!("chaos: {submitted} tasks, {faults} faults, {events} events, 0 losses");
 }
 
 /// Submits tasks, a few at a time, until the time is over; how many. Each has a key, so that it may be sent again.
