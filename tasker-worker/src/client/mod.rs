@@ -23,8 +23,8 @@ pub use tasker_core::{
     orchestration::{Action, SubmitTask},
     view::{
         ActedItem, ActedView, BulkAction, BulkSubmitted, EventPage, EventQuery, EventView, NextEvent, Page,
-        RegisteredView, StatsView, StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView, TreeView,
-        WhyView, WorkerView,
+        RegisteredView, StatsView, StepPhase, StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView,
+        TreeView, WhyView, WorkerView,
     },
 };
 pub use watch::Watch;
