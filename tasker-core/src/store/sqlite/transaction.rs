@@ -45,9 +45,15 @@ impl Transaction for SqliteTransaction<'_> {
 
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
         let Changes { tasks, steps, events, .. } = changes;
-        self.put(sql::APPLY_TASKS.sql(), tasks.iter().map(TaskRow::new)).await?;
-        self.put(sql::APPLY_STEPS.sql(), steps.iter().map(StepRow::new)).await?;
-        self.put(sql::APPLY_EVENTS.sql(), events.iter().map(EventRow::new)).await?;
+        if !changes.is_empty() {
+            sqlx::query(sql::APPLY.as_str())
+                .bind(encode::text(&tasks.iter().map(TaskRow::new).collect::<Result<Vec<_>>>()?)?)
+                .bind(self.now.as_micros())
+                .bind(encode::text(&steps.iter().map(StepRow::new).collect::<Result<Vec<_>>>()?)?)
+                .bind(encode::text(&events.iter().map(EventRow::new).collect::<Result<Vec<_>>>()?)?)
+                .execute(&mut *self.inner)
+                .await?;
+        }
         if !changes.spawned.is_empty() {
             insert::put(self, &changes.spawned.iter().collect::<Vec<_>>(), self.now).await?;
         }
