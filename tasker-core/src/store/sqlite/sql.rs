@@ -22,7 +22,6 @@ statements! { "sqlite":
     COUNT_DUE = "count_due",
     COUNT_QUEUES = "count_queues",
     COUNT_STATES = "count_states",
-    COUNT_UNCHANGED = "count_unchanged",
     DUE_STEPS = "due_steps",
     DUE_TASKS = "due_tasks",
     END_OF_EVENTS = "end_of_events",
