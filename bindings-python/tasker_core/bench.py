@@ -80,7 +80,7 @@ def _throughput(tasker: Tasker, name: str, tasks: int) -> float:
     made: list[str] = []
     while len(made) < tasks:
         count = min(500, tasks - len(made))
-        answers = tasker.client.submit_many({"name": name, "namespace": _NAMESPACE} for _ in range(count))
+        answers = tasker.client.create_tasks({"name": name, "namespace": _NAMESPACE} for _ in range(count))
         made.extend(answer.task_uuid for answer in answers)
     # Tasks of one priority end about in their order: waiting from the back waits once.
     for task in reversed(made):

@@ -80,6 +80,9 @@ export interface Task {
   correlation_id?: string;
   parent_correlation_id?: string;
   idempotency_key?: string;
+  /** The trace that it belongs to (W3C Trace Context). */
+  traceparent?: string;
+  tracestate?: string;
   environment?: string;
   created_at: string;
   updated_at: string;
@@ -100,6 +103,19 @@ export interface Task {
   last_seq: number;
   /** In the order of the template; not in lists. */
   steps?: Step[];
+}
+
+/** The answer to one of many submissions: the task, or why there is none. */
+export interface Created {
+  task_uuid?: string;
+  is_new?: boolean;
+  error?: { code: string; message: string; remedy?: string };
+}
+
+/** What became of one action on many tasks. */
+export interface Acted {
+  items: { task_uuid: string; error?: { code: string; message: string; remedy?: string }; rerun_uuid?: string }[];
+  [field: string]: unknown;
 }
 
 /** The answer to a submission. */

@@ -5,7 +5,7 @@ module TaskerCore
   #
   #   TaskerCore.open("sqlite:orders.db", templates: "templates") do |tasker|
   #     tasker.start_worker
-  #     tasker.run("order", namespace: "shop", context: { cart: 7 }).status
+  #     tasker.run_task("order", namespace: "shop", context: { cart: 7 }).status
   #   end
   #
   # It belongs to the process that made it: make it after a fork, in each child. In a child of a later fork every call raises

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Json, ParentStep, StepId, TaskId, Timestamp};
+use super::{Json, ParentStep, StepId, TaskId, Timestamp, TraceContext};
 
 /// Where a step stands in a flow; plain steps have none of this.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct StepFlow {
 pub struct TaskFlow {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
+    /// The trace that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
 }
 
 /// The step that a task runs for.

@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Json, Parent, StepError, TaskId, TemplateId, Timestamp};
+use super::{Json, Parent, StepError, TaskId, TemplateId, Timestamp, TraceContext};
 
 /// Where a task stands. The last four are final: nothing leaves them by itself, and only an operator leads out of `error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -115,6 +115,8 @@ pub struct Task {
     pub rerun_of: Option<TaskId>,
     /// The step of another task that this one runs for.
     pub parent: Option<Parent>,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceContext>,
     #[serde(rename = "counts")]
     pub counts: TaskCounts,
     /// Number of the task's last event; its events are numbered from 1 without gaps.

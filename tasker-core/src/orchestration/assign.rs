@@ -76,6 +76,7 @@ impl Engine {
                     context,
                     correlation_id: payload.correlation_id.map(Into::into),
                     parent: payload.parent.map(Parent::step),
+                    trace: payload.trace,
                 };
                 self.payloads.put_input(task_id, input.clone());
                 gathered.inputs.insert(task_id, input);
@@ -119,6 +120,7 @@ impl Engine {
             batch: None,
             checkpoint: gathered.work.get(id).and_then(|work| work.checkpoint.clone()),
             parent: input.parent,
+            trace_context: input.trace,
         })
     }
 }

@@ -7,7 +7,7 @@ use quick_cache::{Weighter, sync::Cache};
 
 use crate::{
     dag::NewTask,
-    model::{StepId, StepState, TaskCounts, TaskFlow, TaskId, TaskState},
+    model::{StepId, StepState, TaskCounts, TaskId, TaskState},
     state::{Changes, StepSnapshot, TaskSnapshot},
 };
 
@@ -111,7 +111,7 @@ fn first_snapshot(task: &NewTask) -> TaskSnapshot {
         completed_at: None,
         deadline_at: None,
         error: None,
-        flow: task.parent.map(|parent| Arc::new(TaskFlow { parent: Some(parent) })),
+        flow: task.flow().map(Arc::new),
         steps: steps.collect(),
         is_whole: true,
     }

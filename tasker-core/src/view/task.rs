@@ -39,6 +39,11 @@ pub struct TaskView {
     pub parent_correlation_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// The trace that it belongs to (W3C Trace Context).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracestate: Option<String>,
     /// The environment whose overrides the task runs with, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
@@ -96,6 +101,8 @@ impl TaskView {
             correlation_id: task.correlation_id,
             parent_correlation_id: task.parent_correlation_id,
             idempotency_key: task.idempotency_key,
+            traceparent: task.trace.as_ref().map(|trace| trace.traceparent.to_string()),
+            tracestate: task.trace.and_then(|trace| trace.tracestate).map(|state| state.to_string()),
             environment: task.environment,
             created_at: task.created_at,
             updated_at: task.updated_at,

@@ -248,5 +248,6 @@ fn assignment(timeout: Option<Duration>) -> Assignment {
         batch: None,
         checkpoint: None,
         parent: None,
+        trace_context: None,
     }
 }

@@ -57,6 +57,11 @@ module TaskerCore
         @attempt.correlation_id
       end
 
+      # The trace that the task belongs to, as headers to go on with: +traceparent+ and perhaps +tracestate+. Empty without.
+      def trace_context
+        @trace_context ||= @attempt.trace_context || {}
+      end
+
       # Which execution of the step this is, from 1; executions whose worker was lost count too.
       def attempt
         @attempt.attempt

@@ -50,10 +50,10 @@ module TaskerCore
         # Starts the worker, and stops it on Ctrl-C or SIGTERM: handlers may end what they do. A second signal ends the
         # program at once. Returns when all is done.
         def run(grace: Tasker::GRACE, **options)
-          bootstrap = start!(**options)
-          # A queue, since Ruby allows no locks within a trap.
+          # A queue, since Ruby allows no locks within a trap; before the start, since handlers may run before it returns.
           signals = Queue.new
           before = %w[INT TERM].to_h { |name| [name, trap(name) { |number| signals << number }] }
+          bootstrap = start!(**options)
           signals.pop
           before.each_key { |name| trap(name) { |number| exit!(128 + number) } }
           bootstrap.shutdown!(grace: grace)

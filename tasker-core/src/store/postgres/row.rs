@@ -85,6 +85,7 @@ fn step_snapshot(row: &PgRow, id: StepId) -> Result<StepSnapshot> {
 }
 
 pub(super) fn task(row: &PgRow) -> Result<Task> {
+    let TaskFlow { parent, trace } = structured(row, "flow")?.unwrap_or_default();
     Ok(Task {
         task_id: TaskId(row.try_get("id")?),
         namespace: row.try_get("namespace")?,
@@ -103,7 +104,8 @@ pub(super) fn task(row: &PgRow) -> Result<Task> {
         parent_correlation_id: row.try_get("parent_correlation_id")?,
         idempotency_key: row.try_get("idempotency_key")?,
         rerun_of: row.try_get::<Option<Uuid>, _>("rerun_of")?.map(TaskId),
-        parent: structured::<TaskFlow>(row, "flow")?.and_then(|flow| flow.parent),
+        parent,
+        trace,
         counts: counts(row)?,
         seq: row.try_get("seq")?,
         error: structured(row, "error")?,

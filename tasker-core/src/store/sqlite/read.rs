@@ -86,13 +86,9 @@ async fn contexts(source: &mut Source<'_, '_>, requests: &[PayloadRequest]) -> R
     let payload = |row| {
         let mut columns = Columns::new(row, "a task");
         let task_id = TaskId(columns.uuid()?);
-        let payload = Payload {
-            context: columns.json_or_none()?,
-            correlation_id: columns.read()?,
-            parent: columns.decoded_or_none::<TaskFlow>()?.and_then(|flow| flow.parent),
-            ..Payload::default()
-        };
-        Ok((task_id, payload))
+        let (context, correlation_id) = (columns.json_or_none()?, columns.read()?);
+        let TaskFlow { parent, trace } = columns.decoded_or_none()?.unwrap_or_default();
+        Ok((task_id, Payload { context, correlation_id, parent, trace, ..Payload::default() }))
     };
     rows.iter().map(payload).collect()
 }
@@ -146,6 +142,7 @@ fn asked<'p>(columns: &mut Columns<'_>, payloads: &'p mut [Payload]) -> Result<&
 
 pub(super) fn read_task(row: &SqliteRow) -> Result<Task> {
     let mut columns = Columns::new(row, "a task");
+    let flow: TaskFlow;
     Ok(Task {
         task_id: TaskId(columns.uuid()?),
         namespace: columns.read()?,
@@ -164,7 +161,11 @@ pub(super) fn read_task(row: &SqliteRow) -> Result<Task> {
         parent_correlation_id: columns.read()?,
         idempotency_key: columns.read()?,
         rerun_of: columns.read::<Option<_>>()?.map(TaskId),
-        parent: columns.decoded_or_none::<TaskFlow>()?.and_then(|flow| flow.parent),
+        parent: {
+            flow = columns.decoded_or_none()?.unwrap_or_default();
+            flow.parent
+        },
+        trace: flow.trace,
         counts: TaskCounts {
             total: columns.count()?,
             done: columns.count()?,
