@@ -8,7 +8,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tasker=$(realpath "${1:?name the command to test: scripts/check-api.sh target/debug/tasker}")
 version=4.32.5
 
-venv=${CARGO_TARGET_DIR:-$root/target}/schemathesis
+venv=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}")/schemathesis
 if [[ $("$venv/bin/schemathesis" --version 2>/dev/null) != *" $version" ]]; then
   python3 -m venv --clear "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
@@ -61,11 +61,11 @@ check() {
   url=$(head -n 1 "$data/said" | jq -r .url)
   fill "$url"
   echo "== schemathesis against a server on $1"
-  # A stream of events ends with its task only.
-  PYTHONPATH="$root/scripts" SCHEMATHESIS_HOOKS=impatience timeout $((${TASKER_CHECK_SECONDS:-60} + 240)) "$venv/bin/schemathesis" --config-file "$folder/schemathesis.toml" \
+  # A stream of events ends with its task only. Run in the folder that goes: what is found is kept beside where it runs.
+  (cd "$data" && PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$root/scripts" SCHEMATHESIS_HOOKS=impatience timeout $((${TASKER_CHECK_SECONDS:-60} + 240)) "$venv/bin/schemathesis" --config-file "$folder/schemathesis.toml" \
     run "$url/api-docs/openapi.json" --phases coverage,fuzzing --max-examples 15 --seed "${TASKER_CHECK_SEED:-1}" \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance \
-    --exclude-path-regex '/events$' --request-timeout 20 --suppress-health-check all --warnings off
+    --exclude-path-regex '/events$' --request-timeout 20 --suppress-health-check all --warnings off)
   stop
 }
 

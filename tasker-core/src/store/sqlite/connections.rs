@@ -10,13 +10,18 @@ use sqlx::{
     query::Query,
     sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous},
 };
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::{Instant, sleep},
+};
 
 use crate::store::{Error, Result};
 
 const READERS: usize = 4;
 /// How long a statement waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two tries to open a file that others are opening.
+const OPEN_AGAIN: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
 /// Rows that SQLite's thread may be ahead of us: with fewer, the two threads wake each other for every few rows.
 const ROWS_AHEAD: usize = 4096;
 
@@ -33,11 +38,11 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) async fn open(url: &str) -> Result<Self> {
         let Address { options, is_memory } = url.parse()?;
-        let writer = Mutex::new(Some(options.connect().await?));
+        let writer = Mutex::new(Some(connect(&options).await?));
         let mut readers = Vec::new();
         while readers.len() < READERS && !is_memory {
             let options = options.clone().create_if_missing(false).pragma("query_only", "on");
-            readers.push(Mutex::new(Some(options.connect().await?)));
+            readers.push(Mutex::new(Some(connect(&options).await?)));
         }
         Ok(Self { options, writer, readers: readers.into(), next_reader: AtomicUsize::new(0) })
     }
@@ -94,11 +99,32 @@ impl Writer<'_> {
             // SQLite rolled back by itself (the disk was full), and the driver waits for the end of that for ever.
             let is_stuck = connection.ping().await.is_err() || connection.is_in_transaction();
             if let (true, Some(options)) = (is_stuck, self.reconnect) {
-                *connection = options.connect().await?;
+                *connection = connect(options).await?;
             }
         }
         Ok(connection.begin_with("begin immediate").await?)
     }
+}
+
+/// Opens a connection. Turning a new file to WAL takes a lock that SQLite does not wait for, whatever its busy timeout, where
+/// another process does the same at that moment; nor does it wait for one that is closing the file as the last.
+async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection> {
+    let until = Instant::now() + BUSY_TIMEOUT;
+    let mut pause = OPEN_AGAIN.0;
+    loop {
+        match options.connect().await {
+            Err(error) if is_busy(&error) && Instant::now() < until => {}
+            connected => return Ok(connected?),
+        }
+        sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+        pause = (pause * 2).min(OPEN_AGAIN.1);
+    }
+}
+
+/// `SQLITE_BUSY` and its kin, which have it in their low byte.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|refusal| refusal.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
 }
 
 fn closed() -> Error {
@@ -155,7 +181,13 @@ impl FromStr for Address {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::{
+        model::SystemClock,
+        store::{SqliteStore, Store},
+    };
 
     #[tokio::test]
     async fn a_transaction_that_sqlite_ended_by_itself_does_not_block_the_next() {
@@ -166,6 +198,27 @@ mod tests {
         sqlx::query("rollback").execute(&mut *transaction).await.unwrap();
         drop(transaction);
         writer.begin().await.unwrap().commit().await.unwrap();
+    }
+
+    /// Each with connections of its own, as in processes of their own: SQLite's locks do not tell these apart.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn many_open_and_migrate_a_new_file_at_once() {
+        for round in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let url = format!("sqlite:{}/new.db", folder.path().display());
+            let opened = (0..8).map(|_| {
+                let url = url.clone();
+                tokio::spawn(async move {
+                    let store = SqliteStore::open(&url, Arc::new(SystemClock)).await?;
+                    let migrated = store.migrate().await?.len();
+                    store.close().await;
+                    Ok::<_, Error>(migrated)
+                })
+            });
+            for opened in join_all(opened).await {
+                opened.unwrap().unwrap_or_else(|error| panic!("round {round}: {error}"));
+            }
+        }
     }
 
     #[test]
