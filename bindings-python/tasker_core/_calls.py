@@ -33,7 +33,7 @@ class Call(Generic[T]):
     """One call by its name (docs/reference/host-calls.md)."""
 
     method: str
-    params: Mapping[str, Any]
+    params: dict[str, Any]
     read: Callable[[Any], T]
 
 
@@ -67,8 +67,8 @@ def wait(task_uuid: str, timeout: float) -> Call[Task]:
 def list_tasks(filter: Mapping[str, Any]) -> Call[TaskPage]:
     status = filter.get("status")
     if status is not None and not isinstance(status, str):
-        filter = {**filter, "status": ",".join(status)}
-    return Call("task.list", filter, _page)
+        status = ",".join(status)
+    return Call("task.list", {**filter, "status": status}, _page)
 
 
 def list_steps(task_uuid: str) -> Call[list[Step]]:

@@ -27,7 +27,9 @@ RSpec.describe TaskerCore::Client do
 
       it "lets operators repair a task" do
         broken = true
-        step_handler("it") { |_context| broken ? raise(TaskerCore::Errors::PermanentError.new("no", error_code: "broken")) : 1 }
+        step_handler("it") do |_context|
+          broken ? raise(TaskerCore::Errors::PermanentError.new("no", error_code: "broken")) : 1
+        end
         client.register_template(template("one", "name: it, handler: {callable: it}"))
         submit = -> { client.create_task("one", namespace: "shop").task_uuid }
 
@@ -40,7 +42,8 @@ RSpec.describe TaskerCore::Client do
         expect(client.list_workers.map { |one| one["worker_id"] }).to include(worker.worker_id)
         expect(client.get_stats).to be_a(Hash)
 
-        resolved = client.resolve_task(client.run_task("one", namespace: "shop").task_uuid, step: "it", result: { by: "hand" })
+        resolved = client.resolve_task(client.run_task("one", namespace: "shop").task_uuid, step: "it",
+result: { by: "hand" })
         expect(resolved.result("it")).to eq({ "by" => "hand" })
 
         broken = false
@@ -80,7 +83,7 @@ RSpec.describe TaskerCore::Client do
       end
 
       it "hands the trace of a task to every handler, in sub-workflows too" do
-        step_handler("it") { |context| context.trace_context }
+        step_handler("it", &:trace_context)
         client.register_template(template("child", "name: inner, handler: {callable: it}"))
         client.register_template(template("parent", "name: outer, handler: {callable: it}",
                                           "name: sub, type: workflow, workflow: {name: child}, dependencies: [outer]"))

@@ -165,4 +165,29 @@ RSpec.describe TaskerCore::Tasker do
     TaskerCore::Worker::Bootstrap.shutdown!(grace: 1)
     expect(TaskerCore::Worker::Bootstrap.status).to eq(running: false)
   end
+
+  it "keeps the lease of a handler that computes" do
+    tasker = open_tasker(lease: 2)
+    tasker.register_template(one_step("compute"))
+    step_handler("compute") do |context|
+      ends = Process.clock_gettime(Process::CLOCK_MONOTONIC) + 5
+      nil while Process.clock_gettime(Process::CLOCK_MONOTONIC) < ends
+      context.attempt
+    end
+    tasker.start_worker
+    step = tasker.run_task("one", namespace: "shop").step("it")
+    expect([step.results, step.attempts, step[:losses]]).to eq([1, 1, 0])
+  end
+
+  it "makes an error of a panic in Rust, and goes on" do
+    tasker = open_tasker
+    3.times do
+      expect { tasker.call("test.panic") }
+        .to raise_error(TaskerCore::Errors::ClientError) { |error| expect(error.code).to eq("internal_panic") }
+    end
+    tasker.register_template(one_step("still"))
+    step_handler("still") { |_context| "here" }
+    tasker.start_worker
+    expect(tasker.run_task("one", namespace: "shop").result("it")).to eq("here")
+  end
 end

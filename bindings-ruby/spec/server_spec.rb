@@ -47,8 +47,12 @@ RSpec.describe "a server" do
     step_handler("refuse") { |_context| raise TaskerCore::Errors::PermanentError.new("no", error_code: "refused_here") }
     client = open_tasker(@url, api_key: key("admin"))
     %w[price refuse].each do |name|
-      client.register_template("name: #{name}\nnamespace: shop\nversion: 1.0.0\nsteps:\n  - name: it\n" \
-                               "    handler: {callable: #{name}}\n    retry: {max_attempts: 2, backoff_base_ms: 1}\n")
+      client.register_template(<<~YAML)
+        name: #{name}
+        namespace: shop
+        version: 1.0.0
+        steps: [{name: it, handler: {callable: #{name}}, retry: {max_attempts: 2, backoff_base_ms: 1}}]
+      YAML
     end
     open_tasker(@url, api_key: key("work")).start_worker(slots: 8)
     ids = Array.new(10) { |n| client.create_task("price", namespace: "shop", context: { n: n }).task_uuid }
@@ -72,7 +76,7 @@ RSpec.describe "a server" do
   end
 
   it "hands the trace of a request to handlers" do
-    step_handler("it") { |context| context.trace_context }
+    step_handler("it", &:trace_context)
     secret = key("admin")
     client = open_tasker(@url, api_key: secret)
     client.register_template("name: one\nnamespace: shop\nversion: 1.0.0\nsteps: [{name: it, handler: {callable: it}}]\n")

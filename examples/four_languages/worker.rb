@@ -11,7 +11,7 @@ module Parcel
   step_handler "label_parcel", depends_on: { weight: "weigh" }, inputs: [:address] do |weight:, address:, context:|
     land = LANDS[address["country"]]
     unless land
-      raise TaskerCore::Errors::PermanentError.new("no parcels go to #{address["country"]}", error_code: "country_unknown")
+      raise TaskerCore::Errors::PermanentError.new("no parcels go to #{address['country']}", error_code: "country_unknown")
     end
     # At the first attempt the printer is asleep.
     raise TaskerCore::Errors::RetryableError, "the printer wakes up" unless context.retry?

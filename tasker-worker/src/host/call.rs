@@ -99,6 +99,9 @@ pub(super) async fn call(client: &Client, method: &str, params: &Json) -> Result
             let Nothing {} = read(method, params)?;
             answer(&client.stats().await?)
         }
+        // Only in builds for tests: each language's suite looks what becomes of a fault in here.
+        #[cfg(debug_assertions)]
+        "test.panic" => panic!("asked for by `test.panic`"),
         _ => {
             let remedy = format!("the methods are: {}", METHODS.join(", "));
             Err(refused("method_unknown", format!("there is no method `{method}`"), remedy))

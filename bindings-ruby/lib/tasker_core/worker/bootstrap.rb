@@ -18,11 +18,11 @@ module TaskerCore
         # as for TaskerCore.open; +templates+ is a path (else TASKER_TEMPLATE_PATH); +namespace+ or +namespaces+ to serve;
         # all other options as for Threads.new.
         def start!(url: nil, api_key: nil, templates: ENV.fetch("TASKER_TEMPLATE_PATH", nil), environment: nil, log: nil,
-                   namespace: nil, namespaces: [], **options)
+                   lease: nil, namespace: nil, namespaces: [], **options)
           LOCK.synchronize do
             return @instance if @instance&.running?
 
-            tasker = Tasker.new(url, api_key: api_key, templates: templates, environment: environment, log: log)
+            tasker = Tasker.new(url, api_key: api_key, templates: templates, environment: environment, log: log, lease: lease)
             begin
               worker = tasker.start_worker(namespaces: [*namespace, *namespaces], **options)
             rescue StandardError
