@@ -89,6 +89,10 @@ def explain(task_uuid: str) -> Call[Document]:
     return Call("task.why", {"task_uuid": str(task_uuid)}, Document)
 
 
+def tree(task_uuid: str) -> Call[Document]:
+    return Call("task.tree", {"task_uuid": str(task_uuid)}, Document)
+
+
 def act(request: Mapping[str, Any]) -> Call[Document]:
     return Call("task.act", dict(request), Document)
 

@@ -71,6 +71,9 @@ class AsyncTaskerClient:
     async def explain_task(self, task_uuid: str) -> Document:
         return await self._do(_calls.explain(task_uuid))
 
+    async def get_task_tree(self, task_uuid: str) -> Document:
+        return await self._do(_calls.tree(task_uuid))
+
     async def list_task_steps(self, task_uuid: str) -> list[Step]:
         return await self._do(_calls.list_steps(task_uuid))
 

@@ -92,6 +92,10 @@ class TaskerClient:
         """Why a task and each of its open steps stand where they stand, and what would move them."""
         return self._do(_calls.explain(task_uuid))
 
+    def get_task_tree(self, task_uuid: str) -> Document:
+        """A task and all that run for its steps, theirs too, with the states of their steps."""
+        return self._do(_calls.tree(task_uuid))
+
     def list_task_steps(self, task_uuid: str) -> list[Step]:
         """In the order of the template."""
         return self._do(_calls.list_steps(task_uuid))

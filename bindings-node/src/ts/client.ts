@@ -1,6 +1,6 @@
 import { TaskerError } from "./errors.js";
 import { type ConnectionOptions, Host } from "./host.js";
-import type { Acted, Created, Page, Registered, Step, Submitted, Task, TaskEvent, TaskStatus, Template } from "./view.js";
+import type { Acted, Created, Page, Registered, Step, Submitted, Task, TaskEvent, TaskStatus, TaskTree, Template } from "./view.js";
 
 /** A request to run a template. */
 export interface CreateTask {
@@ -159,6 +159,11 @@ export class TaskerClient {
   /** Why a task and its open steps stand where they stand, and what would move them. */
   explainTask(taskUuid: string): Promise<Record<string, unknown>> {
     return this.call("task.why", { task_uuid: taskUuid });
+  }
+
+  /** A task and all that run for its steps, theirs too, with the states of their steps; without inputs and results. */
+  getTaskTree(taskUuid: string): Promise<TaskTree> {
+    return this.call("task.tree", { task_uuid: taskUuid });
   }
 
   /** The steps of a task, in the order of its template. */

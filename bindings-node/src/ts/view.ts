@@ -57,9 +57,21 @@ export interface Step {
   error?: StepErrorView;
   next_retry_at?: string;
   due_at?: string;
+  /** The signal that it waits for, or was ended by. */
+  signal?: string;
+  /** The task that runs it, or ran it last. */
+  child_uuid?: string;
   worker_id?: string;
   started_at?: string;
   completed_at?: string;
+}
+
+/** The step of another task that a task runs for. */
+export interface ParentStep {
+  task_uuid: string;
+  step_uuid: string;
+  /** The step's name. */
+  step: string;
 }
 
 /** One run of a template. Times are RFC 3339 texts. */
@@ -83,6 +95,12 @@ export interface Task {
   /** The trace that it belongs to (W3C Trace Context). */
   traceparent?: string;
   tracestate?: string;
+  /** The task that this one runs again. */
+  rerun_of?: string;
+  /** The step of another task that this one runs for. */
+  parent?: ParentStep;
+  /** The task above all others, where this one has a parent. */
+  root_uuid?: string;
   environment?: string;
   created_at: string;
   updated_at: string;
@@ -103,6 +121,15 @@ export interface Task {
   last_seq: number;
   /** In the order of the template; not in lists. */
   steps?: Step[];
+}
+
+/** A task and all that run for its steps. */
+export interface TaskTree {
+  task_uuid: string;
+  /** Parents before children, with their steps. */
+  tasks: Task[];
+  /** The tree is larger than one answer. */
+  is_cut?: boolean;
 }
 
 /** The answer to one of many submissions: the task, or why there is none. */

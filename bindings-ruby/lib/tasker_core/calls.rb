@@ -112,6 +112,11 @@ module TaskerCore
       call("template.get", { namespace: namespace, name: name, version: version }.compact)
     end
 
+    # A task and all that run for its steps, theirs too, with the states of their steps; without inputs and results.
+    def get_task_tree(task_uuid)
+      call("task.tree", { task_uuid: task_uuid })
+    end
+
     # Workers that were heard of lately.
     def list_workers
       call("worker.list")

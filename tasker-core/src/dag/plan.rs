@@ -45,7 +45,7 @@ impl NewTask {
     /// Where the task stands in a flow; none for a plain one.
     #[must_use]
     pub fn flow(&self) -> Option<TaskFlow> {
-        let flow = TaskFlow { parent: self.parent, trace: self.submission.trace.clone() };
+        let flow = TaskFlow { parent: self.parent.clone(), trace: self.submission.trace.clone() };
         (flow != TaskFlow::default()).then_some(flow)
     }
 }

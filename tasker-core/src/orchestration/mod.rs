@@ -21,6 +21,7 @@ mod signal;
 mod submit;
 mod sweep;
 mod templates;
+mod tree;
 mod wake;
 
 pub use control::{Acted, Action, Bulk, BulkDone, BulkItem, Selection};
@@ -34,6 +35,7 @@ pub use report::Session;
 pub use submit::{SubmitTask, Submitted};
 pub use sweep::{Sweeper, Swept};
 pub use templates::Registered;
+pub use tree::Tree;
 pub use wake::Wakeups;
 
 pub use crate::{

@@ -199,8 +199,8 @@ impl TaskInput {
         Self {
             context: task.submission.context.clone(),
             correlation_id: task.submission.correlation_id.as_deref().map(Into::into),
-            parent: task.parent.map(Parent::step),
             trace: task.submission.trace.clone(),
+            parent: task.parent.as_ref().map(Parent::step),
         }
     }
 }

@@ -121,6 +121,13 @@ pub trait Store: Send + Sync + 'static {
     /// Every step of a task, ascending by index; empty for an unknown task.
     async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>>;
 
+    /// A task and all that run for its steps, theirs too: parents before children, at most `limit`, without inputs. Each
+    /// attempt of a step has a task of its own. Empty for an unknown task.
+    async fn tree(&self, task_id: TaskId, limit: u32) -> Result<Vec<Task>>;
+
+    /// The steps of several tasks, in the order of the tasks, at most `limit`, without results.
+    async fn tree_steps(&self, tasks: &[TaskId], limit: u32) -> Result<Vec<Step>>;
+
     /// The event log of a task from the first event numbered above `after_seq`: at most `limit` batches, in order.
     /// A batch that begins at or below `after_seq` is left out.
     async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>>;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Every method, for the error about one that does not exist.
-const METHODS: [&str; 23] = [
+const METHODS: [&str; 24] = [
     "health.get",
     "stats.get",
     "task.act",
@@ -31,6 +31,7 @@ const METHODS: [&str; 23] = [
     "task.steps",
     "task.submit",
     "task.submit_many",
+    "task.tree",
     "task.wait",
     "task.why",
     "template.get",
@@ -86,6 +87,7 @@ pub(super) async fn call(client: &Client, method: &str, params: &Json) -> Result
             let Signal { task_uuid, signal, payload, by } = read(method, params)?;
             answer(&client.signal(task_uuid, &signal, payload.unwrap_or_else(Json::null), by).await?)
         }
+        "task.tree" => answer(&client.tree(read::<OfTask>(method, params)?.task_uuid).await?),
         "task.why" => answer(&client.why(read::<OfTask>(method, params)?.task_uuid).await?),
         "health.get" => {
             let Nothing {} = read(method, params)?;

@@ -68,7 +68,7 @@ pub(super) fn statement(tasks: &[NewTask]) -> Query<'static, Postgres, PgArgumen
         .bind(steps.iter().map(|(_, step)| dependents_literal(step)).collect::<Vec<_>>())
         .bind(tasks.iter().map(|task| task.submission.rerun_of.map(|task_id| task_id.0)).collect::<Vec<_>>())
         .bind(steps.iter().map(|(_, step)| step.state().as_str()).collect::<Vec<_>>())
-        .bind(tasks.iter().map(|task| task.parent.map(|parent| parent.task_id.0)).collect::<Vec<_>>())
+        .bind(tasks.iter().map(|task| task.parent.as_ref().map(|parent| parent.task_id.0)).collect::<Vec<_>>())
         .bind(
             tasks.iter().map(|task| task.flow().and_then(|flow| serde_json::to_string(&flow).ok())).collect::<Vec<_>>(),
         )

@@ -336,6 +336,23 @@ impl Store for PostgresStore {
         .await
     }
 
+    async fn tree(&self, task_id: TaskId, limit: u32) -> Result<Vec<Task>> {
+        within(async {
+            let query = sqlx::query(sql::LIST_TREE.sql()).bind(task_id.0).bind(i64::from(limit));
+            query.fetch_all(&self.query).await?.iter().map(row::task).collect()
+        })
+        .await
+    }
+
+    async fn tree_steps(&self, tasks: &[TaskId], limit: u32) -> Result<Vec<Step>> {
+        within(async {
+            let tasks: Vec<_> = tasks.iter().map(|task_id| task_id.0).collect();
+            let query = sqlx::query(sql::LIST_TREE_STEPS.sql()).bind(tasks).bind(i64::from(limit));
+            query.fetch_all(&self.query).await?.iter().map(row::step).collect()
+        })
+        .await
+    }
+
     async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>> {
         within(async {
             let query = sqlx::query(sql::LIST_EVENTS.sql()).bind(task_id.0).bind(after_seq).bind(i64::from(limit));

@@ -157,7 +157,7 @@ impl<'a> TaskRow<'a> {
             tags: encode::text(&submission.tags)?,
             context: submission.context.as_str(),
             rerun_of: submission.rerun_of.map(|task_id| Hex(task_id.0)),
-            parent_id: task.parent.map(|parent| Hex(parent.task_id.0)),
+            parent_id: task.parent.as_ref().map(|parent| Hex(parent.task_id.0)),
             flow: task.flow().as_ref().map(encode::text).transpose()?,
         })
     }

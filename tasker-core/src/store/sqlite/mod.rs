@@ -224,6 +224,14 @@ impl Store for SqliteStore {
         read::steps(self, task_id).await
     }
 
+    async fn tree(&self, task_id: TaskId, limit: u32) -> Result<Vec<Task>> {
+        read::tree(self, task_id, limit).await
+    }
+
+    async fn tree_steps(&self, tasks: &[TaskId], limit: u32) -> Result<Vec<Step>> {
+        read::tree_steps(self, tasks, limit).await
+    }
+
     async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>> {
         read::events(self, task_id, after_seq, limit).await
     }
