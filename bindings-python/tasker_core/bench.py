@@ -90,7 +90,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workload", choices=["single", "diamond", "linear10", "fan100"], default="diamond")
     parser.add_argument("--handler", choices=list(_HANDLERS), default="sync")
     parser.add_argument("--tasks", type=int, help="tasks for the throughput; about 20,000 steps if not given")
-    parser.add_argument("--latency-tasks", type=int, help="tasks for the latency, one at a time; 200, or fewer if large")
+    parser.add_argument(
+        "--latency-tasks", type=int, help="tasks for the latency, one at a time; 200, or fewer if large"
+    )
     parser.add_argument("--slots", type=int, default=256)
     parser.add_argument("--calls", type=int, help="in place of all that: the memory after every 20th of so many calls")
     options = parser.parse_args(arguments)

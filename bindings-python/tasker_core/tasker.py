@@ -15,8 +15,8 @@ class Tasker:
     """An engine in this process. As a context manager it closes itself.
 
     ``url`` is ``sqlite::memory:`` (nothing is kept), ``sqlite:path`` or ``postgres://...``; the schema is brought up to date.
-    The worker starts with :meth:`start_worker`, or by itself with the first :meth:`run`. ``lease`` is how many seconds leases are
-    given for (30): Rust renews them while handlers run, and a step whose process vanished waits that long.
+    The worker starts with :meth:`start_worker`, or by itself with the first :meth:`run`. ``lease`` is how many seconds leases
+    are given for (30): Rust renews them while handlers run, and a step whose process vanished waits that long.
     """
 
     def __init__(

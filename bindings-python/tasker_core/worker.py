@@ -91,9 +91,7 @@ class Worker:
         seconds handlers may run on when the worker stops, ``lease`` how many seconds leases are given for (30). Raises
         :class:`CallError`; nothing is left behind then.
         """
-        connection = Connection(
-            url, api_key=api_key, environment=environment, migrate=migrate, log=log, lease=lease
-        )
+        connection = Connection(url, api_key=api_key, environment=environment, migrate=migrate, log=log, lease=lease)
         try:
             path = templates or os.environ.get("TASKER_TEMPLATE_PATH")
             if path:

@@ -85,7 +85,11 @@ def test_the_trace_of_a_task_reaches_every_handler(tasker: Tasker) -> None:
 
 def test_signals(tasker: Tasker) -> None:
     client = tasker.client
-    tasker.template(template("client_wait", "name: approval, type: wait, wait: {signal: approved}", namespace="clients"))
+    tasker.template(
+        template("client_wait", "name: approval, type: wait, wait: {signal: approved}", namespace="clients")
+    )
+    HandlerRegistry.instance().register("it", lambda context: None)
+    tasker.start_worker()
     task = client.submit("client_wait", namespace="clients")
     assert code_of(lambda: client.signal_task(task, "other")) == "signal_unknown"
     client.signal_task(task, "approved", {"by": "ann"}, by="ann")

@@ -118,7 +118,7 @@ def test_a_worker_whose_key_is_for_that_alone(tmp_path: Path) -> None:
 
     def key(allowed: str) -> str:
         create = [TASKER, "key", "create", "test", "--allow", allowed, "--store", store, "-o", "json"]
-        return str(json.loads(subprocess.check_output(create))["key"])
+        return str(json.loads(subprocess.check_output(create))["secret"])
 
     def code_of(api_key: str) -> str:
         with TaskerClient(url, api_key=api_key) as client, pytest.raises(CallError) as raised:

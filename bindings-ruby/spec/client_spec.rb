@@ -64,6 +64,8 @@ result: { by: "hand" })
 
       it "sends signals to steps that wait for them" do
         client.register_template(template("order", "name: approval, type: wait, wait: {signal: approved}"))
+        step_handler("it") { |_context| nil }
+        client.start_worker
         task = client.create_task("order", namespace: "shop")
         expect { client.signal_task(task.task_uuid, "other") }.to raise_error(TaskerCore::Errors::ClientError) { |error|
           expect(error.code).to eq("signal_unknown")

@@ -19,7 +19,7 @@ RSpec.describe "a server" do
                                  "-o", "json")
     raise out unless status.success?
 
-    JSON.parse(out).fetch("key")
+    JSON.parse(out).fetch("secret")
   end
 
   around do |example|

@@ -62,9 +62,9 @@ for (const { name: database, url } of databases()) {
   });
 
   test(`signals reach the steps that wait for them, on ${database}`, async (t) => {
-    const client = new TaskerClient({ url, log: "warn" });
-    t.after(() => client.close());
-    await client.registerTemplate(template("waits", "name: approval, type: wait, wait: {signal: approved}"));
+    const templates = template("waits", "name: approval, type: wait, wait: {signal: approved}");
+    const client = await Tasker.start(url, { handlers: { it: () => null }, templates, log: "warn", signals: false });
+    t.after(() => client.stop(0));
     const { task_uuid } = await client.createTask({ namespace, name: "waits" });
     await assert.rejects(client.signalTask(task_uuid, "other"), { code: "signal_unknown" });
     await client.signalTask(task_uuid, "approved", { by: "ann" }, { by: "ann" });

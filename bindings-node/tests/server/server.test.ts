@@ -72,7 +72,7 @@ test("a worker whose key is for that alone runs steps, with the trace of the req
   const url = await server(t, store, "--auth", "keys");
   const key = (allowed: string): string => {
     const args = ["key", "create", "test", "--allow", allowed, "--store", store, "-o", "json"];
-    return JSON.parse(execFileSync(TASKER, args, { encoding: "utf8" })).key;
+    return JSON.parse(execFileSync(TASKER, args, { encoding: "utf8" })).secret;
   };
   const [admin, work] = [key("admin"), key("work")];
   for (const [apiKey, code] of [

@@ -17,9 +17,9 @@ module TaskerCore
     GRACE = 30
 
     # +templates+ is a file or folder of templates to register, or a list of them. +environment+ chooses the +environments+
-    # of the templates (else TASKER_ENV); +log+ says what of the engine is logged (else TASKER_LOG, else +warn+); +lease+ is how
-    # many seconds leases are given for (30): they are renewed while handlers run, and a step whose process vanished waits that
-    # long.
+    # of the templates (else TASKER_ENV); +log+ says what of the engine is logged (else TASKER_LOG, else +warn+). +lease+ is
+    # how many seconds leases are given for (30): they are renewed while handlers run, and a step of a vanished process waits
+    # that long.
     def initialize(url = nil, api_key: nil, templates: nil, environment: nil, migrate: true, log: nil, lease: nil)
       @pid = Process.pid
       @workers = []

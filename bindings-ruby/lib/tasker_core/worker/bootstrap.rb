@@ -22,7 +22,8 @@ module TaskerCore
           LOCK.synchronize do
             return @instance if @instance&.running?
 
-            tasker = Tasker.new(url, api_key: api_key, templates: templates, environment: environment, log: log, lease: lease)
+            tasker = Tasker.new(url, api_key: api_key, templates: templates, environment: environment, log: log,
+lease: lease)
             begin
               worker = tasker.start_worker(namespaces: [*namespace, *namespaces], **options)
             rescue StandardError
