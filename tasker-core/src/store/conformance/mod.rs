@@ -45,7 +45,7 @@ macro_rules! checks {
 checks! {
     template: migrating_twice_changes_nothing, versions_never_change, routes_are_known;
     submit: what_is_submitted_is_stored, a_key_belongs_to_one_task, a_key_counts_within_one_call,
-        json_stays_as_it_was_written;
+        steps_may_have_begun_when_their_task_is_stored, json_stays_as_it_was_written;
     claim: urgent_first_then_old, only_served_routes, at_most_what_is_wanted, stopped_tasks_are_left_alone,
         candidates_join_what_became_ready;
     report: a_chain_claims_in_the_transaction_that_reports, a_diamond_joins, a_retry_falls_due,

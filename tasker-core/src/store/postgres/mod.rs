@@ -185,8 +185,8 @@ impl Store for PostgresStore {
         .await
     }
 
-    async fn insert_tasks(&self, tasks: &[NewTask]) -> Result<Vec<Inserted>> {
-        within(async { insert::insert_tasks(&self.hot, tasks).await }).await
+    async fn insert_begun(&self, tasks: &[NewTask], begun: &Changes) -> Result<Vec<Inserted>> {
+        within(async { insert::insert_tasks(&self.hot, tasks, begun).await }).await
     }
 
     async fn transact(&self, scope: &[Scope], claim: Option<&Claim>, decide: &Decide<'_>) -> Result<Transacted> {

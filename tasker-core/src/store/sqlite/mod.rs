@@ -109,8 +109,8 @@ impl Store for SqliteStore {
         template::routes(self).await
     }
 
-    async fn insert_tasks(&self, tasks: &[NewTask]) -> Result<Vec<Inserted>> {
-        insert::insert_tasks(self, tasks).await
+    async fn insert_begun(&self, tasks: &[NewTask], begun: &Changes) -> Result<Vec<Inserted>> {
+        insert::insert_tasks(self, tasks, begun).await
     }
 
     async fn transact(&self, scope: &[Scope], claim: Option<&Claim>, decide: &Decide<'_>) -> Result<Transacted> {
