@@ -177,7 +177,7 @@ impl Engine {
     }
 
     /// The definition of a stored task.
-    pub(super) async fn definition(&self, key: &TemplateKey) -> Result<Arc<Definition>> {
+    pub(crate) async fn definition(&self, key: &TemplateKey) -> Result<Arc<Definition>> {
         if let Some(definition) = self.definitions.get(key) {
             return Ok(definition);
         }

@@ -1,11 +1,14 @@
 //! What operators ask for.
 
+use std::sync::Arc;
+
 use sqlx::{AssertSqlSafe, Sqlite, query::Query, sqlite::SqliteArguments, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{SqliteStore, columns::Columns, encode, read, sql};
 use crate::{
-    model::{EventBatch, Step, Task, TaskId, TaskState, Timestamp},
+    dag::TemplateKey,
+    model::{EventBatch, Step, Task, TaskId, TaskState, TemplateId, Timestamp},
     store::{
         Counts, Error, EventCursor, Followed, KnownWorker, Oddity, QueueDepth, Result, StoredKey, TaskFilter,
         search::{Look, Want, keep, words},
@@ -95,12 +98,14 @@ pub(super) async fn follow(store: &SqliteStore, after: EventCursor, limit: u32) 
             at: columns.time()?,
             facts: columns.decoded()?,
         };
-        followed.extend(
-            batch.events().filter(|event| after.precedes(position, event)).map(|event| Followed {
-                cursor: EventCursor { position, task_id: event.task_id, seq: event.seq },
-                event,
-            }),
-        );
+        let template_id: Option<Uuid> = columns.read()?;
+        let environment: Option<Arc<str>> = columns.read::<Option<&str>>()?.map(Into::into);
+        let template = template_id.map(|id| TemplateKey { id: TemplateId(id), environment });
+        followed.extend(batch.events().filter(|event| after.precedes(position, event)).map(|event| Followed {
+            cursor: EventCursor { position, task_id: event.task_id, seq: event.seq },
+            template: template.clone(),
+            event,
+        }));
     }
     Ok(followed)
 }
@@ -215,7 +220,7 @@ pub(super) async fn mark_key(store: &SqliteStore, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-async fn write(store: &SqliteStore, query: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<SqliteRow>> {
+pub(super) async fn write(store: &SqliteStore, query: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<SqliteRow>> {
     let mut writer = store.connections.writer().await?;
     let mut transaction = writer.begin().await?;
     let rows = query.fetch_all(&mut *transaction).await?;
