@@ -1,6 +1,18 @@
 import { TaskerError } from "./errors.js";
 import { type ConnectionOptions, Host } from "./host.js";
-import type { Acted, Created, Page, Registered, Step, Submitted, Task, TaskEvent, TaskStatus, TaskTree, Template } from "./view.js";
+import type {
+  Acted,
+  Created,
+  Page,
+  Registered,
+  Step,
+  Submitted,
+  Task,
+  TaskEvent,
+  TaskStatus,
+  TaskTree,
+  Template,
+} from "./view.js";
 
 /** A request to run a template. */
 export interface CreateTask {

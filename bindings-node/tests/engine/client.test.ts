@@ -69,7 +69,8 @@ for (const { name: database, url } of databases()) {
     await assert.rejects(client.signalTask(task_uuid, "other"), { code: "signal_unknown" });
     await client.signalTask(task_uuid, "approved", { by: "ann" }, { by: "ann" });
     const task = await client.waitForTask(task_uuid, { timeoutMs: 60_000 });
-    assert.deepEqual((task.steps?.[0]?.results as { payload: unknown }).payload, { by: "ann" });
+    const approval = task.steps?.[0]?.results as { payload?: unknown } | undefined;
+    assert.deepEqual(approval?.payload, { by: "ann" });
   });
 
   test(`the trace of a task reaches every handler, on ${database}`, async (t) => {
