@@ -189,7 +189,8 @@ module TaskerCore
       def checkpoint(cursor:, accumulated_results: nil, items_processed: 0)
         stored = { "cursor" => cursor, "accumulated_results" => accumulated_results, "items_processed" => items_processed }
         @attempt.store_checkpoint(stored)
-        @stored = [stored]
+        # As the next attempt will see it.
+        @stored = [Native.from_json(Native.to_json(stored))]
         nil
       rescue Errors::ClientError => e
         kinds = { "lease_lost" => Errors::CancelledError }
