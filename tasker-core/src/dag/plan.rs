@@ -45,7 +45,7 @@ impl NewTask {
     /// Where the task stands in a flow; none for a plain one.
     #[must_use]
     pub fn flow(&self) -> Option<TaskFlow> {
-        let flow = TaskFlow { parent: self.parent.clone(), trace: self.submission.trace.clone() };
+        let flow = TaskFlow { parent: self.parent.clone(), trace: self.submission.trace.clone(), ending: None };
         (flow != TaskFlow::default()).then_some(flow)
     }
 }
@@ -88,7 +88,7 @@ pub fn plan(definition: &Definition, submission: Submission) -> NewTask {
         version: Arc::clone(&definition.version),
         submission,
         deadline_ms: deadline.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
-        steps: Arc::clone(&definition.steps),
+        steps: Arc::clone(&definition.own_steps),
         parent: None,
     }
 }

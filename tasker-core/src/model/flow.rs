@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Json, ParentStep, StepId, TaskId, Timestamp, TraceContext};
+use super::{Actor, Json, ParentStep, StepError, StepId, TaskId, TaskState, Timestamp, TraceContext};
 
 /// Where a step stands in a flow; plain steps have none of this.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,49 @@ pub struct TaskFlow {
     /// The trace that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,
+    /// How it ends, once that is known and something is still to be done before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Arc<Ending>>,
+}
+
+/// How a task ends that has yet to undo what was done, or to clean up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Ending {
+    /// `complete`, `error` or `cancelled`, if what is still to be done succeeds.
+    pub status: TaskState,
+    /// What it failed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<StepError>,
+    /// Who cancelled it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why it was cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Ending {
+    #[must_use]
+    pub fn cancelled(Actor { by, reason }: Actor) -> Self {
+        Self { status: TaskState::Cancelled, error: None, by, reason }
+    }
+
+    #[must_use]
+    pub fn failed(error: Option<StepError>) -> Self {
+        Self { status: TaskState::Error, error, by: None, reason: None }
+    }
+
+    #[must_use]
+    pub fn complete() -> Self {
+        Self { status: TaskState::Complete, error: None, by: None, reason: None }
+    }
+
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor { by: self.by.clone(), reason: self.reason.clone() }
+    }
 }
 
 /// The step that a task runs for.

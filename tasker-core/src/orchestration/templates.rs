@@ -95,7 +95,7 @@ impl Engine {
         let id = TemplateId::new();
         Definition::new(id, template, None)?;
         let routes: BTreeSet<_> = template
-            .steps
+            .all_steps()
             .iter()
             .filter(|step| !step.kind.is_by_engine())
             .map(|step| Route {

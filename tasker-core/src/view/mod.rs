@@ -31,7 +31,7 @@ pub use page::ErrorPage;
 pub use problem::{ErrorView, FaultView, Problem};
 pub use query::TaskQuery;
 pub use stats::{QueueView, StatsView};
-pub use step::StepView;
+pub use step::{StepPhase, StepView};
 pub use submitted::SubmittedView;
 pub use task::{ParentView, TaskView};
 pub use template::{RegisteredView, TemplateView};

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -5,7 +7,7 @@ use uuid::Uuid;
 use super::StepView;
 use crate::{
     dag::Definition,
-    model::{Json, Parent, Step, StepError, StepState, Task, TaskId, TaskState, Timestamp},
+    model::{Ending, Json, Parent, Step, StepError, StepState, Task, TaskId, TaskState, Timestamp},
 };
 
 /// One run of a template.
@@ -56,6 +58,10 @@ pub struct TaskView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = Uuid))]
     pub root_uuid: Option<TaskId>,
+    /// How it ends, while something is yet to be done before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<Ending>))]
+    pub ending: Option<Arc<Ending>>,
     /// The environment whose overrides the task runs with, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
@@ -131,11 +137,12 @@ impl TaskView {
             correlation_id: task.correlation_id,
             parent_correlation_id: task.parent_correlation_id,
             idempotency_key: task.idempotency_key,
-            traceparent: task.trace.as_ref().map(|trace| trace.traceparent.to_string()),
-            tracestate: task.trace.and_then(|trace| trace.tracestate).map(|state| state.to_string()),
+            traceparent: task.flow.trace.as_ref().map(|trace| trace.traceparent.to_string()),
+            tracestate: task.flow.trace.and_then(|trace| trace.tracestate).map(|state| state.to_string()),
             rerun_of: task.rerun_of,
-            parent: task.parent.as_ref().map(ParentView::from),
-            root_uuid: task.parent.as_ref().map(|parent| parent.root),
+            parent: task.flow.parent.as_ref().map(ParentView::from),
+            root_uuid: task.flow.parent.as_ref().map(|parent| parent.root),
+            ending: task.flow.ending.filter(|_| !task.state.is_final()),
             environment: task.environment,
             created_at: task.created_at,
             updated_at: task.updated_at,

@@ -267,5 +267,6 @@ fn assignment(timeout: Option<Duration>) -> Assignment {
         checkpoint: None,
         parent: None,
         trace_context: None,
+        ending: None,
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn what_is_submitted_is_stored(store: Arc<dyn Store>) {
     assert_eq!(task.tags, new.submission.tags);
     assert_eq!((task.initiator, task.source_system, task.reason), (some("ann"), some("web"), some("ordered")));
     assert_eq!((task.correlation_id, task.parent_correlation_id), (some("c-1"), some("c-0")));
-    assert_eq!((task.idempotency_key, task.trace, task.parent), (some("o-1"), Some(trace), None));
+    assert_eq!((task.idempotency_key, task.flow.trace, task.flow.parent), (some("o-1"), Some(trace), None));
     assert_eq!(task.counts, TaskCounts { total: 5, ..TaskCounts::default() });
     assert_eq!(task.deadline_at.unwrap().since(task.created_at).as_millis(), 60_000);
     assert_eq!((task.updated_at, task.completed_at, task.error), (task.created_at, None, None));

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     dag::TemplateKey,
-    model::{EventBatch, Json, Step, StepId, Task, TaskCounts, TaskFlow, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{EventBatch, Json, Step, StepId, Task, TaskCounts, TaskId, TemplateId, Timestamp, WorkerId},
     state::{Snapshot, StepSnapshot, TaskSnapshot},
     store::{Error, Result, TemplateSummary},
 };
@@ -85,7 +85,6 @@ fn step_snapshot(row: &PgRow, id: StepId) -> Result<StepSnapshot> {
 }
 
 pub(super) fn task(row: &PgRow) -> Result<Task> {
-    let TaskFlow { parent, trace } = structured(row, "flow")?.unwrap_or_default();
     Ok(Task {
         task_id: TaskId(row.try_get("id")?),
         namespace: row.try_get("namespace")?,
@@ -104,8 +103,7 @@ pub(super) fn task(row: &PgRow) -> Result<Task> {
         parent_correlation_id: row.try_get("parent_correlation_id")?,
         idempotency_key: row.try_get("idempotency_key")?,
         rerun_of: row.try_get::<Option<Uuid>, _>("rerun_of")?.map(TaskId),
-        parent,
-        trace,
+        flow: structured(row, "flow")?.unwrap_or_default(),
         counts: counts(row)?,
         seq: row.try_get("seq")?,
         error: structured(row, "error")?,

@@ -3,6 +3,7 @@
 use crate::store::statement::statements;
 
 statements! { "postgres":
+    ADD_STEPS = "add_steps",
     APPLIED_MIGRATIONS = "applied_migrations",
     APPLY = "apply",
     APPLY_UNCHANGED = "apply_unchanged",
@@ -50,6 +51,7 @@ statements! { "postgres":
     PRIORITIZE_STEPS = "prioritize_steps",
     PRIORITIZE_TASKS = "prioritize_tasks",
     PUT_CHECKPOINTS = "put_checkpoints",
+    PUT_FLOWS = "put_flows",
     PUT_KEY = "put_key",
     PUT_ROUTES = "put_routes",
     PUT_TEMPLATE = "put_template",

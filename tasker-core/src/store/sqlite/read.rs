@@ -98,7 +98,7 @@ async fn contexts(source: &mut Source<'_, '_>, requests: &[PayloadRequest]) -> R
         let mut columns = Columns::new(row, "a task");
         let task_id = TaskId(columns.uuid()?);
         let (context, correlation_id) = (columns.json_or_none()?, columns.read()?);
-        let TaskFlow { parent, trace } = columns.decoded_or_none()?.unwrap_or_default();
+        let TaskFlow { parent, trace, .. } = columns.decoded_or_none()?.unwrap_or_default();
         Ok((task_id, Payload { context, correlation_id, parent, trace, ..Payload::default() }))
     };
     rows.iter().map(payload).collect()
@@ -153,7 +153,6 @@ fn asked<'p>(columns: &mut Columns<'_>, payloads: &'p mut [Payload]) -> Result<&
 
 pub(super) fn read_task(row: &SqliteRow) -> Result<Task> {
     let mut columns = Columns::new(row, "a task");
-    let flow: TaskFlow;
     Ok(Task {
         task_id: TaskId(columns.uuid()?),
         namespace: columns.read()?,
@@ -172,11 +171,7 @@ pub(super) fn read_task(row: &SqliteRow) -> Result<Task> {
         parent_correlation_id: columns.read()?,
         idempotency_key: columns.read()?,
         rerun_of: columns.read::<Option<_>>()?.map(TaskId),
-        parent: {
-            flow = columns.decoded_or_none()?.unwrap_or_default();
-            flow.parent
-        },
-        trace: flow.trace,
+        flow: columns.decoded_or_none()?.unwrap_or_default(),
         counts: TaskCounts {
             total: columns.count()?,
             done: columns.count()?,

@@ -3,6 +3,7 @@
 use crate::store::statement::statements;
 
 statements! { "sqlite":
+    ADD_STEPS = "add_steps",
     APPLIED_MIGRATIONS = "applied_migrations",
     APPLY_EVENTS = "apply_events",
     APPLY_STEPS = "apply_steps",
@@ -52,6 +53,7 @@ statements! { "sqlite":
     PRIORITIZE_STEPS = "prioritize_steps",
     PRIORITIZE_TASKS = "prioritize_tasks",
     PUT_CHECKPOINTS = "put_checkpoints",
+    PUT_FLOWS = "put_flows",
     PUT_KEY = "put_key",
     PUT_ROUTES = "put_routes",
     PUT_TEMPLATE = "put_template",
