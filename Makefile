@@ -25,6 +25,7 @@ test: setup ## Run every test, on SQLite and on throw-away servers of PostgreSQL
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/python.sh test)
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-ruby.sh)
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-node.sh)
+	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-four-languages.sh)
 
 check-api: setup ## Try the server with made-up requests, on both databases
 	@scripts/install-packages.sh postgresql http
