@@ -25,6 +25,7 @@ test: setup ## Run every test, on SQLite and on throw-away servers of PostgreSQL
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/python.sh test)
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-ruby.sh)
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-node.sh)
+	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-four-languages.sh)
 
 chaos: setup ## Kill servers, workers and NATS nodes at random for five minutes, and look for losses
 	@scripts/install-packages.sh postgresql nats

@@ -10,6 +10,7 @@ mod watch;
 
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use tasker_core::{
     model::{Json, TaskId, Timestamp},
     orchestration::Engine,
@@ -37,6 +38,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone)]
 pub struct Client {
     backend: Backend,
+}
+
+/// How an engine is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthView {
+    /// `ok`
+    pub status: String,
+    /// The version of Tasker.
+    pub version: String,
 }
 
 /// Where the engine is.
@@ -252,6 +262,20 @@ impl Client {
         match &self.backend {
             Backend::Embedded(engine) => Ok(WhyView::load(engine, task_id).await?),
             Backend::Http(connection) => http::why(connection, task_id).await,
+        }
+    }
+
+    /// Whether the engine can do its work: its database answers and has the schema of this version.
+    ///
+    /// # Errors
+    /// What is wrong: `database_unavailable`, `schema_mismatch`, `server_unreachable`, `shutting_down`.
+    pub async fn health(&self) -> Result<HealthView> {
+        match &self.backend {
+            Backend::Embedded(engine) => {
+                engine.check_ready().await?;
+                Ok(HealthView { status: "ok".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() })
+            }
+            Backend::Http(connection) => connection.get(connection.url(["health", "ready"])).await,
         }
     }
 

@@ -1,6 +1,17 @@
 //! The statements, by their files in `store/sql/sqlite`.
 
-use crate::store::statement::statements;
+use std::sync::LazyLock;
+
+use crate::store::statement::{Statement, statements};
+
+/// Statements that are sent together: each call is a way to the connection's thread and back. `$1` is the tasks, `$2` the time,
+/// `$3` the steps or the plans that tasks share, `$4` the events.
+pub(super) static APPLY: LazyLock<String> = LazyLock::new(|| together(&[&APPLY_TASKS, &APPLY_STEPS, &APPLY_EVENTS]));
+pub(super) static INSERT: LazyLock<String> = LazyLock::new(|| together(&[&INSERT_TASKS, &INSERT_STEPS, &APPLY_EVENTS]));
+
+fn together(statements: &[&Statement]) -> String {
+    statements.iter().map(|statement| statement.sql()).collect::<Vec<_>>().join(";\n")
+}
 
 statements! { "sqlite":
     ADD_STEPS = "add_steps",
@@ -12,7 +23,6 @@ statements! { "sqlite":
     COUNT_DUE = "count_due",
     COUNT_QUEUES = "count_queues",
     COUNT_STATES = "count_states",
-    COUNT_UNCHANGED = "count_unchanged",
     DUE_STEPS = "due_steps",
     DUE_TASKS = "due_tasks",
     END_OF_EVENTS = "end_of_events",
