@@ -45,10 +45,7 @@ expect() {
   [[ $got == "$3" ]] || fail "$2 is $got and not $3"
 }
 
-psql=$(scripts/find-postgres.sh)/psql
-database=four_languages_$$
-"$psql" "$TASKER_TEST_DATABASE_URL" --quiet --command "create database $database"
-export DATABASE_URL=${TASKER_TEST_DATABASE_URL%/*}/$database
+export DATABASE_URL=$TASKER_TEST_DATABASE_URL
 
 cargo build --quiet --locked -p tasker-cli
 cargo build --quiet --locked -p tasker-examples --example parcel_worker
