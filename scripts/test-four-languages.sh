@@ -79,7 +79,10 @@ expect "$lost" '.steps[3].current_state' cancelled
 
 for language in "${!workers[@]}"; do
   kill -TERM "${workers[$language]}"
-  wait "${workers[$language]}" || fail "the worker in $language ended with $?"
+  status=0
+  wait "${workers[$language]}" || status=$?
+  # Node ends by the signal itself once it is drained, as programs do that are asked to stop.
+  ((status == 0 || status == 143)) || fail "the worker in $language ended with $status"
 done
 workers=()
 echo "four languages: one parcel through four workers"
