@@ -5,6 +5,7 @@
 
 mod error;
 pub(crate) mod http;
+mod subscription;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
@@ -17,12 +18,14 @@ use tasker_core::{
 };
 
 pub use error::Error;
+pub use subscription::Subscription;
 pub use tasker_core::{
     model::Actor,
     orchestration::{Action, SubmitTask},
     view::{
-        ActedItem, ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StatsView, StepPhase,
-        StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView, TreeView, WhyView, WorkerView,
+        ActedItem, ActedView, BulkAction, BulkSubmitted, EventPage, EventQuery, EventView, NextEvent, Page,
+        RegisteredView, StatsView, StepPhase, StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView,
+        TreeView, WhyView, WorkerView,
     },
 };
 pub use watch::Watch;
@@ -220,6 +223,24 @@ impl Client {
             Backend::Embedded(engine) => Watch::embedded(Arc::clone(engine), task_id, after_seq).await,
             Backend::Http(connection) => Ok(Watch::http(http::watch(connection, task_id, after_seq).await?)),
         }
+    }
+
+    /// What happens next to any task: a page of events, behind a cursor or where a subscription goes on; waits where there is
+    /// nothing yet, as long as the query says.
+    ///
+    /// # Errors
+    /// `field_invalid`.
+    pub async fn next_events(&self, query: &EventQuery) -> Result<EventPage> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(EventPage::load(engine, query).await?),
+            Backend::Http(connection) => http::next_events(connection, query).await,
+        }
+    }
+
+    /// What happens to all tasks, event by event.
+    #[must_use]
+    pub fn subscribe(&self, query: EventQuery) -> Subscription {
+        Subscription::new(self.clone(), query)
     }
 
     /// Waits for the end of a task, whichever process brings it about.

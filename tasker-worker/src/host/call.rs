@@ -9,12 +9,13 @@ use tasker_core::model::{Json, TaskId};
 
 use super::{Result, refused};
 use crate::{
-    client::{Action, Actor, BulkAction, Client, SubmitTask, TaskQuery},
+    client::{Action, Actor, BulkAction, Client, EventQuery, SubmitTask, TaskQuery},
     worker::template_files,
 };
 
 /// Every method, for the error about one that does not exist.
-const METHODS: [&str; 24] = [
+const METHODS: [&str; 25] = [
+    "event.next",
     "health.get",
     "stats.get",
     "task.act",
@@ -66,6 +67,7 @@ pub(super) async fn call(client: &Client, method: &str, params: &Json) -> Result
             let of: History = read(method, params)?;
             answer(&client.history(of.task_uuid, of.after_seq).await?)
         }
+        "event.next" => answer(&client.next_events(&read::<EventQuery>(method, params)?).await?),
         "task.wait" => {
             let wait: WaitForTask = read(method, params)?;
             answer(&client.wait(wait.task_uuid, Duration::from_millis(wait.timeout_ms)).await?)
