@@ -105,6 +105,8 @@ export declare class TaskerClient {
     getStepAuditHistory(taskUuid: string, step: string): Promise<TaskEvent[]>;
     /** Everything that happened to a task after the event numbered `afterSeq`, in order. */
     getTaskHistory(taskUuid: string, afterSeq?: number): Promise<TaskEvent[]>;
+    /** Events of all tasks behind a cursor, waited for if there are none: the query is the body of `POST /v1/events/next`. */
+    nextEvents(query?: object): Promise<Record<string, unknown>>;
     /** The workers that are there, and what each has. */
     listWorkers(): Promise<Record<string, unknown>[]>;
     /** How many tasks and steps stand where. */

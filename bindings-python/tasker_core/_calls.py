@@ -97,6 +97,10 @@ def act(request: Mapping[str, Any]) -> Call[Document]:
     return Call("task.act", dict(request), Document)
 
 
+def next_events(query: Mapping[str, Any]) -> Call[Document]:
+    return Call("event.next", dict(query), Document)
+
+
 def register_template(template: Any) -> Call[list[Document]]:
     text = str(template)
     if isinstance(template, str) and ("\n" in text or ":" in text.replace(":\\", "")):

@@ -139,6 +139,9 @@ class AsyncTaskerClient:
     async def get_template(self, namespace: str, name: str, version: str | None = None) -> Document:
         return await self._do(_calls.get_template(namespace, name, version))
 
+    async def next_events(self, query: Mapping[str, Any]) -> Document:
+        return await self._do(_calls.next_events(query))
+
     async def list_workers(self) -> list[Document]:
         return await self._do(_calls.list_workers())
 

@@ -176,6 +176,10 @@ class TaskerClient:
         """The version that is asked for, or the highest."""
         return self._do(_calls.get_template(namespace, name, version))
 
+    def next_events(self, query: Mapping[str, Any]) -> Document:
+        """Events of all tasks behind a cursor, waited for if there are none: the body of ``POST /v1/events/next``."""
+        return self._do(_calls.next_events(query))
+
     def list_workers(self) -> list[Document]:
         """Workers that were heard of lately."""
         return self._do(_calls.list_workers())

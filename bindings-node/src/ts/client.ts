@@ -211,6 +211,11 @@ export class TaskerClient {
     return events;
   }
 
+  /** Events of all tasks behind a cursor, waited for if there are none: the query is the body of `POST /v1/events/next`. */
+  nextEvents(query: object = {}): Promise<Record<string, unknown>> {
+    return this.call("event.next", query);
+  }
+
   /** The workers that are there, and what each has. */
   listWorkers(): Promise<Record<string, unknown>[]> {
     return this.call("worker.list");

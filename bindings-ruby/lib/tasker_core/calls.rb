@@ -117,6 +117,11 @@ module TaskerCore
       call("task.tree", { task_uuid: task_uuid })
     end
 
+    # Events of all tasks behind a cursor, waited for if there are none: the query is the body of POST /v1/events/next.
+    def next_events(query = {})
+      call("event.next", query)
+    end
+
     # Workers that were heard of lately.
     def list_workers
       call("worker.list")
