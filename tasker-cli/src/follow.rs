@@ -7,7 +7,7 @@ use tasker_worker::{
     Client,
     client::{EventView, TaskView, Watch},
 };
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::{
     failure::{Exit, Failure, Result},
@@ -18,6 +18,8 @@ use crate::{
 
 /// Between two pictures, so that times tick.
 const TICK: Duration = Duration::from_millis(100);
+/// Between two looks at the tasks that run for steps of this one.
+const LOOK_AT_CHILDREN: Duration = Duration::from_millis(400);
 
 /// Shows what happens to a task until it ends, `at_most` has passed, or someone wants to stop.
 ///
@@ -51,6 +53,8 @@ struct Follower<'a> {
     watch: Watch,
     progress: Progress,
     live: Option<Live>,
+    /// When the tasks that run for its steps were last looked at.
+    looked_at: Option<Instant>,
     /// Between the store's clock and this machine's, in microseconds.
     clock_ahead_micros: i64,
 }
@@ -65,6 +69,7 @@ impl<'a> Follower<'a> {
             watch: client.watch(task_id, 0).await?,
             progress: Progress::blank(&task),
             live: output.is_live().then(|| Live::new(output.has_color())),
+            looked_at: None,
             clock_ahead_micros: now.as_micros() - SystemClock.now().as_micros(),
         })
     }
@@ -77,11 +82,16 @@ impl<'a> Follower<'a> {
                 event = self.watch.next() => match event? {
                     Some(event) => self.show(&event).await?,
                     None => {
+                        self.look_at_children(self.progress.has_child()).await?;
                         self.draw();
                         return Ok(());
                     }
                 },
-                _ = tick.tick() => self.draw(),
+                _ = tick.tick() => {
+                    let is_time = self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_AT_CHILDREN);
+                    self.look_at_children(is_time && self.progress.has_open_child()).await?;
+                    self.draw();
+                }
             }
         }
     }
@@ -96,6 +106,15 @@ impl<'a> Follower<'a> {
             && let Some(text) = event_text(&self.progress, event, self.output)
         {
             write_out(&text);
+        }
+        Ok(())
+    }
+
+    /// Their events are not followed: each would be a stream of its own.
+    async fn look_at_children(&mut self, is_wanted: bool) -> Result<()> {
+        if is_wanted && self.live.is_some() {
+            self.progress.graft(&self.client.tree(self.progress.task_id).await?);
+            self.looked_at = Some(Instant::now());
         }
         Ok(())
     }

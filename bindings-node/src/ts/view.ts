@@ -57,9 +57,21 @@ export interface Step {
   error?: StepErrorView;
   next_retry_at?: string;
   due_at?: string;
+  /** The signal that it waits for, or was ended by. */
+  signal?: string;
+  /** The task that runs it, or ran it last. */
+  child_uuid?: string;
   worker_id?: string;
   started_at?: string;
   completed_at?: string;
+}
+
+/** The step of another task that a task runs for. */
+export interface ParentStep {
+  task_uuid: string;
+  step_uuid: string;
+  /** The step's name. */
+  step: string;
 }
 
 /** One run of a template. Times are RFC 3339 texts. */
@@ -80,6 +92,12 @@ export interface Task {
   correlation_id?: string;
   parent_correlation_id?: string;
   idempotency_key?: string;
+  /** The task that this one runs again. */
+  rerun_of?: string;
+  /** The step of another task that this one runs for. */
+  parent?: ParentStep;
+  /** The task above all others, where this one has a parent. */
+  root_uuid?: string;
   environment?: string;
   created_at: string;
   updated_at: string;

@@ -88,7 +88,7 @@ fn why(error: &StepError) -> String {
 /// How long what has ended took.
 fn duration(progress: &Progress, event: &EventView) -> Option<Duration> {
     match event.kind.as_str() {
-        "task.completed" | "task.failed" | "task.cancelled" | "task.resolved" => {
+        "task.completed" | "task.failed" | "task.cancelled" | "task.resolved_manually" => {
             Some(event.at.since(progress.created_at))
         }
         "step.completed" | "step.failed" | "step.retry_scheduled" => {

@@ -15,6 +15,12 @@ impl Line {
         self
     }
 
+    /// The same behind another line.
+    pub(super) fn behind(mut self, mut first: Self) -> Self {
+        first.0.append(&mut self.0);
+        first
+    }
+
     /// Characters that are seen.
     pub(super) fn width(&self) -> usize {
         self.0.iter().map(|(text, _)| text.chars().count()).sum()

@@ -1,7 +1,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use tasker_core::model::{Json, StepError, StepState, TaskId, TaskState, Timestamp};
-use tasker_worker::client::{EventView, StepView, TaskView};
+use tasker_worker::client::{EventView, StepView, TaskView, TreeView};
 
 /// A task and its steps, as the events seen so far tell it.
 #[derive(Clone, Debug)]
@@ -33,6 +33,12 @@ pub(crate) struct StepProgress {
     pub(crate) due_at: Option<Timestamp>,
     pub(crate) error: Option<StepError>,
     pub(crate) result: Option<Json>,
+    /// The signal that it waits for.
+    pub(crate) signal: Option<String>,
+    /// The task that runs it, or ran it last.
+    pub(crate) child_id: Option<TaskId>,
+    /// How far that task has come, as it was last looked at.
+    pub(crate) child: Option<Box<Progress>>,
 }
 
 impl Progress {
@@ -66,6 +72,31 @@ impl Progress {
         Self { task_id: task.task_uuid, created_at: task.created_at, ..self.clone() }
     }
 
+    /// Takes over how far the tasks have come that run for the steps.
+    pub(crate) fn graft(&mut self, tree: &TreeView) {
+        let tasks: HashMap<TaskId, &TaskView> = tree.tasks.iter().map(|task| (task.task_uuid, task)).collect();
+        self.graft_from(&tasks);
+    }
+
+    fn graft_from(&mut self, tasks: &HashMap<TaskId, &TaskView>) {
+        for step in &mut self.steps {
+            let Some(task) = step.child_id.and_then(|child| tasks.get(&child)) else { continue };
+            let mut child = Self::of(task);
+            child.graft_from(tasks);
+            step.child = Some(Box::new(child));
+        }
+    }
+
+    /// Whether a task runs for one of the steps now.
+    pub(crate) fn has_open_child(&self) -> bool {
+        self.steps.iter().any(|step| step.child_id.is_some() && !step.state.is_final())
+    }
+
+    /// Whether a task runs, or ran, for one of the steps.
+    pub(crate) fn has_child(&self) -> bool {
+        self.steps.iter().any(|step| step.child_id.is_some())
+    }
+
     pub(crate) fn step(&self, idx: u32) -> Option<&StepProgress> {
         self.steps.get(idx as usize)
     }
@@ -74,7 +105,15 @@ impl Progress {
     pub(crate) fn look_at(&mut self, task: &TaskView) {
         let steps = task.steps.as_deref().unwrap_or_default();
         (self.state, self.error, self.ended_at) = (task.status, task.error.clone(), task.completed_at);
-        self.steps = steps.iter().map(StepProgress::of).collect();
+        let mut before = std::mem::take(&mut self.steps).into_iter();
+        let of = |step: &StepView| {
+            let child = before.next().and_then(|known| known.child);
+            StepProgress {
+                child: child.filter(|child| Some(child.task_id) == step.child_uuid),
+                ..StepProgress::of(step)
+            }
+        };
+        self.steps = steps.iter().map(of).collect();
         self.layers = layers(steps);
     }
 
@@ -87,7 +126,7 @@ impl Progress {
             "task.completed" => self.end(TaskState::Complete, event),
             "task.failed" => self.end(TaskState::Error, event),
             "task.cancelled" => self.end(TaskState::Cancelled, event),
-            "task.resolved" => self.end(TaskState::ResolvedManually, event),
+            "task.resolved_manually" => self.end(TaskState::ResolvedManually, event),
             "task.paused" => {
                 self.state = TaskState::Paused;
                 let in_queues = self.steps.iter_mut().filter(|step| step.state == StepState::Enqueued);
@@ -127,6 +166,9 @@ impl StepProgress {
             due_at: None,
             error: None,
             result: None,
+            signal: step.signal.clone(),
+            child_id: None,
+            child: None,
         }
     }
 
@@ -139,6 +181,7 @@ impl StepProgress {
             due_at: step.next_retry_at.or(step.due_at),
             error: step.error.clone(),
             result: step.results.clone(),
+            child_id: step.child_uuid,
             ..Self::blank(step)
         }
     }
@@ -147,7 +190,7 @@ impl StepProgress {
     pub(crate) fn duration(&self, now: Timestamp) -> Option<Duration> {
         let started_at = self.started_at?;
         match self.state {
-            StepState::InProgress => Some(now.since(started_at)),
+            StepState::InProgress | StepState::Waiting => Some(now.since(started_at)),
             _ => Some(self.ended_at?.since(started_at)),
         }
     }
@@ -173,10 +216,12 @@ impl StepProgress {
             "step.child_started" => {
                 self.open(StepState::Waiting);
                 (self.started_at, self.attempt) = (Some(event.at), event.attempt.unwrap_or(self.attempt));
+                let child = event.details.get("child").and_then(|child| child.as_str()?.parse().ok());
+                (self.child_id, self.child) = (child, None);
             }
             "step.cancelled" => self.end(StepState::Cancelled, event),
             "step.skipped" => self.end(StepState::Skipped, event),
-            "step.resolved" => self.end(StepState::ResolvedManually, event),
+            "step.resolved_manually" => self.end(StepState::ResolvedManually, event),
             _ => return false,
         }
         true

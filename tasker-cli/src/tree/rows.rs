@@ -144,12 +144,12 @@ fn steps_of(row: &Row) -> Vec<u32> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use tasker_core::model::{StepError, TaskId, TaskState, Timestamp};
 
     use super::{super::progress::StepProgress, *};
 
-    fn progress(layers: &[usize]) -> Progress {
+    pub(in crate::tree) fn progress(layers: &[usize]) -> Progress {
         let step = |idx: usize| StepProgress {
             name: format!("step_{idx}"),
             state: StepState::Pending,
@@ -160,6 +160,9 @@ mod tests {
             due_at: None,
             error: None,
             result: None,
+            signal: None,
+            child_id: None,
+            child: None,
         };
         let mut next = 0..;
         let layers: Vec<Vec<u32>> = layers.iter().map(|size| next.by_ref().take(*size).collect()).collect();

@@ -6,7 +6,7 @@ use super::{
     Progress,
     line::Line,
     progress::StepProgress,
-    rows::{Branch, Row, rows},
+    rows::{Branch, Row, lines_of, rows},
 };
 use crate::{
     span,
@@ -20,30 +20,71 @@ pub(crate) struct Frame {
     pub(crate) now: Timestamp,
     /// Lines for the steps at most.
     pub(crate) height: usize,
+    /// Results too, and sub-workflows that ended well.
     pub(crate) has_results: bool,
 }
 
 /// A task as a tree: a line for the task, one for each step in an order in which they can run, and one for each error.
 pub(crate) fn frame(progress: &Progress, frame: Frame) -> Vec<Line> {
-    let rows = rows(progress, frame.height);
+    let mut lines = vec![heading(progress, frame.now)];
+    lines.extend(step_lines(progress, frame));
+    lines
+}
+
+/// The steps of a task, each sub-workflow under the step that it runs for.
+fn step_lines(progress: &Progress, frame: Frame) -> Vec<Line> {
+    // Sub-workflows get at most half of the room: what they are for comes first.
+    let for_children = wanted_by_children(progress, frame).min(frame.height / 2);
+    let rows = rows(progress, frame.height - for_children);
+    let mut left = for_children;
     let names = rows.iter().filter_map(|row| match row {
         Row::Step { branch, idx } => Some(branch.prefix().chars().count() + progress.step(*idx)?.name.chars().count()),
         Row::Several { .. } => None,
     });
     let name_width = names.max().unwrap_or(0).min(48);
-    let mut lines = vec![heading(progress, frame.now)];
+    let mut lines = Vec::new();
     for row in &rows {
         match row {
             Row::Step { branch, idx } => {
                 if let Some(step) = progress.step(*idx) {
                     lines.push(step_line(*branch, step, name_width, frame.now));
                     lines.extend(below(*branch, step, frame.has_results));
+                    if let Some(child) = shown_child(step, frame) {
+                        let inner = child_lines(*branch, child, Frame { height: left, ..frame });
+                        left = left.saturating_sub(inner.len());
+                        lines.extend(inner);
+                    }
                 }
             }
             Row::Several { branch, steps } => lines.push(several_line(*branch, progress, steps)),
         }
     }
     lines
+}
+
+/// Lines that one task takes at least: what does not fit is not shown.
+const CHILD_HEIGHT_MIN: usize = 2;
+
+fn child_lines(branch: Branch, child: &Progress, frame: Frame) -> Vec<Line> {
+    if frame.height < CHILD_HEIGHT_MIN {
+        return Vec::new();
+    }
+    let indent = Line::new().with(format!("  {}", branch.below()), Tone::Dim);
+    step_lines(child, frame).into_iter().map(|line| line.behind(indent.clone())).collect()
+}
+
+/// What is shown of the task that runs for a step: all of it; while one looks on, it goes when it has ended well.
+fn shown_child(step: &StepProgress, frame: Frame) -> Option<&Progress> {
+    step.child.as_deref().filter(|_| frame.has_results || !step.state.satisfies())
+}
+
+fn wanted_by_children(progress: &Progress, frame: Frame) -> usize {
+    let children = progress.steps.iter().filter_map(|step| shown_child(step, frame));
+    let wanted = children.map(|child| {
+        let own: usize = child.layers.iter().map(|layer| lines_of(child, layer)).sum();
+        own + wanted_by_children(child, frame)
+    });
+    wanted.sum()
 }
 
 fn heading(progress: &Progress, now: Timestamp) -> Line {
@@ -71,7 +112,8 @@ fn step_line(branch: Branch, step: &StepProgress, name_width: usize, now: Timest
         .with(format!("{:<17}", step.state), tone)
         .with(format!("{duration:>8}  "), Tone::Plain)
         .with(step.attempt_text(), Tone::Plain)
-        .with(step.retry_text(now), Tone::Warning)
+        .with(step.wait_text(now), Tone::Warning)
+        .with(step.child_text(), Tone::Dim)
 }
 
 /// What stands under a step: its error, or its result.
@@ -138,12 +180,70 @@ impl StepProgress {
         }
     }
 
-    fn retry_text(&self, now: Timestamp) -> String {
-        match self.due_at {
-            Some(due_at) if self.state == StepState::WaitingForRetry => {
-                format!(", next in {}", span::show(due_at.since(now)))
-            }
+    /// What the step waits for, and how long yet.
+    fn wait_text(&self, now: Timestamp) -> String {
+        let left = self.due_at.map(|due_at| span::show(due_at.since(now)));
+        match (self.state, &self.signal, left) {
+            (StepState::WaitingForRetry, _, Some(left)) => format!(", next in {left}"),
+            (StepState::Waiting, Some(signal), Some(left)) => format!("for signal `{signal}`, {left} left"),
+            (StepState::Waiting, Some(signal), None) => format!("for signal `{signal}`"),
+            (StepState::Waiting, None, Some(left)) => format!("{left} left"),
             _ => String::new(),
+        }
+    }
+
+    /// The task that runs the step.
+    fn child_text(&self) -> String {
+        match (&self.child, self.child_id) {
+            (Some(child), _) => format!("  {}  {}", child.template, child.task_id),
+            (None, Some(child_id)) => format!("  {child_id}"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::rows::tests::progress, *};
+
+    fn with_child(layers: &[usize], at: usize, state: StepState, child: Progress) -> Progress {
+        let mut progress = progress(layers);
+        progress.steps[at].state = state;
+        progress.steps[at].child_id = Some(child.task_id);
+        progress.steps[at].child = Some(Box::new(child));
+        progress
+    }
+
+    fn texts(progress: &Progress, height: usize, has_results: bool) -> Vec<String> {
+        let frame = Frame { now: Timestamp::from_micros(0), height, has_results };
+        super::frame(progress, frame).iter().map(|line| line.text(200, false)).collect()
+    }
+
+    #[test]
+    fn a_sub_workflow_stands_under_the_step_that_it_runs_for() {
+        let inner = with_child(&[1, 1], 1, StepState::Waiting, progress(&[2]));
+        let outer = with_child(&[1, 2, 1], 1, StepState::Waiting, inner);
+        let lines = texts(&outer, 40, false);
+        let starts: Vec<_> = lines[1..].iter().map(|line| line.split("step").next().unwrap_or_default()).collect();
+        let expected =
+            ["  ○ ", "  ├─ ◔ ", "  │    ○ ", "  │    ◔ ", "  │      ┌─ ○ ", "  │      └─ ○ ", "  └─ ○ ", "  ○ "];
+        assert_eq!(starts, expected);
+    }
+
+    #[test]
+    fn one_that_ended_well_is_shown_only_where_everything_is() {
+        let outer = with_child(&[1, 1], 0, StepState::Complete, progress(&[3]));
+        assert_eq!((texts(&outer, 40, false).len(), texts(&outer, 40, true).len()), (3, 6));
+    }
+
+    #[test]
+    fn sub_workflows_take_no_more_room_than_there_is() {
+        let inner = with_child(&[1, 40, 1], 0, StepState::Waiting, progress(&[30]));
+        for layers in [vec![1], vec![1, 30], vec![1; 50]] {
+            for height in [6, 10, 24, 60] {
+                let outer = with_child(&layers, 0, StepState::Waiting, inner.clone());
+                assert!(texts(&outer, height, false).len() <= height + 1, "{layers:?} in {height}");
+            }
         }
     }
 }

@@ -118,6 +118,36 @@ fn many_tasks_are_steered_at_once_after_a_dry_run() {
 }
 
 #[test]
+fn a_task_that_is_closed_by_hand_is_watched_to_its_end() {
+    everywhere(|place| {
+        let id = place.submit(&[]);
+        place.json(&["task", "resolve", &id, "--whole"]);
+        let watched = place.run(&["task", "watch", &id, "--timeout", "60s"]);
+        let last = watched.json_lines().pop().expect("events");
+        assert_eq!((watched.code, &last["type"]), (0, &"task.resolved_manually".into()), "{}", watched.stderr);
+    });
+}
+
+#[test]
+fn a_sub_workflow_is_shown_under_its_step_and_names_its_parent() {
+    let parent = "name: parent\nnamespace: test\nversion: 1.0.0\nsteps:\n  - {name: first, handler: {callable: h}}\n  \
+                  - {name: inner, type: workflow, workflow: {name: pair}, dependencies: [first]}\n";
+    everywhere(|place| {
+        fs::write(place.folder.join("parent.yaml"), parent).expect("written");
+        place.json(&["template", "register", "parent.yaml"]);
+        let id = text(&place.json(&["task", "submit", "test/parent"]), "task_uuid");
+        place.json(&["task", "resolve", &id, "--step", "first"]);
+        let child_id = text(&place.step(&id, "inner"), "child_uuid");
+        let child = place.json(&["task", "get", &child_id]);
+        assert_eq!((text(&child["parent"], "task_uuid"), text(&child, "root_uuid")), (id.clone(), id.clone()));
+        assert_eq!(child["parent"]["step"], "inner");
+        let shown = tasker(place.folder, &["task", "get", &id, place.at[0], place.at[1]]).stdout;
+        let steps = shown.lines().filter(|line| line.starts_with("    ") && line.contains("pending")).count();
+        assert_eq!(steps, 1, "the second step of the pair, further in:\n{shown}");
+    });
+}
+
+#[test]
 fn a_task_that_does_not_move_says_why() {
     let folder = tempdir().expect("a folder");
     let place = Place { folder: folder.path(), at: ["--store", "sqlite:file.db"] };

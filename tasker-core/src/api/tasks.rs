@@ -20,7 +20,7 @@ use super::{
 use crate::{
     model::{self, Page, TaskId, limits},
     orchestration::{Error, Permission, SubmitTask},
-    view::{BulkSubmitted, EventView, SubmittedItem, SubmittedView, TaskQuery, TaskView, WhyView},
+    view::{BulkSubmitted, EventView, SubmittedItem, SubmittedView, TaskQuery, TaskView, TreeView, WhyView},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -30,6 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(show))
         .routes(routes!(history))
         .routes(routes!(why))
+        .routes(routes!(tree))
 }
 
 /// Submit a task
@@ -207,4 +208,20 @@ async fn history(
 async fn why(State(api): State<Api>, caller: Caller, Path(id): Path<TaskId>) -> Result<Json<WhyView>> {
     caller.demand_task(&api, Permission::Read, id).await?;
     Ok(Json(WhyView::load(&api.engine, id).await?))
+}
+
+/// A task and all that run for its steps
+///
+/// The tasks of its sub-workflows, and theirs, parents before children, with the states of their steps: at most 1,000 tasks
+/// and 10,000 steps. Tasks of namespaces that the key is not for are left out.
+#[utoipa::path(get, path = "/v1/tasks/{task_uuid}/tree", tag = "tasks", params(("task_uuid" = TaskId, Path,)), responses(
+    (status = OK, description = "The tree.", body = TreeView),
+    Refusals,
+))]
+async fn tree(State(api): State<Api>, caller: Caller, Path(id): Path<TaskId>) -> Result<Json<TreeView>> {
+    caller.demand_task(&api, Permission::Read, id).await?;
+    let TreeView { task_uuid, tasks, is_cut } = TreeView::load(&api.engine, id).await?;
+    let may_see = |task: &TaskView| caller.demand(Permission::Read, &task.namespace).is_ok();
+    let tasks = tasks.into_iter().filter(may_see).map(|task| task.shown_to(&caller)).collect();
+    Ok(Json(TreeView { task_uuid, tasks, is_cut }))
 }

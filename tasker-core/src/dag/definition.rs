@@ -83,10 +83,13 @@ impl Definition {
 
     /// The steps that wait for a signal, with its name, in the order of the template.
     pub fn signals(&self) -> impl Iterator<Item = (u32, &str)> {
-        (0..).zip(&self.rules).filter_map(|(idx, rules)| match rules.as_deref()?.wait.as_ref()? {
-            WaitRules::Signal { name, .. } => Some((idx, name.as_str())),
-            _ => None,
-        })
+        (0..).zip(&self.rules).filter_map(|(idx, rules)| Some((idx, signal_of(rules.as_deref()?)?)))
+    }
+
+    /// The signal that a step waits for.
+    #[must_use]
+    pub fn signal(&self, idx: u32) -> Option<&str> {
+        signal_of(self.rules(idx)?)
     }
 
     /// Checks a signal's payload against the schema of the first step that waits for it.
@@ -142,6 +145,13 @@ impl SchemaFault {
     #[must_use]
     pub fn place(&self) -> &str {
         if self.path.is_empty() { "(root)" } else { &self.path }
+    }
+}
+
+fn signal_of(rules: &Rules) -> Option<&str> {
+    match rules.wait.as_ref()? {
+        WaitRules::Signal { name, .. } => Some(name),
+        _ => None,
     }
 }
 

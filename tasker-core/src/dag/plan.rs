@@ -44,7 +44,7 @@ impl NewTask {
     /// Where the task stands in a flow; none for a plain one.
     #[must_use]
     pub fn flow(&self) -> Option<TaskFlow> {
-        self.parent.map(|parent| TaskFlow { parent: Some(parent) })
+        self.parent.clone().map(|parent| TaskFlow { parent: Some(parent) })
     }
 }
 

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Json, ParentStep, StepId, TaskId, Timestamp};
@@ -26,11 +28,15 @@ pub struct TaskFlow {
 }
 
 /// The step that a task runs for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parent {
     pub task_id: TaskId,
     pub step: u32,
+    /// The step's name.
+    pub name: Arc<str>,
+    /// The task above all others, which was submitted.
+    pub root: TaskId,
     /// Tasks above this one: 1 for a child of a task that was submitted.
     pub depth: u32,
 }
@@ -50,7 +56,7 @@ pub struct Signal {
 impl Parent {
     /// The step by the ids that the outside knows.
     #[must_use]
-    pub fn step(self) -> ParentStep {
+    pub fn step(&self) -> ParentStep {
         ParentStep { task_id: self.task_id, step_uuid: StepId::new(self.task_id, self.step).uuid() }
     }
 }

@@ -30,5 +30,7 @@ pub const COUNT: u64 = 100_000;
 pub const EVENTS: usize = 100;
 /// Tasks above one another, from the one that was submitted to the last sub-workflow.
 pub const DEPTH: u32 = 16;
+/// Tasks in one answer about a tree of tasks; and their steps in all.
+pub const TREE: (u32, u32) = (PAGE, 10_000);
 /// Parts of one batch.
 pub const BATCH: usize = 100_000;

@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Json, StepError, StepId, Timestamp, WorkerId};
+use super::{Json, StepError, StepFlow, StepId, Timestamp, WorkerId};
 
 /// Where a step stands. The last five are final: only an operator leads out of `error` and `cancelled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -116,4 +116,6 @@ pub struct Step {
     pub result: Option<Json>,
     /// The last failure; kept after a later attempt succeeded.
     pub error: Option<StepError>,
+    /// Where the step stands in a flow; none for a plain one.
+    pub flow: Option<StepFlow>,
 }

@@ -92,7 +92,7 @@ pub struct TaskCounts {
 }
 
 /// One run of a template, as it is stored.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Task {
     pub task_id: TaskId,
     pub namespace: String,

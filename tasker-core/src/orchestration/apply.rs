@@ -103,7 +103,7 @@ impl Engine {
         }
     }
 
-    fn after_commit(&self, inputs: &[Input], changes: &Changes, asker: Option<&Session>) {
+    pub(super) fn after_commit(&self, inputs: &[Input], changes: &Changes, asker: Option<&Session>) {
         let has_ended = |task_id| changes.ended.iter().any(|(ended, _)| *ended == task_id);
         for step in &changes.steps {
             if let Some(result) = &step.result

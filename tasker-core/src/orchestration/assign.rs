@@ -75,7 +75,7 @@ impl Engine {
                 let input = TaskInput {
                     context,
                     correlation_id: payload.correlation_id.map(Into::into),
-                    parent: payload.parent.map(Parent::step),
+                    parent: payload.parent.as_ref().map(Parent::step),
                 };
                 self.payloads.put_input(task_id, input.clone());
                 gathered.inputs.insert(task_id, input);

@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod explain;
 mod group;
+mod hand;
 mod health;
 mod keys;
 mod observe;
@@ -21,12 +22,14 @@ mod signal;
 mod submit;
 mod sweep;
 mod templates;
+mod tree;
 mod wake;
 
 pub use control::{Acted, Action, Bulk, BulkDone, BulkItem, Selection};
 pub use doctor::Finding;
 pub use engine::{Engine, Options};
 pub use error::Error;
+pub use hand::Intake;
 pub use keys::{ApiKey, CreatedKey, NewKey, Permission, Permissions};
 pub use observe::Observer;
 pub use overview::{Stats, age_ms};
@@ -34,6 +37,7 @@ pub use report::Session;
 pub use submit::{SubmitTask, Submitted};
 pub use sweep::{Sweeper, Swept};
 pub use templates::Registered;
+pub use tree::Tree;
 pub use wake::Wakeups;
 
 pub use crate::{

@@ -7,8 +7,8 @@ use quick_cache::{Weighter, sync::Cache};
 
 use crate::{
     dag::NewTask,
-    model::{StepId, StepState, TaskCounts, TaskFlow, TaskId, TaskState},
-    state::{Changes, StepSnapshot, TaskSnapshot},
+    model::{StepState, TaskId},
+    state::{Changes, TaskSnapshot},
 };
 
 /// Small tasks as this engine has last written them.
@@ -45,12 +45,17 @@ impl Recall {
         self.0.remove(&task_id);
     }
 
-    /// Keeps a task that was just stored. One with a deadline is left out: only the database knows it exactly.
-    pub(super) fn put_new(&self, task: &NewTask) {
-        // Of one that the engine has to begin too: that is due at a time that only the database knows.
+    /// Whether the rows of a new task are known here as well as in the database. Those of one with a deadline are not, nor
+    /// those of one that the engine has to begin: only the database knows when these are due.
+    pub(super) fn is_foreseen(task: &NewTask) -> bool {
         let is_due = task.steps.iter().any(|step| step.state() == StepState::Waiting);
-        if task.steps.len() <= STEPS_MAX && task.deadline_ms.is_none() && !is_due {
-            self.0.insert(task.task_id, Arc::new(first_snapshot(task)));
+        task.steps.len() <= STEPS_MAX && task.deadline_ms.is_none() && !is_due
+    }
+
+    /// Keeps a task that was just stored.
+    pub(super) fn put_new(&self, task: &NewTask) {
+        if Self::is_foreseen(task) {
+            self.0.insert(task.task_id, Arc::new(TaskSnapshot::of_new(task)));
         }
     }
 
@@ -80,39 +85,5 @@ impl Recall {
             }
         }
         Some(tasks.into_values().collect())
-    }
-}
-
-fn first_snapshot(task: &NewTask) -> TaskSnapshot {
-    let steps = task.steps.iter().map(|step| StepSnapshot {
-        id: StepId::new(task.task_id, step.idx),
-        name: Arc::clone(&step.name),
-        queue: Arc::clone(&step.queue),
-        handler: Arc::clone(&step.handler),
-        state: step.state(),
-        attempt: 0,
-        failures: 0,
-        losses: 0,
-        unmet: step.unmet,
-        dependents: Arc::clone(&step.dependents),
-        due_at: None,
-        worker_id: None,
-        started_at: None,
-        error: None,
-        flow: None,
-    });
-    TaskSnapshot {
-        task_id: task.task_id,
-        template: task.template.clone(),
-        state: TaskState::Pending,
-        priority: task.submission.priority,
-        counts: TaskCounts { total: u32::try_from(task.steps.len()).unwrap_or(u32::MAX), ..TaskCounts::default() },
-        seq: 1,
-        completed_at: None,
-        deadline_at: None,
-        error: None,
-        flow: task.parent.map(|parent| Arc::new(TaskFlow { parent: Some(parent) })),
-        steps: steps.collect(),
-        is_whole: true,
     }
 }

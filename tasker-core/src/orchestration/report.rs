@@ -1,7 +1,8 @@
 use std::{
     collections::HashSet,
+    fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -9,7 +10,7 @@ use std::{
 use tokio::sync::Notify;
 use tracing::warn;
 
-use super::{Engine, Result};
+use super::{Engine, Result, hand::Intake};
 use crate::{
     model::{Checkpoint, Lease, Report, Reported, Timestamp, limits},
     state::{Claim, Input, Look, Route},
@@ -17,13 +18,13 @@ use crate::{
 };
 
 /// A worker as this engine knows it: what it serves, and how to wake it.
-#[derive(Debug)]
 pub struct Session {
     worker: WorkerRecord,
     handlers: HashSet<Arc<str>>,
     queues: HashSet<Arc<str>>,
     routes: Mutex<Served>,
     wake: Notify,
+    intake: OnceLock<Weak<dyn Intake>>,
     /// When the worker last took or reported a step, in microseconds; 0 for never.
     worked_at: AtomicI64,
 }
@@ -46,7 +47,17 @@ impl Session {
         self.wake.notified().await;
     }
 
-    fn works(&self, at: Option<Timestamp>) {
+    /// From now on the worker is handed steps of new tasks, while it has room for them.
+    pub fn attach(&self, intake: Weak<dyn Intake>) {
+        // A worker is the same as long as its session lasts.
+        let _ = self.intake.set(intake);
+    }
+
+    pub(super) fn intake(&self) -> Option<Arc<dyn Intake>> {
+        self.intake.get().and_then(Weak::upgrade)
+    }
+
+    pub(super) fn works(&self, at: Option<Timestamp>) {
         if let Some(at) = at {
             self.worked_at.store(at.as_micros(), Ordering::Relaxed);
         }
@@ -65,13 +76,19 @@ impl Session {
         self.handlers.contains(&route.handler) && (self.queues.is_empty() || self.queues.contains(&route.queue))
     }
 
-    fn served(&self, known: &Arc<Vec<Route>>) -> Arc<HashSet<Route>> {
+    pub(super) fn served(&self, known: &Arc<Vec<Route>>) -> Arc<HashSet<Route>> {
         let mut served = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&served.known, known) {
             let routes = known.iter().filter(|route| self.serves(route)).cloned().collect();
             *served = Served { known: Arc::clone(known), routes: Arc::new(routes) };
         }
         Arc::clone(&served.routes)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("worker", &self.worker).finish_non_exhaustive()
     }
 }
 
@@ -88,6 +105,7 @@ impl Engine {
             worker,
             routes: Mutex::default(),
             wake: Notify::new(),
+            intake: OnceLock::new(),
             worked_at: AtomicI64::new(0),
         });
         self.wakeups.add(&session);

@@ -1,13 +1,13 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Error, Result, cache::TaskInput, group::Grouped};
+use super::{Engine, Error, Result, cache::TaskInput, group::Grouped, hand::Promise};
 use crate::{
     dag::{NewTask, Submission, plan},
-    model::{Json, Parent, StepState, TaskId, limits},
-    state::{Definitions, Route},
+    model::{Json, Parent, StepId, StepState, TaskId, limits},
+    state::{Changes, Definitions, Route},
     store::{self, Inserted, Store},
 };
 
@@ -72,13 +72,10 @@ pub struct Submitted {
     pub is_new: bool,
 }
 
-/// A planned task on its way into the store.
-pub(super) struct Pending(NewTask);
-
-impl Pending {
-    pub(super) fn new(task: NewTask) -> Self {
-        Self(task)
-    }
+/// A planned task on its way into the store, and what has begun of it.
+pub(super) struct Pending {
+    task: NewTask,
+    begun: Changes,
 }
 
 #[async_trait]
@@ -86,8 +83,10 @@ impl Grouped for Pending {
     type Written = Inserted;
 
     async fn write(store: &dyn Store, batch: &[Self]) -> store::Result<Vec<Inserted>> {
-        let tasks: Vec<_> = batch.iter().map(|pending| pending.0.clone()).collect();
-        store.insert_tasks(&tasks).await
+        let tasks: Vec<_> = batch.iter().map(|pending| pending.task.clone()).collect();
+        let mut begun = Changes::default();
+        batch.iter().for_each(|pending| begun.add(&pending.begun));
+        store.insert_begun(&tasks, &begun).await
     }
 }
 
@@ -98,8 +97,16 @@ impl Engine {
     /// [`Error::TemplateNotFound`], [`Error::InputInvalid`], [`Error::FieldInvalid`], [`Error::Store`]; nothing is stored.
     pub async fn submit(&self, request: SubmitTask) -> Result<Submitted> {
         let task = self.plan(request).await?;
-        let inserted = self.submissions.write(Pending(task.clone())).await.ok_or(Error::Closed)??;
-        Ok(self.after_insert(&[task], &[inserted]).remove(0))
+        self.insert(task).await
+    }
+
+    /// Stores a planned task, together with others that come at the same time.
+    pub(super) async fn insert(&self, task: NewTask) -> Result<Submitted> {
+        let promise = self.promise(std::slice::from_ref(&task)).await?;
+        let begun = promise.as_ref().map(|promise| promise.changes.clone()).unwrap_or_default();
+        let pending = Pending { task: task.clone(), begun };
+        let inserted = self.submissions.write(pending).await.ok_or(Error::Closed)??;
+        Ok(self.after_insert(&[task], &[inserted], promise).await.remove(0))
     }
 
     /// Stores up to [`limits::SUBMISSION`] tasks in one transaction. One answer for each, in order: a request that is
@@ -118,8 +125,13 @@ impl Engine {
         for request in requests {
             answers.push(self.plan(request).await.map(|task| tasks.push(task)));
         }
-        let inserted = if tasks.is_empty() { Vec::new() } else { self.store.insert_tasks(&tasks).await? };
-        let mut submitted = self.after_insert(&tasks, &inserted).into_iter();
+        let promise = self.promise(&tasks).await?;
+        let inserted = match &promise {
+            Some(promise) => self.store.insert_begun(&tasks, &promise.changes).await?,
+            None if tasks.is_empty() => Vec::new(),
+            None => self.store.insert_tasks(&tasks).await?,
+        };
+        let mut submitted = self.after_insert(&tasks, &inserted, promise).await.into_iter();
         Ok(answers.into_iter().map(|answer| answer.and_then(|()| submitted.next().ok_or(Error::Closed))).collect())
     }
 
@@ -158,29 +170,35 @@ impl Engine {
         is_begun
     }
 
-    pub(super) fn after_insert(&self, tasks: &[NewTask], inserted: &[Inserted]) -> Vec<Submitted> {
-        let mut routes = BTreeSet::new();
-        let mut submitted = Vec::with_capacity(tasks.len());
-        for (task, inserted) in tasks.iter().zip(inserted) {
-            let is_new = matches!(inserted, Inserted::Created(_));
-            if is_new {
-                self.payloads.put_input(task.task_id, TaskInput::of(task));
-                self.recall.put_new(task);
-                if let (Some(observer), Some(definition)) = (self.observer.get(), self.definitions.get(&task.template))
-                {
-                    observer.submitted(&definition.namespace, &definition.name, 1);
-                }
-                let roots = task.steps.iter().filter(|step| step.state() == StepState::Enqueued);
-                routes.extend(roots.map(|step| Route { queue: step.queue.clone(), handler: step.handler.clone() }));
-                let is_due = task.steps.iter().any(|step| step.state() == StepState::Waiting);
-                if is_due || task.deadline_ms.is_some() {
-                    self.wakeups.due_changed();
-                }
+    async fn after_insert(&self, tasks: &[NewTask], inserted: &[Inserted], promise: Option<Promise>) -> Vec<Submitted> {
+        let new = tasks.iter().zip(inserted).filter(|(_, inserted)| inserted.created().is_some()).map(|(task, _)| task);
+        for task in new.clone() {
+            self.payloads.put_input(task.task_id, TaskInput::of(task));
+            self.recall.put_new(task);
+            if let (Some(observer), Some(definition)) = (self.observer.get(), self.definitions.get(&task.template)) {
+                observer.submitted(&definition.namespace, &definition.name, 1);
             }
-            submitted.push(Submitted { task_id: inserted.task_id(), is_new });
+            let is_due = task.steps.iter().any(|step| step.state() == StepState::Waiting);
+            if is_due || task.deadline_ms.is_some() {
+                self.wakeups.due_changed();
+            }
+        }
+        let handed = match promise {
+            Some(promise) => self.keep(promise, inserted).await,
+            None => HashSet::new(),
+        };
+        let mut routes = BTreeSet::new();
+        for task in new {
+            let roots = task.steps.iter().filter(|step| {
+                step.state() == StepState::Enqueued && !handed.contains(&StepId::new(task.task_id, step.idx))
+            });
+            routes.extend(roots.map(|step| Route { queue: step.queue.clone(), handler: step.handler.clone() }));
         }
         self.wakeups.enqueued(&routes, None);
-        submitted
+        let submitted = inserted
+            .iter()
+            .map(|inserted| Submitted { task_id: inserted.task_id(), is_new: inserted.created().is_some() });
+        submitted.collect()
     }
 }
 
@@ -189,7 +207,7 @@ impl TaskInput {
         Self {
             context: task.submission.context.clone(),
             correlation_id: task.submission.correlation_id.as_deref().map(Into::into),
-            parent: task.parent.map(Parent::step),
+            parent: task.parent.as_ref().map(Parent::step),
         }
     }
 }

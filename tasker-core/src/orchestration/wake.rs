@@ -1,11 +1,14 @@
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::sync::{Notify, oneshot};
 
-use super::report::Session;
+use super::{hand::Intake, report::Session};
 use crate::{
     model::{TaskId, TaskState},
     state::Route,
@@ -16,6 +19,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Wakeups {
     sessions: Mutex<Vec<Weak<Session>>>,
+    /// Where the search for a worker that takes new steps begins.
+    turn: AtomicUsize,
     ends: Mutex<HashMap<TaskId, Vec<oneshot::Sender<TaskState>>>>,
     sweep: Notify,
 }
@@ -39,6 +44,24 @@ impl Wakeups {
                 session.wake();
             }
         }
+    }
+
+    /// Whether any worker takes steps that it did not ask for.
+    pub(super) fn has_intakes(&self) -> bool {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.iter().filter_map(Weak::upgrade).any(|session| session.intake().is_some())
+    }
+
+    /// Sets slots aside at one of the workers that serve a route and have room: up to `want`.
+    pub(super) fn reserve(&self, route: &Route, want: usize) -> Option<(Arc<Session>, Arc<dyn Intake>, usize)> {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % sessions.len().max(1);
+        let (later, first) = sessions.split_at(turn);
+        let serving = first.iter().chain(later).filter_map(Weak::upgrade).filter(|session| session.serves(route));
+        serving.filter_map(|session| session.intake().map(|intake| (session, intake))).find_map(|(session, intake)| {
+            let reserved = intake.reserve(want);
+            (reserved > 0).then_some((session, intake, reserved))
+        })
     }
 
     /// Tells those who wait for these tasks.

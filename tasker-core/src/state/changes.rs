@@ -46,6 +46,25 @@ impl Changes {
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty() && self.steps.is_empty() && self.events.is_empty()
     }
+
+    /// Takes in the rows of other tasks.
+    pub fn add(&mut self, other: &Self) {
+        self.tasks.extend_from_slice(&other.tasks);
+        self.steps.extend_from_slice(&other.steps);
+        self.events.extend_from_slice(&other.events);
+    }
+
+    /// The rows of some of the tasks, and the steps of these that were handed out.
+    #[must_use]
+    pub fn of(&self, is_wanted: impl Fn(TaskId) -> bool) -> Self {
+        Self {
+            tasks: self.tasks.iter().filter(|task| is_wanted(task.task_id)).cloned().collect(),
+            steps: self.steps.iter().filter(|step| is_wanted(step.id.task_id)).cloned().collect(),
+            events: self.events.iter().filter(|batch| is_wanted(batch.task_id)).cloned().collect(),
+            claimed: self.claimed.iter().filter(|claimed| is_wanted(claimed.id.task_id)).cloned().collect(),
+            ..Self::default()
+        }
+    }
 }
 
 /// The changing columns of a task, as they are to be.

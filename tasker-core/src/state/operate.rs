@@ -223,6 +223,7 @@ impl Working {
             if let Some(at) = self.move_step(idx, StepCause::Reopen) {
                 let unmet = unmet.get(&idx).copied().unwrap_or(0);
                 self.row_mut(at).unmet = unmet;
+                self.reach_again(idx);
                 if unmet == 0 {
                     self.ready(idx);
                 }

@@ -65,9 +65,8 @@ impl Desk<'_> {
         if working.has_told || !was_open || !working.task.state.is_final() {
             return false;
         }
-        let Some(Parent { task_id, step, .. }) = working.task.flow.as_ref().and_then(|flow| flow.parent) else {
-            return false;
-        };
+        let parent = working.task.flow.as_ref().and_then(|flow| flow.parent.as_ref());
+        let Some(Parent { task_id, step, .. }) = parent.cloned() else { return false };
         let child = working.task.task_id;
         let parent_at = self.by_id.get(&task_id).copied();
         let Some(parent_at) = parent_at.filter(|at| self.tasks[*at].step(step).is_some()) else {

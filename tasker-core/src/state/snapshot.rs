@@ -2,7 +2,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{StepChange, TaskChange, Values};
 use crate::{
-    dag::TemplateKey,
+    dag::{NewTask, TemplateKey},
     model::{StepError, StepFlow, StepId, StepState, TaskCounts, TaskFlow, TaskId, TaskState, Timestamp, WorkerId},
 };
 
@@ -61,6 +61,43 @@ pub struct StepSnapshot {
 }
 
 impl TaskSnapshot {
+    /// A new task as it will be stored, unless it has a deadline or the engine has to begin it: only the database then knows
+    /// when that is due.
+    #[must_use]
+    pub fn of_new(task: &NewTask) -> Self {
+        let steps = task.steps.iter().map(|step| StepSnapshot {
+            id: StepId::new(task.task_id, step.idx),
+            name: Arc::clone(&step.name),
+            queue: Arc::clone(&step.queue),
+            handler: Arc::clone(&step.handler),
+            state: step.state(),
+            attempt: 0,
+            failures: 0,
+            losses: 0,
+            unmet: step.unmet,
+            dependents: Arc::clone(&step.dependents),
+            due_at: None,
+            worker_id: None,
+            started_at: None,
+            error: None,
+            flow: None,
+        });
+        Self {
+            task_id: task.task_id,
+            template: task.template.clone(),
+            state: TaskState::Pending,
+            priority: task.submission.priority,
+            counts: TaskCounts { total: u32::try_from(task.steps.len()).unwrap_or(u32::MAX), ..TaskCounts::default() },
+            seq: 1,
+            completed_at: None,
+            deadline_at: None,
+            error: None,
+            flow: task.flow().map(Arc::new),
+            steps: steps.collect(),
+            is_whole: true,
+        }
+    }
+
     /// The same task after a change of it.
     #[must_use]
     pub fn after<'a>(&self, change: &TaskChange, steps: impl IntoIterator<Item = &'a StepChange>) -> Self {

@@ -106,6 +106,7 @@ const STEP: &[(StepState, StepCause, StepState)] = &[
     (StepState::Waiting,         StepCause::Succeed,          StepState::Complete),
     (StepState::Waiting,         StepCause::Fail,             StepState::Error),
     (StepState::Waiting,         StepCause::Skip,             StepState::Skipped),
+    (StepState::Cancelled,       StepCause::Skip,             StepState::Skipped),
     (StepState::Waiting,         StepCause::Cancel,           StepState::Cancelled),
 ];
 

@@ -71,7 +71,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// Stores new tasks in one transaction. A task whose idempotency key is taken is not stored; its answer names the
     /// task that has the key. One answer for each task, in order.
-    async fn insert_tasks(&self, tasks: &[NewTask]) -> Result<Vec<Inserted>>;
+    async fn insert_tasks(&self, tasks: &[NewTask]) -> Result<Vec<Inserted>> {
+        self.insert_begun(tasks, &Changes::default()).await
+    }
+
+    /// Like [`Store::insert_tasks`], for tasks of which some have begun: `begun` is what was decided about them before they
+    /// are stored, which is the handing out of steps and nothing else. What was decided about a task that is not stored is
+    /// left out.
+    async fn insert_begun(&self, tasks: &[NewTask], begun: &Changes) -> Result<Vec<Inserted>>;
 
     /// The one way in which stored tasks change. In one transaction: locks the tasks of `scope` (ascending by id), reads
     /// them with the steps asked for and the dependents of these, asks `decide`, reads more as long as it says so, writes
@@ -120,6 +127,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Every step of a task, ascending by index; empty for an unknown task.
     async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>>;
+
+    /// A task and all that run for its steps, theirs too: parents before children, at most `limit`, without inputs. Each
+    /// attempt of a step has a task of its own. Empty for an unknown task.
+    async fn tree(&self, task_id: TaskId, limit: u32) -> Result<Vec<Task>>;
+
+    /// The steps of several tasks, in the order of the tasks, at most `limit`, without results.
+    async fn tree_steps(&self, tasks: &[TaskId], limit: u32) -> Result<Vec<Step>>;
 
     /// The event log of a task from the first event numbered above `after_seq`: at most `limit` batches, in order.
     /// A batch that begins at or below `after_seq` is left out.

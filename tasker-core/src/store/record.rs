@@ -71,6 +71,15 @@ impl Inserted {
             Self::Created(id) | Self::Existing(id) => id,
         }
     }
+
+    /// The task, if it was stored.
+    #[must_use]
+    pub fn created(&self) -> Option<TaskId> {
+        match self {
+            Self::Created(id) => Some(*id),
+            Self::Existing(_) => None,
+        }
+    }
 }
 
 /// How a transaction ended.

@@ -91,7 +91,7 @@ impl EventView {
     /// Whether nothing more happens to the task by itself.
     #[must_use]
     pub fn ends_task(&self) -> bool {
-        matches!(self.kind.as_str(), "task.completed" | "task.failed" | "task.cancelled" | "task.resolved")
+        matches!(self.kind.as_str(), "task.completed" | "task.failed" | "task.cancelled" | "task.resolved_manually")
     }
 }
 

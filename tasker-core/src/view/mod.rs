@@ -17,6 +17,7 @@ mod step;
 mod submitted;
 mod task;
 mod template;
+mod tree;
 mod why;
 mod worker;
 
@@ -30,8 +31,9 @@ pub use query::TaskQuery;
 pub use stats::{QueueView, StatsView};
 pub use step::StepView;
 pub use submitted::SubmittedView;
-pub use task::TaskView;
+pub use task::{ParentView, TaskView};
 pub use template::{RegisteredView, TemplateView};
+pub use tree::TreeView;
 pub use why::WhyView;
 pub use worker::WorkerView;
 

@@ -47,6 +47,13 @@ pub struct StepView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
     pub due_at: Option<Timestamp>,
+    /// The signal that it waits for, or was ended by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// The task that runs it, or ran it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = Uuid))]
+    pub child_uuid: Option<TaskId>,
     /// Who runs it, or ran it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = Uuid))]
@@ -89,6 +96,8 @@ impl StepView {
             error: step.error,
             next_retry_at: step.due_at.filter(|_| is_retry),
             due_at: step.due_at.filter(|_| !is_retry),
+            signal: definition.signal(step.id.idx).map(str::to_owned),
+            child_uuid: step.flow.and_then(|flow| flow.child),
             worker_id: step.worker_id,
             started_at: step.started_at,
             completed_at: step.ended_at,

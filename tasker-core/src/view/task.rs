@@ -1,10 +1,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::StepView;
 use crate::{
     dag::Definition,
-    model::{Json, Step, StepError, StepState, Task, TaskId, TaskState, Timestamp},
+    model::{Json, Parent, Step, StepError, StepState, Task, TaskId, TaskState, Timestamp},
 };
 
 /// One run of a template.
@@ -39,6 +40,17 @@ pub struct TaskView {
     pub parent_correlation_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// The task that this one runs again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = Uuid))]
+    pub rerun_of: Option<TaskId>,
+    /// The step of another task that this one runs for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentView>,
+    /// The task above all others, where this one has a parent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = Uuid))]
+    pub root_uuid: Option<TaskId>,
     /// The environment whose overrides the task runs with, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
@@ -75,6 +87,24 @@ pub struct TaskView {
     pub steps: Option<Vec<StepView>>,
 }
 
+/// The step of another task that a task runs for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct ParentView {
+    #[cfg_attr(feature = "api", schema(value_type = String, format = Uuid))]
+    pub task_uuid: TaskId,
+    pub step_uuid: Uuid,
+    /// The step's name.
+    pub step: String,
+}
+
+impl From<&Parent> for ParentView {
+    fn from(parent: &Parent) -> Self {
+        let step_uuid = parent.step().step_uuid;
+        Self { task_uuid: parent.task_id, step_uuid, step: parent.name.to_string() }
+    }
+}
+
 impl TaskView {
     /// A task without its steps, as lists show it.
     #[must_use]
@@ -96,6 +126,9 @@ impl TaskView {
             correlation_id: task.correlation_id,
             parent_correlation_id: task.parent_correlation_id,
             idempotency_key: task.idempotency_key,
+            rerun_of: task.rerun_of,
+            parent: task.parent.as_ref().map(ParentView::from),
+            root_uuid: task.parent.as_ref().map(|parent| parent.root),
             environment: task.environment,
             created_at: task.created_at,
             updated_at: task.updated_at,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tasker_core::{
-    model::{ErrorKind, Fact, Outcome, StepState, TaskState, Verdict, limits},
+    model::{ErrorKind, Fact, Json, Next, Outcome, StepState, TaskState, Verdict, limits},
     state::{Look, Refusal, Verb, Which},
 };
 
@@ -278,4 +278,68 @@ fn every_verb_keeps_who_and_why() {
         assert_eq!(serde_json::from_str::<Fact>(&text).unwrap(), *fact, "{text}");
     }
     desk.check_log();
+}
+
+/// A join behind a branch that fails, beside one that leaves out what comes after it.
+fn joined_after_left_out(branch: &str, outcome: &Outcome) -> Desk {
+    let mut desk = Desk::new(&format!(
+        "
+name: left_out
+namespace: shop
+version: 1.0.0
+steps:
+  - {{name: join, handler: {{callable: h}}, dependencies: [fails, branch]}}
+  - {{name: after, handler: {{callable: h}}, dependencies: [join]}}
+  - {{name: fails, handler: {{callable: h}}}}
+  - {{name: branch, {branch}, handler: {{callable: h}}}}
+  - {{name: chosen, handler: {{callable: h}}, dependencies: [branch]}}
+"
+    ));
+    let roots = desk.claim(2);
+    assert_eq!(desk.names(&roots), ["fails", "branch"]);
+    desk.report(&roots[..1], &failed(ErrorKind::Permanent));
+    assert_eq!(desk.state("join"), StepState::Cancelled);
+    desk.report(&roots[1..], outcome);
+    desk
+}
+
+#[test]
+fn what_was_left_out_while_a_failure_had_cancelled_it_does_not_come_back_with_a_retry() {
+    let next = Some(Next::Route { steps: vec!["chosen".to_owned()] });
+    let decision = Outcome::Succeeded { result: Json::null(), next, events: Vec::new() };
+    for (branch, outcome) in
+        [("type: decision", decision), ("on_exhaustion: skip_cascade", failed(ErrorKind::Permanent))]
+    {
+        let mut desk = joined_after_left_out(branch, &outcome);
+        run_to_end(&mut desk);
+        assert_eq!(desk.task().state, TaskState::Error);
+        assert_eq!(desk.operate(retry("fails")), None);
+        assert_eq!([desk.state("join"), desk.state("after")], [StepState::Skipped; 2], "{branch}");
+        run_to_end(&mut desk);
+        assert_eq!(desk.task().state, TaskState::Complete, "{branch}");
+    }
+}
+
+/// A convergence that a failure has cancelled, behind a branch that ends later.
+const CONVERGENCE: &str = "
+name: convergence
+namespace: shop
+version: 1.0.0
+steps:
+  - {name: fails, handler: {callable: h}}
+  - {name: runs, handler: {callable: h}}
+  - {name: join, type: deferred_convergence, handler: {callable: h}, dependencies: [fails, runs]}
+";
+
+#[test]
+fn a_cancelled_convergence_learns_of_its_branches_when_it_comes_back() {
+    let mut desk = Desk::new(CONVERGENCE);
+    let roots = desk.claim(2);
+    desk.report(&roots[..1], &failed(ErrorKind::Permanent));
+    desk.report(&roots[1..], &done());
+    assert_eq!((desk.state("join"), desk.task().state), (StepState::Cancelled, TaskState::Error));
+    desk.operate(Verb::ResolveSteps { which: Which::Name("fails".into()), result: None });
+    assert_eq!(desk.state("join"), StepState::Enqueued);
+    run_to_end(&mut desk);
+    assert_eq!(desk.state("join"), StepState::Complete);
 }

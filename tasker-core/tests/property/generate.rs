@@ -69,7 +69,13 @@ fn on_exhaustion() -> impl Strategy<Value = OnExhaustion> {
 fn worker() -> impl Strategy<Value = WorkerPlan> {
     let handlers = subsequence(HANDLERS.to_vec(), 1..=HANDLERS.len());
     let queues = subsequence(NAMESPACES.to_vec(), 0..=1);
-    (0..2_usize, handlers, queues).prop_map(|(engine, handlers, queues)| WorkerPlan { engine, handlers, queues })
+    let room = prop_oneof![2 => Just(0), 1 => 1..4_usize, 1 => Just(50)];
+    (0..2_usize, handlers, queues, room).prop_map(|(engine, handlers, queues, room)| WorkerPlan {
+        engine,
+        handlers,
+        queues,
+        room,
+    })
 }
 
 fn action() -> impl Strategy<Value = Action> {

@@ -209,7 +209,11 @@ impl TaskModel {
                 }
             }
             (SkipReason::Dependencies, None) => {
-                ensure!(step.state == StepState::Pending, "step {idx} skipped when {}", step.state);
+                ensure!(
+                    matches!(step.state, StepState::Pending | StepState::Cancelled),
+                    "step {idx} skipped when {}",
+                    step.state
+                );
                 step.skips_others = true;
                 step.finish(StepState::Skipped, at);
                 ensure!(self.is_left_out(idx as usize), "step {idx} was skipped for no reason");

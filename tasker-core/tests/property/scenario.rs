@@ -64,6 +64,8 @@ pub(crate) struct WorkerPlan {
     pub(crate) engine: usize,
     pub(crate) handlers: Vec<&'static str>,
     pub(crate) queues: Vec<&'static str>,
+    /// Steps of new tasks that it takes without asking for them, in all.
+    pub(crate) room: usize,
 }
 
 #[derive(Clone, Debug)]

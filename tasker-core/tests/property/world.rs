@@ -3,20 +3,21 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
+        Arc, Mutex, Weak,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tasker_core::{
-    model::{Clock, Json, Lease, TaskId, Timestamp, WorkerId},
-    orchestration::{Engine, Options, Session},
+    model::{Assignment, Clock, Json, Lease, TaskId, Timestamp, WorkerId},
+    orchestration::{Engine, Intake, Options, Session},
     store::{SqliteStore, Store, WorkerRecord},
     template::Template,
 };
 
 use crate::{
+    assigned::check_assignment,
     ensure,
     observer::{News, Observer},
     scenario::{Action, Fate, HANDLERS, NIGHT, OutcomePlan, ReportPlan, Scenario, Which, WorkerPlan},
@@ -43,6 +44,35 @@ pub(crate) struct World {
 pub(crate) struct Worker {
     pub(crate) plan: WorkerPlan,
     pub(crate) session: Arc<Session>,
+    inbox: Arc<Inbox>,
+}
+
+/// What a worker was handed without asking.
+struct Inbox {
+    room: AtomicUsize,
+    reserved: AtomicUsize,
+    arrived: Mutex<Vec<Assignment>>,
+}
+
+impl Inbox {
+    fn new(room: usize) -> Arc<Self> {
+        Arc::new(Self { room: AtomicUsize::new(room), reserved: AtomicUsize::new(0), arrived: Mutex::default() })
+    }
+}
+
+impl Intake for Inbox {
+    fn reserve(&self, want: usize) -> usize {
+        let reserved = self.room.load(Ordering::Relaxed).min(want);
+        self.room.fetch_sub(reserved, Ordering::Relaxed);
+        self.reserved.fetch_add(reserved, Ordering::Relaxed);
+        reserved
+    }
+
+    fn fill(&self, reserved: usize, assignments: Vec<Assignment>, _: Instant) {
+        self.reserved.fetch_sub(reserved, Ordering::Relaxed);
+        self.room.fetch_add(reserved - assignments.len(), Ordering::Relaxed);
+        self.arrived.lock().unwrap().extend(assignments);
+    }
 }
 
 /// Stands still until it is set, back too.
@@ -129,6 +159,22 @@ impl World {
                 }
             }
         }
+        self.take_in()
+    }
+
+    /// What engines have handed out unasked.
+    fn take_in(&mut self) -> Checked {
+        for (number, worker) in self.workers.iter().enumerate() {
+            let until = self.clock.now() + self.engines[worker.plan.engine].options().lease;
+            for assignment in std::mem::take(&mut *worker.inbox.arrived.lock().unwrap()) {
+                let checked = check_assignment(&self.observer, &assignment, until);
+                checked.map_err(|violation| violation.within(&format!("the handing out of {:?}", assignment.lease)))?;
+                ensure!(assignment.lease.attempt == 1, "{:?} was handed out unasked", assignment.lease);
+                self.held.push((number, assignment.lease));
+            }
+            let reserved = worker.inbox.reserved.load(Ordering::Relaxed);
+            ensure!(reserved == 0, "{reserved} slots stay set aside");
+        }
         Ok(())
     }
 
@@ -140,7 +186,7 @@ impl World {
         self.resume_all().await?;
         let healthy = self.workers.len();
         for engine in 0..2 {
-            self.hire(WorkerPlan { engine, handlers: HANDLERS.to_vec(), queues: Vec::new() }).await?;
+            self.hire(WorkerPlan { engine, handlers: HANDLERS.to_vec(), queues: Vec::new(), room: 0 }).await?;
         }
         let steps: usize = self.observer.tasks.values().map(|observed| observed.steps.len()).sum();
         for _ in 0..steps * 2 + 30 {
@@ -202,8 +248,8 @@ impl World {
     }
 
     async fn hire(&mut self, plan: WorkerPlan) -> Checked {
-        let session = self.join(&plan).await?;
-        self.workers.push(Worker { plan, session });
+        let (session, inbox) = self.join(&plan).await?;
+        self.workers.push(Worker { plan, session, inbox });
         Ok(())
     }
 
@@ -211,12 +257,13 @@ impl World {
         let lost = self.held.iter().filter(|(holder, _)| *holder == worker).map(|(_, lease)| *lease);
         self.gone.extend(lost);
         self.held.retain(|(holder, _)| *holder != worker);
-        let session = self.join(&self.workers[worker].plan).await?;
+        let (session, inbox) = self.join(&self.workers[worker].plan).await?;
         self.workers[worker].session = session;
+        self.workers[worker].inbox = inbox;
         Ok(())
     }
 
-    async fn join(&self, plan: &WorkerPlan) -> Checked<Arc<Session>> {
+    async fn join(&self, plan: &WorkerPlan) -> Checked<(Arc<Session>, Arc<Inbox>)> {
         let record = WorkerRecord {
             worker_id: WorkerId::new(),
             host: "test".to_owned(),
@@ -226,7 +273,11 @@ impl World {
             handlers: plan.handlers.iter().map(ToString::to_string).collect(),
             queues: plan.queues.iter().map(ToString::to_string).collect(),
         };
-        Ok(self.engines[plan.engine].join(record).await?)
+        let session = self.engines[plan.engine].join(record).await?;
+        let inbox = Inbox::new(plan.room);
+        let intake: Weak<Inbox> = Arc::downgrade(&inbox);
+        session.attach(intake);
+        Ok((session, inbox))
     }
 }
 

@@ -21,7 +21,7 @@ pub use tasker_core::{
     orchestration::{Action, SubmitTask},
     view::{
         ActedItem, ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StatsView, StepView,
-        SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView, WhyView, WorkerView,
+        SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView, TreeView, WhyView, WorkerView,
     },
 };
 pub use watch::Watch;
@@ -231,6 +231,17 @@ impl Client {
         match &self.backend {
             Backend::Embedded(engine) => Ok(WhyView::load(engine, task_id).await?),
             Backend::Http(connection) => http::why(connection, task_id).await,
+        }
+    }
+
+    /// A task and all that run for its steps, theirs too, with the states of their steps; without inputs and results.
+    ///
+    /// # Errors
+    /// `task_not_found`.
+    pub async fn tree(&self, task_id: TaskId) -> Result<TreeView> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(TreeView::load(engine, task_id).await?),
+            Backend::Http(connection) => http::tree(connection, task_id).await,
         }
     }
 

@@ -1,9 +1,9 @@
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 
 use async_trait::async_trait;
 use tasker_core::{
     model::{Checkpoint, Lease, Report, Reported, Timestamp},
-    orchestration::{Engine, Session, Sweeper},
+    orchestration::{Engine, Intake, Session, Sweeper},
     state::Look,
     store::WorkerRecord,
 };
@@ -15,6 +15,7 @@ use super::{Coordinator, Result};
 pub struct EmbeddedCoordinator {
     engine: Arc<Engine>,
     session: RwLock<Option<Arc<Session>>>,
+    intake: OnceLock<Weak<dyn Intake>>,
     joined: Notify,
     _sweeper: Sweeper,
 }
@@ -24,7 +25,7 @@ impl EmbeddedCoordinator {
     #[must_use]
     pub fn new(engine: Arc<Engine>) -> Self {
         let sweeper = engine.start_sweeper();
-        Self { engine, session: RwLock::default(), joined: Notify::new(), _sweeper: sweeper }
+        Self { engine, session: RwLock::default(), intake: OnceLock::new(), joined: Notify::new(), _sweeper: sweeper }
     }
 
     fn session(&self) -> Option<Arc<Session>> {
@@ -39,6 +40,9 @@ impl Coordinator for EmbeddedCoordinator {
             return Ok(self.engine.stay(&session).await?);
         }
         let session = self.engine.join(worker.clone()).await?;
+        if let Some(intake) = self.intake.get() {
+            session.attach(Weak::clone(intake));
+        }
         *self.session.write().unwrap_or_else(PoisonError::into_inner) = Some(session);
         self.joined.notify_one();
         Ok(())
@@ -47,6 +51,16 @@ impl Coordinator for EmbeddedCoordinator {
     async fn report(&self, reports: &[Report], want: usize, look: Look) -> Result<Reported> {
         let session = self.session().ok_or_else(super::not_joined)?;
         Ok(self.engine.report(&session, reports.to_vec(), want, look).await?)
+    }
+
+    fn attach(&self, intake: Weak<dyn Intake>) {
+        // There is one worker for each coordinator.
+        let _ = self.intake.set(intake);
+    }
+
+    /// While the database writes one, the next is decided on.
+    fn reports_at_once(&self) -> usize {
+        2
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Option<Timestamp>>> {

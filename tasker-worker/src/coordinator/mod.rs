@@ -3,9 +3,12 @@
 mod embedded;
 mod http;
 
+use std::sync::Weak;
+
 use async_trait::async_trait;
 use tasker_core::{
     model::{Checkpoint, Lease, Report, Reported, Timestamp},
+    orchestration::Intake,
     state::Look,
     store::WorkerRecord,
 };
@@ -25,6 +28,14 @@ pub trait Coordinator: Send + Sync + 'static {
     /// Records outcomes and hands out up to `want` steps, both or neither. Without reports it is a claim. After an error
     /// the same reports may be sent again: what was recorded nevertheless is then refused as a stale lease.
     async fn report(&self, reports: &[Report], want: usize, look: Look) -> Result<Reported>;
+
+    /// Tells who takes steps that were not asked for. A coordinator that hands out none leaves it at that.
+    fn attach(&self, _intake: Weak<dyn Intake>) {}
+
+    /// How many reports may be under way at the same time; no two of them are about the same task.
+    fn reports_at_once(&self) -> usize {
+        1
+    }
 
     /// Extends leases that are still held. One answer for each, in order: the new end, or none for a lease that is lost.
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Option<Timestamp>>>;

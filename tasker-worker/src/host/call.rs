@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Every method, for the error about one that does not exist.
-const METHODS: [&str; 21] = [
+const METHODS: [&str; 22] = [
     "stats.get",
     "task.act",
     "task.cancel",
@@ -29,6 +29,7 @@ const METHODS: [&str; 21] = [
     "task.steps",
     "task.submit",
     "task.submit_many",
+    "task.tree",
     "task.wait",
     "task.why",
     "template.get",
@@ -80,6 +81,7 @@ pub(super) async fn call(client: &Client, method: &str, params: &Json) -> Result
             let Resolve { task_uuid, step, result, by, reason } = read(method, params)?;
             operate(client, (task_uuid, Action::ResolveStep { step, result }, Actor { by, reason })).await
         }
+        "task.tree" => answer(&client.tree(read::<OfTask>(method, params)?.task_uuid).await?),
         "task.why" => answer(&client.why(read::<OfTask>(method, params)?.task_uuid).await?),
         "worker.list" => {
             let Nothing {} = read(method, params)?;

@@ -9,7 +9,7 @@ use tracing::debug;
 
 use super::{
     attempt::{Assigned, Attempt, Fate},
-    outcomes::Outcomes,
+    outcomes::{Lane, Outcomes},
 };
 
 /// Every attempt that the worker holds, what waits for takers, and what waits to be reported: the rules of the runtime,
@@ -22,6 +22,10 @@ pub(super) struct Ledger {
     cancels: VecDeque<Lease>,
     /// Those that are set aside keep their slots, so that they cannot pile up.
     pub(super) outcomes: Outcomes,
+    /// Slots that reports under way have asked steps for, or that are set aside.
+    asked: usize,
+    /// Nothing is believed to be in the queues, so that steps which are not may be taken.
+    pub(super) is_queue_empty: bool,
     /// When the next timeout is looked for, unless told otherwise.
     clock_at: Option<Instant>,
     /// When the next lease is looked for, unless told otherwise.
@@ -75,14 +79,17 @@ pub(super) struct Levels {
 const HEARTBEAT_MIN: Duration = Duration::from_secs(1);
 
 impl Ledger {
-    pub(super) fn new(slots: usize) -> Self {
+    /// `lanes` reports may be under way at the same time.
+    pub(super) fn new(slots: usize, lanes: usize) -> Self {
         Self {
             slots,
             phase: Phase::Started,
             attempts: HashMap::with_capacity(slots.min(1_024)),
             waiting: VecDeque::new(),
             cancels: VecDeque::new(),
-            outcomes: Outcomes::default(),
+            outcomes: Outcomes::new(lanes),
+            asked: 0,
+            is_queue_empty: false,
             clock_at: None,
             renewal_at: None,
         }
@@ -99,7 +106,7 @@ impl Ledger {
 
     /// Attempts that may be claimed now.
     pub(super) fn free(&self) -> usize {
-        let taken = self.attempts.len() + self.outcomes.aside();
+        let taken = self.attempts.len() + self.outcomes.aside() + self.asked;
         if self.phase == Phase::Open { self.slots.saturating_sub(taken) } else { 0 }
     }
 
@@ -111,6 +118,31 @@ impl Ledger {
             free: self.free(),
             phase: self.phase,
         }
+    }
+
+    /// The outcomes of a lane's next report, which asks for `want` steps. It is under way until it is
+    /// [answered](Self::answered).
+    pub(super) fn ask(&mut self, lane: usize, max: usize, want: usize, now: Instant) -> Vec<Report> {
+        self.asked += want;
+        self.outcomes.lane_mut(lane).next(max, now)
+    }
+
+    /// The report of a lane that asked for `want` steps is no longer under way; `settle` says what becomes of its outcomes.
+    pub(super) fn answered(&mut self, lane: usize, want: usize, settle: impl FnOnce(&mut Lane)) {
+        self.give_back(want);
+        settle(self.outcomes.lane_mut(lane));
+    }
+
+    /// Sets slots aside for steps that nobody has asked for: up to `want`, and none while there may be others in the queues.
+    pub(super) fn reserve(&mut self, want: usize) -> usize {
+        let reserved = if self.is_queue_empty { self.free().min(want) } else { 0 };
+        self.asked += reserved;
+        reserved
+    }
+
+    /// Slots that were set aside are so no longer.
+    pub(super) fn give_back(&mut self, reserved: usize) {
+        self.asked = self.asked.saturating_sub(reserved);
     }
 
     /// Takes in claimed attempts; what comes too late goes back at once. True if a lease is due sooner than was known.
@@ -198,7 +230,7 @@ impl Ledger {
     }
 
     pub(super) fn is_flushed(&self) -> bool {
-        self.outcomes.is_flushed()
+        self.outcomes.is_flushed() && self.asked == 0
     }
 
     /// Fails every attempt that has run out of time; answers when the next one does.
@@ -299,7 +331,7 @@ impl Ledger {
     pub(super) fn clear(&mut self) {
         self.attempts.drain().for_each(|(_, attempt)| attempt.cancellation.cancel());
         self.waiting.clear();
-        self.outcomes = Outcomes::default();
+        self.outcomes.clear();
     }
 
     pub(super) fn stats(&self) -> Stats {

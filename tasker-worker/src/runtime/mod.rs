@@ -20,7 +20,7 @@ mod shared;
 use std::{
     fmt,
     sync::{
-        Arc, PoisonError,
+        Arc, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -72,8 +72,10 @@ impl Runtime {
     pub async fn start(coordinator: Arc<dyn Coordinator>, config: RuntimeConfig) -> Result<Self, Error> {
         config.check()?;
         let worker = config.record();
+        let shared = Arc::new(Shared::new(config.slots, coordinator.reports_at_once()));
+        let intake: Weak<Shared> = Arc::downgrade(&shared);
+        coordinator.attach(intake);
         coordinator.join(&worker).await?;
-        let shared = Arc::new(Shared::new(config.slots));
         let pump = Pump::new(Arc::clone(&shared), Arc::clone(&coordinator), config.poll_interval_max);
         let renewal = Renewal::new(Arc::clone(&shared), Arc::clone(&coordinator), worker.clone());
         let tasks = [

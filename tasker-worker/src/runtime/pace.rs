@@ -14,6 +14,8 @@ pub(super) struct Pace {
     /// When they are looked into again although they are believed to be empty.
     poll_at: Instant,
     is_believed_empty: bool,
+    /// How often something has hinted at steps in the queues.
+    hints: u64,
 }
 
 /// While what becomes ready in each report fills every slot, the queues are looked into this often all the same. Otherwise a
@@ -31,6 +33,7 @@ impl Pace {
             looked_at: now,
             poll_at: now,
             is_believed_empty: false,
+            hints: 0,
         }
     }
 
@@ -54,20 +57,46 @@ impl Pace {
 
     /// There may be steps.
     pub(super) fn wake(&mut self) {
-        self.is_believed_empty = false;
+        self.hint();
         self.interval = self.interval_min;
     }
 
+    /// Whether the last look found nothing, and nothing has hinted at anything since.
+    pub(super) fn is_believed_empty(&self) -> bool {
+        self.is_believed_empty
+    }
+
+    /// Grows with everything that hints at steps in the queues.
+    pub(super) fn hints(&self) -> u64 {
+        self.hints
+    }
+
+    fn hint(&mut self) {
+        self.is_believed_empty = false;
+        self.hints += 1;
+    }
+
     /// A look has brought so many of the steps that were wanted; `is_from_queue` if any of them lay in a queue, and did not
-    /// become ready by the report itself.
-    pub(super) fn looked(&mut self, now: Instant, look: Look, want: usize, brought: usize, is_from_queue: bool) {
+    /// become ready by the report itself. `hints` is what [`hints`](Self::hints) said when it left: a look that found nothing
+    /// says nothing about steps that were enqueued meanwhile.
+    pub(super) fn looked(
+        &mut self,
+        now: Instant,
+        look: Look,
+        want: usize,
+        brought: usize,
+        is_from_queue: bool,
+        hints: u64,
+    ) {
         let is_short = brought < want;
         if look == Look::Nowhere {
             // Where every slot was filled, more may be ready than could be taken.
-            self.is_believed_empty &= is_short;
+            if !is_short {
+                self.hint();
+            }
             return;
         }
-        self.is_believed_empty = is_short;
+        self.is_believed_empty = is_short && hints == self.hints;
         if is_short || look == Look::Always {
             self.looked_at = now;
         }
@@ -97,19 +126,31 @@ mod tests {
         let (mut pace, now) = pace();
         assert_eq!(pace.look(now, 0), Look::Nowhere);
         assert_eq!(pace.look(now, 4), Look::IfShort);
-        pace.looked(now, Look::IfShort, 4, 3, true);
+        pace.looked(now, Look::IfShort, 4, 3, true, pace.hints());
         assert_eq!(pace.look(now, 4), Look::Nowhere);
         pace.wake();
         assert_eq!(pace.look(now, 4), Look::IfShort);
     }
 
     #[test]
+    fn a_look_that_brought_too_little_does_not_outweigh_a_hint_that_came_meanwhile() {
+        let (mut pace, now) = pace();
+        let hints = pace.hints();
+        pace.wake();
+        pace.looked(now, Look::IfShort, 4, 0, false, hints);
+        assert_eq!(pace.look(now, 4), Look::IfShort);
+        let hints = pace.hints();
+        pace.looked(now, Look::IfShort, 4, 0, false, hints);
+        assert_eq!(pace.look(now, 4), Look::Nowhere);
+    }
+
+    #[test]
     fn what_fills_every_slot_hints_at_more() {
         let (mut pace, now) = pace();
-        pace.looked(now, Look::IfShort, 4, 0, false);
-        pace.looked(now, Look::Nowhere, 1, 0, false);
+        pace.looked(now, Look::IfShort, 4, 0, false, pace.hints());
+        pace.looked(now, Look::Nowhere, 1, 0, false, pace.hints());
         assert_eq!(pace.look(now, 4), Look::Nowhere);
-        pace.looked(now, Look::Nowhere, 1, 1, false);
+        pace.looked(now, Look::Nowhere, 1, 1, false, pace.hints());
         assert_eq!(pace.look(now, 4), Look::IfShort);
     }
 
@@ -123,7 +164,7 @@ mod tests {
             if look == Look::Always {
                 always.push(millis);
             }
-            pace.looked(now, look, 4, 4, false);
+            pace.looked(now, look, 4, 4, false, pace.hints());
         }
         assert_eq!(always, [50, 100, 150]);
     }
@@ -133,7 +174,7 @@ mod tests {
         let (mut pace, mut now) = pace();
         let mut pauses = Vec::new();
         for _ in 0..20 {
-            pace.looked(now, Look::IfShort, 4, 0, false);
+            pace.looked(now, Look::IfShort, 4, 0, false, pace.hints());
             pauses.push(pace.poll_at() - now);
             assert_eq!(pace.look(pace.poll_at() - Duration::from_micros(1), 4), Look::Nowhere);
             now = pace.poll_at();
@@ -141,7 +182,7 @@ mod tests {
         }
         assert!(pauses[0] < MAX / 50 && pauses.iter().all(|pause| *pause <= MAX.mul_f64(1.25)));
         assert!(pauses[10..].iter().all(|pause| *pause >= MAX.mul_f64(0.75)));
-        pace.looked(now, Look::IfShort, 4, 1, true);
+        pace.looked(now, Look::IfShort, 4, 1, true, pace.hints());
         assert!(pace.poll_at() - now < MAX / 50);
     }
 }

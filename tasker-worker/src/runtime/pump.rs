@@ -1,23 +1,23 @@
 use std::{collections::HashSet, future::pending, pin::Pin, sync::Arc, time::Duration};
 
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tasker_core::{
     model::{Lease, Report, Reported, TaskId, Verdict, limits},
     state::Look,
 };
 use tokio::{
     task::yield_now,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 use tracing::{error, info};
 
-use super::{outage::Outage, pace::Pace, shared::Shared};
-use crate::coordinator::{Coordinator, Error};
+use super::{ledger::Ledger, outage::Outage, outcomes::Lane, pace::Pace, shared::Shared};
+use crate::coordinator::{self, Coordinator, Error};
 
-/// Carries outcomes to the coordinator and steps back, one report at a time.
+/// Carries outcomes to the coordinator and steps back.
 ///
-/// What piles up while a report is under way makes up the next one: a lone outcome leaves at once, and a crowd shares the
-/// cost of a commit. No timer holds anything back.
+/// What piles up while the report of a lane is under way makes up its next one: a lone outcome leaves at once, and a crowd
+/// shares the cost of a commit. No timer holds anything back.
 pub(super) struct Pump {
     shared: Arc<Shared>,
     coordinator: Arc<dyn Coordinator>,
@@ -25,6 +25,10 @@ pub(super) struct Pump {
     outage: Outage,
     /// Outcomes in one report at most; less while one of them is being searched that the coordinator refuses.
     batch_max: usize,
+    /// One of the reports under way looks into the queues. Two that did so together would get in each other's way.
+    is_looking: bool,
+    /// After a failure nothing is sent before this.
+    resume_at: Option<Instant>,
 }
 
 /// Refusals in a row that are taken for the search for one outcome; after that every report is refused, and the pump waits
@@ -33,33 +37,54 @@ const SEARCH_MAX: u32 = 12;
 /// When an outcome that was refused by itself is tried again.
 const REFUSED_AGAIN: Duration = Duration::from_secs(5);
 
+/// One report of a lane.
 struct Flush {
+    lane: usize,
     reports: Vec<Report>,
     want: usize,
     look: Look,
+    asked_at: Instant,
+    /// What was known of the queues when it left.
+    hints: u64,
 }
 
-type Woken<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+type Under<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+type Landed = (Flush, coordinator::Result<Reported>);
 
 impl Pump {
     pub(super) fn new(shared: Arc<Shared>, coordinator: Arc<dyn Coordinator>, poll_interval_max: Duration) -> Self {
-        let pace = Pace::new(poll_interval_max, Instant::now());
-        Self { shared, coordinator, pace, outage: Outage::new("reporting and claiming"), batch_max: limits::REPORT }
+        Self {
+            shared,
+            coordinator,
+            pace: Pace::new(poll_interval_max, Instant::now()),
+            outage: Outage::new("reporting and claiming"),
+            batch_max: limits::REPORT,
+            is_looking: false,
+            resume_at: None,
+        }
     }
 
     /// Runs until it is aborted.
     pub(super) async fn run(mut self) {
         let coordinator = Arc::clone(&self.coordinator);
         // One wait is kept across reports, so that a wake-up during one of them is not lost.
-        let mut woken: Woken<'_> = coordinator.woken();
+        let mut woken: Under<'_, ()> = coordinator.woken();
+        let mut under_way: FuturesUnordered<Under<'_, Landed>> = FuturesUnordered::new();
         loop {
             if woken.as_mut().now_or_never().is_some() {
                 self.pace.wake();
                 woken = coordinator.woken();
             }
             match self.next() {
-                Next::Flush(flush) => self.flush(flush).await,
-                Next::Wait(poll_at) => tokio::select! {
+                Next::Flush(flush) => {
+                    let coordinator = coordinator.as_ref();
+                    under_way.push(Box::pin(async move {
+                        let reported = coordinator.report(&flush.reports, flush.want, flush.look).await;
+                        (flush, reported)
+                    }));
+                }
+                Next::Wait(until) => tokio::select! {
+                    Some((flush, reported)) = under_way.next() => self.land(flush, reported),
                     () = self.shared.pump.notified() => {
                         // Handlers that are about to end go first, so that their outcomes leave together.
                         yield_now().await;
@@ -68,74 +93,93 @@ impl Pump {
                         self.pace.wake();
                         woken = coordinator.woken();
                     }
-                    () = until(poll_at) => {}
+                    () = sleep_until_some(until) => {}
                 },
             }
         }
     }
 
-    fn next(&self) -> Next {
-        let mut ledger = self.shared.ledger();
+    /// The next report of a free lane, if there is anything to send or to look for.
+    fn next(&mut self) -> Next {
         let now = Instant::now();
-        let want = ledger.free().min(limits::REPORT);
-        let look = self.pace.look(now, want);
-        let report_at = ledger.outcomes.due_at(now);
-        if look != Look::Nowhere || report_at.is_some_and(|report_at| report_at <= now) {
-            return Next::Flush(Flush { reports: ledger.outcomes.next(self.batch_max, now), want, look });
+        if let Some(resume_at) = self.resume_at {
+            if now < resume_at {
+                return Next::Wait(Some(resume_at));
+            }
+            self.resume_at = None;
         }
-        let poll_at = (want > 0).then(|| self.pace.poll_at());
-        Next::Wait(poll_at.into_iter().chain(report_at).min())
+        let mut ledger = self.shared.ledger();
+        ledger.is_queue_empty = self.pace.is_believed_empty();
+        let mut wait_until = None;
+        for lane in 0..ledger.outcomes.lanes().len() {
+            if !ledger.outcomes.lanes()[lane].is_free() {
+                continue;
+            }
+            let want = wanted(&ledger, lane);
+            let look = if self.is_looking { Look::Nowhere } else { self.pace.look(now, want) };
+            let report_at = ledger.outcomes.lanes()[lane].due_at(now);
+            if look != Look::Nowhere || report_at.is_some_and(|report_at| report_at <= now) {
+                self.is_looking |= look != Look::Nowhere;
+                let reports = ledger.ask(lane, self.batch_max, want, now);
+                return Next::Flush(Flush { lane, reports, want, look, asked_at: now, hints: self.pace.hints() });
+            }
+            let poll_at = (want > 0 && !self.is_looking).then(|| self.pace.poll_at());
+            wait_until = wait_until.into_iter().chain(poll_at).chain(report_at).min();
+        }
+        Next::Wait(wait_until)
     }
 
-    async fn flush(&mut self, Flush { reports, want, look }: Flush) {
-        let asked_at = Instant::now();
-        match self.coordinator.report(&reports, want, look).await {
+    fn land(&mut self, flush: Flush, reported: coordinator::Result<Reported>) {
+        let Flush { lane, reports, want, look, asked_at, hints } = flush;
+        self.is_looking &= look == Look::Nowhere;
+        match reported {
             Ok(reported) => {
                 self.outage.succeeded(Instant::now());
                 self.batch_max = (self.batch_max * 2).min(limits::REPORT);
                 let brought = reported.assignments.len();
                 let is_from_queue = look != Look::Nowhere && is_from_queue(&reports, &reported);
-                self.pace.looked(Instant::now(), look, want, brought, is_from_queue);
+                self.pace.looked(Instant::now(), look, want, brought, is_from_queue, hints);
                 tell_refusals(&reports, &reported.verdicts);
                 let is_sooner = self.shared.update(|ledger| {
-                    ledger.outcomes.confirm();
+                    ledger.answered(lane, want, Lane::confirm);
                     ledger.arrive(reported.assignments, asked_at)
                 });
                 if is_sooner {
                     self.shared.renewal.notify_one();
                 }
             }
-            Err(error) => self.keep(reports, &error).await,
+            Err(error) => self.keep(lane, reports, want, &error),
         }
     }
 
     /// Keeps the outcomes of a report that failed, and waits before the next.
-    async fn keep(&mut self, reports: Vec<Report>, error: &Error) {
+    fn keep(&mut self, lane: usize, reports: Vec<Report>, want: usize, error: &Error) {
         let delay = self.outage.failed(error, Instant::now());
         let is_refused = !error.is_transient() && !reports.is_empty();
         if is_refused {
-            self.single_out(reports, error);
+            self.single_out(lane, reports, want, error);
         } else {
-            self.shared.update(|ledger| ledger.outcomes.keep(reports));
+            self.shared.update(|ledger| ledger.answered(lane, want, |lane| lane.keep(reports)));
         }
         if !is_refused || self.outage.tries() > SEARCH_MAX {
-            sleep(delay).await;
+            self.resume_at = Some(Instant::now() + delay);
         }
     }
 
     /// One of the outcomes may be why the report was refused: smaller and smaller reports find it, and it is set aside so
     /// that the others pass.
-    fn single_out(&mut self, mut reports: Vec<Report>, error: &Error) {
+    fn single_out(&mut self, lane: usize, mut reports: Vec<Report>, want: usize, error: &Error) {
         self.batch_max = reports.len().div_ceil(2);
         match (reports.pop(), reports.is_empty()) {
             (Some(report), true) => {
                 let Lease { task_id, step_idx: step, attempt } = report.lease;
                 error!(%task_id, step, attempt, %error, "an outcome is refused; its step runs again if it stays so");
-                self.shared.update(|ledger| ledger.outcomes.set_aside(report, Instant::now() + REFUSED_AGAIN));
+                let retry_at = Instant::now() + REFUSED_AGAIN;
+                self.shared.update(|ledger| ledger.answered(lane, want, |lane| lane.set_aside(report, retry_at)));
             }
             (last, _) => {
                 reports.extend(last);
-                self.shared.update(|ledger| ledger.outcomes.keep(reports));
+                self.shared.update(|ledger| ledger.answered(lane, want, |lane| lane.keep(reports)));
             }
         }
     }
@@ -147,7 +191,14 @@ enum Next {
     Wait(Option<Instant>),
 }
 
-async fn until(at: Option<Instant>) {
+/// How many steps a report of this lane may bring. The slots of outcomes that wait in other lanes are left to these, for
+/// what follows upon them.
+fn wanted(ledger: &Ledger, lane: usize) -> usize {
+    let elsewhere = ledger.outcomes.waiting() - ledger.outcomes.lanes()[lane].waiting();
+    ledger.free().saturating_sub(elsewhere).min(limits::REPORT)
+}
+
+async fn sleep_until_some(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => pending().await,

@@ -3,7 +3,8 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::Notify;
+use tasker_core::{model::Assignment, orchestration::Intake};
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -33,9 +34,9 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(slots: usize) -> Self {
+    pub(super) fn new(slots: usize, lanes: usize) -> Self {
         Self {
-            ledger: Mutex::new(Ledger::new(slots)),
+            ledger: Mutex::new(Ledger::new(slots, lanes)),
             arrived_blocking: Condvar::new(),
             arrived: Notify::new(),
             pump: Notify::new(),
@@ -101,6 +102,23 @@ impl Shared {
         // It is the caller's code, and this may be the pump's task.
         if catch_unwind(AssertUnwindSafe(|| wake())).is_err() {
             error!("the wake callback panicked");
+        }
+    }
+}
+
+/// What is handed over here was not asked for: the engine has it because a task was just submitted to it.
+impl Intake for Shared {
+    fn reserve(&self, want: usize) -> usize {
+        self.ledger().reserve(want)
+    }
+
+    fn fill(&self, reserved: usize, assignments: Vec<Assignment>, claimed_at: std::time::Instant) {
+        let is_sooner = self.update(|ledger| {
+            ledger.give_back(reserved);
+            ledger.arrive(assignments, Instant::from_std(claimed_at))
+        });
+        if is_sooner {
+            self.renewal.notify_one();
         }
     }
 }

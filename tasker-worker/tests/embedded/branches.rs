@@ -90,3 +90,25 @@ async fn a_large_order_waits_for_its_approval() {
     let ended = client.signal(task_id, "approved", Json::from(&json!({"ok": true})), None).await.unwrap_err();
     assert_eq!(ended.code(), "task_ended");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tree_tells_which_task_runs_for_which_step() {
+    let worker = worker().await;
+    let client = worker.client();
+    let task_id = submit(&client, json!({"total": 7})).await;
+    let (_, steps) = ended(&client, task_id).await;
+    let tree = client.tree(task_id).await.unwrap();
+    let [top, invoice] = tree.tasks.as_slice() else { panic!("two tasks: {tree:?}") };
+    assert_eq!((tree.task_uuid, top.task_uuid, tree.is_cut), (task_id, task_id, false));
+    assert_eq!(steps["invoice"].child_uuid, Some(invoice.task_uuid));
+    let parent = invoice.parent.as_ref().unwrap();
+    assert_eq!(
+        (parent.task_uuid, parent.step.as_str(), parent.step_uuid),
+        (task_id, "invoice", steps["invoice"].step_uuid)
+    );
+    assert_eq!((invoice.root_uuid, top.root_uuid), (Some(task_id), None));
+    let of = |task: &tasker_worker::client::TaskView| task.steps.as_ref().map(Vec::len);
+    assert_eq!((of(top), of(invoice)), (Some(6), Some(2)));
+    let missing = client.tree(tasker_core::model::TaskId::new()).await.unwrap_err();
+    assert_eq!(missing.code(), "task_not_found");
+}

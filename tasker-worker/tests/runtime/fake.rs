@@ -34,6 +34,8 @@ pub(crate) struct Call {
 
 #[derive(Default)]
 pub(crate) struct Fake {
+    /// More than one if set.
+    reports_at_once: usize,
     state: Mutex<State>,
     changed: watch::Sender<()>,
     wake: Notify,
@@ -55,7 +57,11 @@ struct State {
 
 impl Fake {
     pub(crate) async fn start(slots: usize) -> (Arc<Self>, Arc<Runtime>) {
-        let fake = Arc::new(Self::default());
+        Self::start_with(slots, 1).await
+    }
+
+    pub(crate) async fn start_with(slots: usize, reports_at_once: usize) -> (Arc<Self>, Arc<Runtime>) {
+        let fake = Arc::new(Self { reports_at_once, ..Self::default() });
         let config = RuntimeConfig { slots, ..RuntimeConfig::new("rust", ["it"]) };
         let runtime = Runtime::start(Arc::clone(&fake) as Arc<dyn Coordinator>, config).await.unwrap();
         (fake, Arc::new(runtime))
@@ -122,6 +128,14 @@ impl Fake {
         self.look(|state| state.calls.iter().find(|call| !call.reports.is_empty()).cloned()).unwrap()
     }
 
+    /// So many calls that carry outcomes, once they have been made.
+    pub(crate) async fn reports(&self, count: usize) -> Vec<Call> {
+        let carry =
+            |state: &State| state.calls.iter().filter(|call| !call.reports.is_empty()).cloned().collect::<Vec<_>>();
+        self.until(|state| carry(state).len() >= count).await;
+        self.look(carry)
+    }
+
     /// The leases of each extension, once there are so many.
     pub(crate) async fn extensions(&self, count: usize) -> Vec<Vec<Lease>> {
         self.until(|state| state.extensions.len() >= count).await;
@@ -177,6 +191,10 @@ impl Coordinator for Fake {
             let assignments = state.queue.drain(..want).collect();
             Ok(Reported { verdicts: vec![Verdict::Accepted; reports.len()], assignments })
         })
+    }
+
+    fn reports_at_once(&self) -> usize {
+        self.reports_at_once
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Option<Timestamp>>> {

@@ -4,6 +4,7 @@
 mod batching;
 mod endings;
 mod fake;
+mod lanes;
 mod leases;
 mod outages;
 mod polling;

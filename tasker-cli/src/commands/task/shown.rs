@@ -13,14 +13,18 @@ pub(crate) async fn shown(client: &Client, task: &TaskView, output: &Output) -> 
     if output.is_json() {
         output.document(task);
     } else {
-        write_out(&text(task, client.now().await?, output));
+        let mut progress = Progress::of(task);
+        if progress.has_child() {
+            progress.graft(&client.tree(task.task_uuid).await?);
+        }
+        write_out(&text(task, &progress, client.now().await?, output));
     }
     Ok(())
 }
 
-fn text(task: &TaskView, now: Timestamp, output: &Output) -> String {
+fn text(task: &TaskView, progress: &Progress, now: Timestamp, output: &Output) -> String {
     let width = output.width();
-    let mut lines: Vec<String> = frame(&Progress::of(task), Frame { now, height: usize::MAX, has_results: true })
+    let mut lines: Vec<String> = frame(progress, Frame { now, height: usize::MAX, has_results: true })
         .iter()
         .map(|line| line.text(width, output.has_color()))
         .collect();
@@ -45,6 +49,9 @@ fn facts(task: &TaskView) -> Vec<(&'static str, String)> {
     facts.extend(task.deadline_at.map(|at| ("deadline", at.to_string())));
     facts.extend((task.priority != 0).then(|| ("priority", task.priority.to_string())));
     facts.extend((!task.tags.is_empty()).then(|| ("tags", task.tags.join(", "))));
+    facts.extend(task.parent.as_ref().map(|parent| ("parent", format!("{}, step {}", parent.task_uuid, parent.step))));
+    facts.extend(task.root_uuid.map(|root| ("root", root.to_string())));
+    facts.extend(task.rerun_of.map(|task| ("rerun_of", task.to_string())));
     facts.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
     let input: String = task.context.to_value().to_string().chars().take(400).collect();
     facts.push(("input", input));

@@ -2,7 +2,7 @@ use super::{Engine, Error, Result, check_actor};
 use crate::{
     dag::{Submission, TemplateKey, plan},
     model::{Actor, Task, TaskId},
-    orchestration::{Submitted, submit::Pending},
+    orchestration::Submitted,
     state::{Input, Verb},
 };
 
@@ -23,9 +23,7 @@ impl Engine {
         let seq = task.seq;
         let key = TemplateKey { id: task.template_id, environment: task.environment.as_deref().map(Into::into) };
         let definition = self.definition(&key).await?;
-        let new = plan(&definition, submission(task, &actor));
-        let inserted = self.submissions.write(Pending::new(new.clone())).await.ok_or(Error::Closed)??;
-        let submitted = self.after_insert(&[new], &[inserted]).remove(0);
+        let submitted = self.insert(plan(&definition, submission(task, &actor))).await?;
         // The column tells of the old task too, so that a process that dies here leaves the two linked.
         let verb = Verb::NoteRerun { task: submitted.task_id, seq };
         self.apply(&[Input::Operate { task_id, verb, actor }], None, None).await?;

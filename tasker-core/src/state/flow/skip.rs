@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
-    model::{Fact, SkipReason, StepFlow},
-    state::{StepCause, working::Working},
+    model::{Fact, SkipReason, StepFlow, StepState},
+    state::{StepCause, StepSnapshot, working::Working},
+    template::OnExhaustion,
 };
 
 impl Working {
@@ -17,10 +18,12 @@ impl Working {
                 self.is_short = true;
                 continue;
             }
+            // What a failure has cancelled is done already; skipped, it does not come back when the failure is mended.
+            let was_open = self.step(idx).is_some_and(|step| !step.state.is_final());
             if self.move_step(idx, StepCause::Skip).is_none() {
                 continue;
             }
-            self.task.counts.done += 1;
+            self.task.counts.done += u32::from(was_open);
             self.say(Fact::StepSkipped { step: idx, reason, error: None });
             left_out.extend(self.behind(idx));
         }
@@ -42,10 +45,28 @@ impl Working {
 
     /// A branch before a convergence has run.
     pub(in crate::state) fn reach(&mut self, idx: u32) {
-        if !self.rules(idx).is_some_and(crate::dag::Rules::is_convergence) {
+        let is_open = self.step(idx).is_some_and(|step| !step.state.is_final());
+        if !is_open || !self.rules(idx).is_some_and(crate::dag::Rules::is_convergence) {
             return;
         }
         self.change_flow(idx, |flow| flow.is_reached = true);
+    }
+
+    /// Notes of a convergence that was cancelled, and is not any more, which branches have come to it meanwhile. Every step is
+    /// at hand.
+    pub(in crate::state) fn reach_again(&mut self, idx: u32) {
+        let leads_here = |step: &&StepSnapshot| step.dependents.contains(&idx);
+        let has_run = |step: &StepSnapshot| match step.state {
+            StepState::Complete | StepState::ResolvedManually => true,
+            // It failed, and what depends on it runs without its result.
+            StepState::Skipped => {
+                step.failures + step.losses > 0 && self.on_exhaustion(step.id.idx) == OnExhaustion::Skip
+            }
+            _ => false,
+        };
+        if self.rows().filter(leads_here).any(has_run) {
+            self.reach(idx);
+        }
     }
 
     /// Changes where a step stands in a flow.

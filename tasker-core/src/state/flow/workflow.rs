@@ -24,7 +24,7 @@ pub(in crate::state) struct Spawn {
 
 impl Working {
     pub(super) fn begin_workflow(&mut self, idx: u32, workflow: &WorkflowRules) {
-        let above = self.task.flow.as_ref().and_then(|flow| flow.parent).map_or(0, |parent| parent.depth);
+        let above = self.parent().map_or(0, |parent| parent.depth);
         if above >= limits::DEPTH {
             let message = format!("{} tasks run for one another, which is the limit", limits::DEPTH);
             return self.fail_unbegun(idx, StepError::permanent("depth_exceeded", message));
@@ -81,12 +81,13 @@ impl Working {
         let row = self.row_mut(at);
         row.attempt += 1;
         (row.started_at, row.due_at) = (Some(now), None);
-        let (id, attempt) = (row.id, row.attempt);
+        let (id, attempt, name) = (row.id, row.attempt, Arc::clone(&row.name));
         let child = child_id(id, attempt, now);
         self.change_flow(idx, |flow| flow.child = Some(child));
         self.start_task();
         self.say(Fact::StepChildStarted { step: idx, attempt, child });
-        let parent = Some(Parent { task_id: id.task_id, step: idx, depth });
+        let root = self.parent().map_or(id.task_id, |parent| parent.root);
+        let parent = Some(Parent { task_id: id.task_id, step: idx, name, root, depth });
         Some(NewTask { task_id: child, parent, ..plan(found.ok()?.as_ref(), submission) })
     }
 
@@ -147,6 +148,10 @@ impl Working {
         let name = |idx: u32| definition.steps.get(idx as usize).map(|step| step.name.to_string()).unwrap_or_default();
         let by_name = results.into_iter().map(|(idx, value)| (name(idx), value));
         Some(Ok(Json::from(&Value::Object(by_name.collect()))))
+    }
+
+    fn parent(&self) -> Option<&Parent> {
+        self.task.flow.as_ref()?.parent.as_ref()
     }
 
     /// Hands on what happens to a task to the one that runs for a step of it.

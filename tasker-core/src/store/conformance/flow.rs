@@ -272,3 +272,45 @@ pub(super) async fn sub_workflows_end_at_the_limit_of_their_depth(store: Arc<dyn
     assert_eq!(code.as_deref(), Some("depth_exceeded"));
     bench.audit(task_id).await;
 }
+
+pub(super) async fn a_tree_has_every_task_once_and_parents_first(store: Arc<dyn Store>) {
+    let mut bench = Bench::new(store).await;
+    bench.register(&template("leaf", "z")).await;
+    let workflow = |template: &str| SubWorkflow { name: template.to_owned(), ..SubWorkflow::default() };
+    let starts = |step: &mut crate::template::StepTemplate, template: &str| {
+        step.kind = StepKind::Workflow;
+        step.handler = Handler::default();
+        step.workflow = Some(workflow(template));
+    };
+    let mut middle = template("middle", "x y");
+    middle.steps.iter_mut().for_each(|step| starts(step, "leaf"));
+    bench.register(&middle).await;
+    let top = bench.register(&with_step("a b:a", "a", |step| starts(step, "middle"))).await;
+    let (task_id, other) = (bench.submit(&top).await, bench.submit(&top).await);
+    for _ in 0..3 {
+        bench.sweep().await;
+    }
+    let tree = bench.store.tree(task_id, 100).await.unwrap();
+    let middle = child_of(&bench, task_id, 1).await;
+    let names: Vec<_> = tree.iter().map(|task| task.name.as_str()).collect();
+    assert_eq!(names, ["flow", "middle", "leaf", "leaf"]);
+    assert_eq!(tree[1].task_id, middle);
+    let parents: Vec<_> = tree.iter().filter_map(|task| task.parent.as_ref()).collect();
+    assert!(parents.iter().all(|parent| parent.root == task_id));
+    let runs_for = |at: usize| (parents[at].task_id, &*parents[at].name, parents[at].depth);
+    assert_eq!((runs_for(0), runs_for(1).0, runs_for(2).2), ((task_id, "a", 1), middle, 2));
+    let mut leaves = [runs_for(1).1, runs_for(2).1];
+    leaves.sort_unstable();
+    assert_eq!(leaves, ["x", "y"]);
+    assert_eq!(bench.store.tree(task_id, 2).await.unwrap(), tree[..2], "what stands lowest is left out");
+    assert_eq!(bench.store.tree(middle, 100).await.unwrap().len(), 3, "a tree begins anywhere");
+    assert_eq!(bench.store.tree(TaskId::new(), 100).await.unwrap(), []);
+
+    let ids = [middle, task_id, other];
+    let steps = bench.store.tree_steps(&ids, 100).await.unwrap();
+    let places: Vec<_> = steps.iter().map(|step| (step.id.task_id, step.id.idx)).collect();
+    assert_eq!(places, [(middle, 0), (middle, 1), (task_id, 0), (task_id, 1), (other, 0), (other, 1)]);
+    let child = |at: usize| steps[at].flow.as_ref().and_then(|flow| flow.child);
+    assert_eq!((child(2), child(3)), (Some(middle), None));
+    assert_eq!(bench.store.tree_steps(&ids, 3).await.unwrap().len(), 3);
+}

@@ -45,7 +45,7 @@ macro_rules! checks {
 checks! {
     template: migrating_twice_changes_nothing, versions_never_change, routes_are_known;
     submit: what_is_submitted_is_stored, a_key_belongs_to_one_task, a_key_counts_within_one_call,
-        json_stays_as_it_was_written;
+        steps_may_have_begun_when_their_task_is_stored, json_stays_as_it_was_written;
     claim: urgent_first_then_old, only_served_routes, at_most_what_is_wanted, stopped_tasks_are_left_alone,
         candidates_join_what_became_ready;
     report: a_chain_claims_in_the_transaction_that_reports, a_diamond_joins, a_retry_falls_due,
@@ -58,7 +58,8 @@ checks! {
         a_wait_is_begun_by_the_sweep_and_ended_by_a_signal, a_signal_is_kept_for_a_wait_to_come,
         a_task_that_waits_is_found, a_sub_workflow_runs_and_wakes_its_parent,
         a_sub_workflow_that_fails_is_started_again, what_is_done_to_a_parent_is_done_to_its_children,
-        a_child_that_is_cancelled_fails_the_step_of_its_parent, sub_workflows_end_at_the_limit_of_their_depth;
+        a_child_that_is_cancelled_fails_the_step_of_its_parent,
+        a_tree_has_every_task_once_and_parents_first, sub_workflows_end_at_the_limit_of_their_depth;
     concurrent: many_reporters_join_once, a_step_is_handed_out_once, a_key_is_taken_once, nothing_is_written_without_templates,
         a_refused_decision_writes_nothing, a_dropped_call_leaves_the_store_usable;
     operate: a_paused_task_rests_until_it_is_resumed, a_failed_task_goes_on_after_a_retry, steps_are_closed_by_hand,

@@ -1,9 +1,10 @@
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::bench::{Bench, QUEUE, new_task, odd_texts, template, with_key};
 use crate::{
     dag::Submission,
-    model::{Fact, Json, StepState, TaskCounts, TaskState},
+    model::{Fact, Json, Lease, Outcome, Step, StepState, TaskCounts, TaskState, Verdict},
+    state::{Claim, Decision, Look, Snapshot, TaskSnapshot, decide},
     store::{Inserted, Store},
 };
 
@@ -96,4 +97,43 @@ pub(super) async fn json_stays_as_it_was_written(store: Arc<dyn Store>) {
         let stored = bench.task(task.task_id).await.context;
         assert!(stored.as_str() == text, "{:.80} became {:.80}", text, stored.as_str());
     }
+}
+
+pub(super) async fn steps_may_have_begun_when_their_task_is_stored(store: Arc<dyn Store>) {
+    let (bench, definition) = Bench::with(store, "a b:a c").await;
+    let taken = bench.insert(with_key(&definition, "k")).await;
+    let tasks = [new_task(&definition), with_key(&definition, "k"), new_task(&definition), new_task(&definition)];
+    let now = bench.store.now().await.unwrap();
+    let snapshots = tasks[..3].iter().map(TaskSnapshot::of_new).collect();
+    let snapshot = Snapshot { now, tasks: snapshots, candidates_loaded: false, values: HashMap::new() };
+    let claim = Claim { look: Look::Nowhere, ..bench.claim_of(&["handle"], 5) };
+    let Decision::Done(begun) = decide(&snapshot, &[], Some(&claim), &bench.definitions) else { panic!("not enough") };
+    let answers = bench.store.insert_begun(&tasks, &begun).await.unwrap();
+    assert_eq!(answers[1], Inserted::Existing(taken));
+
+    // Both roots of two tasks and one of a third were wanted; one of the tasks is not stored, and one has not begun.
+    let steps = async |at: usize| states(&bench.steps(tasks[at].task_id).await);
+    assert_eq!(steps(0).await, [StepState::InProgress, StepState::Pending, StepState::InProgress]);
+    assert_eq!(steps(1).await, []);
+    assert_eq!(steps(2).await, [StepState::InProgress, StepState::Pending, StepState::Enqueued]);
+    assert_eq!(steps(3).await, [StepState::Enqueued, StepState::Pending, StepState::Enqueued]);
+    for (at, active) in [(0, 2), (2, 1), (3, 0)] {
+        let task = bench.task(tasks[at].task_id).await;
+        assert_eq!((task.counts.active, task.state == TaskState::InProgress), (active, active > 0));
+        assert!(active == 0 || task.created_at == now);
+        bench.audit(task.task_id).await;
+    }
+    let facts: Vec<_> = bench.events(tasks[2].task_id).await.into_iter().map(|event| event.fact).collect();
+    let worker = claim.worker_id;
+    assert_eq!(facts, [Fact::TaskCreated, Fact::TaskStarted, Fact::StepStarted { step: 0, attempt: 1, worker }]);
+
+    let row = &bench.steps(tasks[2].task_id).await[0];
+    assert_eq!((row.worker_id, row.started_at, row.due_at), (Some(worker), Some(now), Some(now + claim.lease)));
+    let lease = Lease { task_id: tasks[2].task_id, step_idx: 0, attempt: 1 };
+    assert_eq!(bench.report(lease, Outcome::succeeded(Json::null())).await, Verdict::Accepted);
+    assert_eq!(bench.claim(&["handle"], 10).await.len(), 6);
+}
+
+fn states(steps: &[Step]) -> Vec<StepState> {
+    steps.iter().map(|step| step.state).collect()
 }

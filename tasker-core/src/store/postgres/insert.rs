@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::{hot::Hot, sql, transaction::signed};
 use crate::{
     dag::{NewTask, PlannedStep},
-    model::TaskId,
+    model::{EventBatch, Fact, TaskId, TaskState, Timestamp},
+    state::{Changes, StepChange, TaskChange},
     store::{Error, Inserted, Result},
 };
 
@@ -17,8 +18,8 @@ use crate::{
 type Key = (String, String, String);
 
 /// Stores tasks in one statement; see `insert_tasks.sql`.
-pub(super) async fn insert_tasks(hot: &Arc<Hot>, tasks: &[NewTask]) -> Result<Vec<Inserted>> {
-    let rows = hot.fetch(statement(tasks)).await?;
+pub(super) async fn insert_tasks(hot: &Arc<Hot>, tasks: &[NewTask], begun: &Changes) -> Result<Vec<Inserted>> {
+    let rows = hot.fetch(statement(tasks, begun)?).await?;
     if rows.len() == tasks.len() {
         return Ok(tasks.iter().map(|task| Inserted::Created(task.task_id)).collect());
     }
@@ -35,13 +36,13 @@ pub(super) async fn insert_tasks(hot: &Arc<Hot>, tasks: &[NewTask]) -> Result<Ve
         .collect()
 }
 
-/// The statement that stores tasks.
-pub(super) fn statement(tasks: &[NewTask]) -> Query<'static, Postgres, PgArguments> {
-    let (plans, plan_of) = plans(tasks);
-    let steps: Vec<_> =
-        (0i32..).zip(&plans).flat_map(|(plan, steps)| steps.iter().map(move |step| (plan, step))).collect();
+/// The statement that stores tasks, some of which have begun.
+pub(super) fn statement(tasks: &[NewTask], begun: &Changes) -> Result<Query<'static, Postgres, PgArguments>> {
+    let (plans, plan_of) = plans(tasks, begun);
+    let steps: Vec<_> = (1i32..).zip(&plans).flat_map(|(number, plan)| plan.steps(number)).collect();
+    let facts = plans.iter().map(Plan::facts).collect::<Result<Vec<_>>>()?;
     let of = |column: fn(&NewTask) -> Option<&str>| tasks.iter().map(column).collect::<Vec<_>>();
-    sqlx::query(sql::INSERT_TASKS.sql())
+    let query = sqlx::query(sql::INSERT_TASKS.sql())
         .bind(tasks.iter().map(|task| task.task_id.0).collect::<Vec<_>>())
         .bind(tasks.iter().map(|task| task.template.id.0).collect::<Vec<_>>())
         .bind(of(|task| Some(&task.namespace)))
@@ -59,19 +60,45 @@ pub(super) fn statement(tasks: &[NewTask]) -> Query<'static, Postgres, PgArgumen
         .bind(of(|task| task.submission.idempotency_key.as_deref()))
         .bind(tasks.iter().map(|task| task.deadline_ms.and_then(|ms| i64::try_from(ms).ok())).collect::<Vec<_>>())
         .bind(plan_of)
-        .bind(steps.iter().map(|(plan, _)| *plan).collect::<Vec<_>>())
-        .bind(steps.iter().map(|(_, step)| signed(step.idx)).collect::<Vec<_>>())
-        .bind(steps.iter().map(|(_, step)| signed(step.unmet)).collect::<Vec<_>>())
-        .bind(steps.iter().map(|(_, step)| step.name.as_ref()).collect::<Vec<&str>>())
-        .bind(steps.iter().map(|(_, step)| step.queue.as_ref()).collect::<Vec<&str>>())
-        .bind(steps.iter().map(|(_, step)| step.handler.as_ref()).collect::<Vec<&str>>())
-        .bind(steps.iter().map(|(_, step)| dependents_literal(step)).collect::<Vec<_>>())
+        .bind(steps.iter().map(|step| step.plan).collect::<Vec<_>>())
+        .bind(steps.iter().map(|step| signed(step.planned.idx)).collect::<Vec<_>>())
+        .bind(steps.iter().map(|step| signed(step.planned.unmet)).collect::<Vec<_>>())
+        .bind(steps.iter().map(|step| step.planned.name.as_ref()).collect::<Vec<&str>>())
+        .bind(steps.iter().map(|step| step.planned.queue.as_ref()).collect::<Vec<&str>>())
+        .bind(steps.iter().map(|step| step.planned.handler.as_ref()).collect::<Vec<&str>>())
+        .bind(steps.iter().map(|step| dependents_literal(step.planned)).collect::<Vec<_>>())
         .bind(tasks.iter().map(|task| task.submission.rerun_of.map(|task_id| task_id.0)).collect::<Vec<_>>())
-        .bind(steps.iter().map(|(_, step)| step.state().as_str()).collect::<Vec<_>>())
-        .bind(tasks.iter().map(|task| task.parent.map(|parent| parent.task_id.0)).collect::<Vec<_>>())
+        .bind(
+            steps
+                .iter()
+                .map(|step| step.begun.map_or(step.planned.state(), |it| it.state).as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(tasks.iter().map(|task| task.parent.as_ref().map(|parent| parent.task_id.0)).collect::<Vec<_>>())
         .bind(
             tasks.iter().map(|task| task.flow().and_then(|flow| serde_json::to_string(&flow).ok())).collect::<Vec<_>>(),
+        );
+    let begun = |column: fn(&StepChange) -> Option<Timestamp>| {
+        steps.iter().map(|step| step.begun.and_then(column)).collect::<Vec<_>>()
+    };
+    Ok(query
+        .bind(plans.iter().map(|plan| i32::try_from(plan.planned.len()).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+        .bind(
+            plans
+                .iter()
+                .map(|plan| plan.begun.map_or(TaskState::Pending, |it| it.task.state).as_str())
+                .collect::<Vec<_>>(),
         )
+        .bind(plans.iter().map(|plan| plan.begun.map_or(1, |it| it.task.seq)).collect::<Vec<_>>())
+        .bind(plans.iter().map(|plan| plan.begun.map_or(0, |it| signed(it.task.counts.active))).collect::<Vec<_>>())
+        .bind(plans.iter().map(|plan| plan.begun.map(|it| it.events.at)).collect::<Vec<_>>())
+        .bind(facts)
+        .bind(steps.iter().map(|step| step.begun.map_or(0, |it| signed(it.attempt))).collect::<Vec<_>>())
+        .bind(
+            steps.iter().map(|step| step.begun.and_then(|it| it.worker_id).map(|worker| worker.0)).collect::<Vec<_>>(),
+        )
+        .bind(begun(|step| step.due_at))
+        .bind(begun(|step| step.started_at)))
 }
 
 async fn existing(hot: &Arc<Hot>, tasks: &[NewTask], created: &HashSet<Uuid>) -> Result<HashMap<Key, TaskId>> {
@@ -92,18 +119,82 @@ fn key(task: &NewTask) -> Option<Key> {
     Some((task.namespace.to_string(), task.name.to_string(), key))
 }
 
-/// The different plans among the tasks, and for each task which one is its.
-fn plans(tasks: &[NewTask]) -> (Vec<&Arc<[PlannedStep]>>, Vec<i32>) {
-    let mut plans: Vec<&Arc<[PlannedStep]>> = Vec::new();
-    let mut numbers = HashMap::new();
-    let plan_of = tasks.iter().map(|task| {
-        *numbers.entry(Arc::as_ptr(&task.steps).cast::<PlannedStep>()).or_insert_with(|| {
-            plans.push(&task.steps);
-            i32::try_from(plans.len() - 1).unwrap_or(i32::MAX)
+/// What tasks have in common that begin in the same way.
+struct Plan<'a> {
+    planned: &'a Arc<[PlannedStep]>,
+    begun: Option<Begun<'a>>,
+}
+
+/// What has been decided about a task before it is stored.
+#[derive(Clone, Copy)]
+struct Begun<'a> {
+    task: &'a TaskChange,
+    steps: &'a [StepChange],
+    events: &'a EventBatch,
+}
+
+/// A step of a plan.
+struct StepRow<'a> {
+    plan: i32,
+    planned: &'a PlannedStep,
+    begun: Option<&'a StepChange>,
+}
+
+impl<'a> Plan<'a> {
+    fn steps(&self, number: i32) -> impl Iterator<Item = StepRow<'a>> {
+        let begun = self.begun.map_or(&[][..], |begun| begun.steps);
+        self.planned.iter().map(move |planned| {
+            let begun = begun.binary_search_by_key(&planned.idx, |step| step.id.idx).ok().map(|at| &begun[at]);
+            StepRow { plan: number, planned, begun }
         })
+    }
+
+    fn facts(&self) -> Result<String> {
+        let begun = self.begun.map_or(&[][..], |begun| &begun.events.facts);
+        let facts: Vec<_> = std::iter::once(&Fact::TaskCreated).chain(begun).collect();
+        serde_json::to_string(&facts).map_err(|error| Error::Corrupt(format!("events cannot be written: {error}")))
+    }
+}
+
+impl PartialEq for Plan<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let is_same = match (&self.begun, &other.begun) {
+            (None, None) => true,
+            (Some(one), Some(another)) => {
+                one.events.at == another.events.at && one.events.facts == another.events.facts
+            }
+            _ => false,
+        };
+        is_same && Arc::ptr_eq(self.planned, other.planned)
+    }
+}
+
+/// The different plans among the tasks, and for each task which one is its, counted from 1.
+fn plans<'a>(tasks: &'a [NewTask], begun: &'a Changes) -> (Vec<Plan<'a>>, Vec<i32>) {
+    let begun = begun_by_task(begun);
+    let mut plans: Vec<Plan<'_>> = Vec::new();
+    let plan_of = tasks.iter().map(|task| {
+        let plan = Plan { planned: &task.steps, begun: begun.get(&task.task_id).copied() };
+        let at = plans.iter().rposition(|known| *known == plan).unwrap_or(plans.len());
+        if at == plans.len() {
+            plans.push(plan);
+        }
+        i32::try_from(at + 1).unwrap_or(i32::MAX)
     });
     let plan_of = plan_of.collect();
     (plans, plan_of)
+}
+
+/// The steps of changes are in the order of their tasks.
+fn begun_by_task(changes: &Changes) -> HashMap<TaskId, Begun<'_>> {
+    let mut steps = changes.steps.as_slice();
+    let begun = changes.tasks.iter().zip(&changes.events).map(|(task, events)| {
+        let count = steps.iter().take_while(|step| step.id.task_id == task.task_id).count();
+        let (of_task, others) = steps.split_at(count);
+        steps = others;
+        (task.task_id, Begun { task, steps: of_task, events })
+    });
+    begun.collect()
 }
 
 fn dependents_literal(step: &PlannedStep) -> Option<String> {

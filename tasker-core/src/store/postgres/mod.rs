@@ -189,8 +189,8 @@ impl Store for PostgresStore {
         .await
     }
 
-    async fn insert_tasks(&self, tasks: &[NewTask]) -> Result<Vec<Inserted>> {
-        within(async { insert::insert_tasks(&self.hot, tasks).await }).await
+    async fn insert_begun(&self, tasks: &[NewTask], begun: &Changes) -> Result<Vec<Inserted>> {
+        within(async { insert::insert_tasks(&self.hot, tasks, begun).await }).await
     }
 
     async fn transact(&self, scope: &[Scope], claim: Option<&Claim>, decide: &Decide<'_>) -> Result<Transacted> {
@@ -328,6 +328,23 @@ impl Store for PostgresStore {
         within(async {
             let rows = sqlx::query(sql::LIST_STEPS.sql()).bind(task_id.0).fetch_all(&self.query).await?;
             rows.iter().map(row::step).collect()
+        })
+        .await
+    }
+
+    async fn tree(&self, task_id: TaskId, limit: u32) -> Result<Vec<Task>> {
+        within(async {
+            let query = sqlx::query(sql::LIST_TREE.sql()).bind(task_id.0).bind(i64::from(limit));
+            query.fetch_all(&self.query).await?.iter().map(row::task).collect()
+        })
+        .await
+    }
+
+    async fn tree_steps(&self, tasks: &[TaskId], limit: u32) -> Result<Vec<Step>> {
+        within(async {
+            let tasks: Vec<_> = tasks.iter().map(|task_id| task_id.0).collect();
+            let query = sqlx::query(sql::LIST_TREE_STEPS.sql()).bind(tasks).bind(i64::from(limit));
+            query.fetch_all(&self.query).await?.iter().map(row::step).collect()
         })
         .await
     }

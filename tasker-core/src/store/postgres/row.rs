@@ -133,6 +133,7 @@ pub(super) fn step(row: &PgRow) -> Result<Step> {
         ended_at: row.try_get("ended_at")?,
         result: json(row, "result")?,
         error: structured(row, "error")?,
+        flow: structured(row, "flow")?,
     })
 }
 

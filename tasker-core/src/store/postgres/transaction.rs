@@ -85,7 +85,7 @@ impl Transaction for Open {
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
         bind(sqlx::query(sql::APPLY.sql()), changes)?.execute(&mut *self.0).await?;
         if !changes.spawned.is_empty() {
-            insert::statement(&changes.spawned).execute(&mut *self.0).await?;
+            insert::statement(&changes.spawned, &Changes::default())?.execute(&mut *self.0).await?;
         }
         if !changes.priorities.is_empty() {
             let (tasks, priorities): (Vec<_>, Vec<_>) =

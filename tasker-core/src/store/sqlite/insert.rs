@@ -13,13 +13,15 @@ use super::{
 use crate::{
     dag::{NewTask, PlannedStep},
     model::{EventBatch, Fact, TaskId, Timestamp},
-    store::{Error, Inserted, Result},
+    state::Changes,
+    store::{Error, Inserted, Result, transaction::Transaction},
 };
 
-pub(super) async fn insert_tasks(store: &SqliteStore, tasks: &[NewTask]) -> Result<Vec<Inserted>> {
+pub(super) async fn insert_tasks(store: &SqliteStore, tasks: &[NewTask], begun: &Changes) -> Result<Vec<Inserted>> {
     let mut writer = store.connections.writer().await?;
     let mut inner = writer.begin().await?;
-    let now = store.clock.now();
+    // A task is not created after its first step has begun.
+    let now = begun.events.iter().map(|batch| batch.at).min().unwrap_or_else(|| store.clock.now());
     let answers = answers(tasks, existing(&mut inner, tasks).await?);
     let created: Vec<_> = tasks
         .iter()
@@ -33,6 +35,7 @@ pub(super) async fn insert_tasks(store: &SqliteStore, tasks: &[NewTask]) -> Resu
     }
     let mut transaction = SqliteTransaction { inner, now };
     put(&mut transaction, &created, now).await?;
+    transaction.apply(&begun.of(|task_id| created.iter().any(|task| task.task_id == task_id))).await?;
     transaction.inner.commit().await?;
     Ok(answers)
 }
@@ -157,7 +160,7 @@ impl<'a> TaskRow<'a> {
             tags: encode::text(&submission.tags)?,
             context: submission.context.as_str(),
             rerun_of: submission.rerun_of.map(|task_id| Hex(task_id.0)),
-            parent_id: task.parent.map(|parent| Hex(parent.task_id.0)),
+            parent_id: task.parent.as_ref().map(|parent| Hex(parent.task_id.0)),
             flow: task.flow().as_ref().map(encode::text).transpose()?,
         })
     }

@@ -111,8 +111,8 @@ impl Store for SqliteStore {
         template::routes(self).await
     }
 
-    async fn insert_tasks(&self, tasks: &[NewTask]) -> Result<Vec<Inserted>> {
-        insert::insert_tasks(self, tasks).await
+    async fn insert_begun(&self, tasks: &[NewTask], begun: &Changes) -> Result<Vec<Inserted>> {
+        insert::insert_tasks(self, tasks, begun).await
     }
 
     async fn transact(&self, scope: &[Scope], claim: Option<&Claim>, decide: &Decide<'_>) -> Result<Transacted> {
@@ -222,6 +222,14 @@ impl Store for SqliteStore {
 
     async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>> {
         read::steps(self, task_id).await
+    }
+
+    async fn tree(&self, task_id: TaskId, limit: u32) -> Result<Vec<Task>> {
+        read::tree(self, task_id, limit).await
+    }
+
+    async fn tree_steps(&self, tasks: &[TaskId], limit: u32) -> Result<Vec<Step>> {
+        read::tree_steps(self, tasks, limit).await
     }
 
     async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>> {

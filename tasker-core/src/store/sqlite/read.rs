@@ -28,6 +28,17 @@ pub(super) async fn steps(store: &SqliteStore, task_id: TaskId) -> Result<Vec<St
     rows.iter().map(read_step).collect()
 }
 
+pub(super) async fn tree(store: &SqliteStore, task_id: TaskId, limit: u32) -> Result<Vec<Task>> {
+    let query = sqlx::query(sql::LIST_TREE.sql()).bind(task_id.0).bind(limit);
+    store.connections.fetch(query).await?.iter().map(read_task).collect()
+}
+
+pub(super) async fn tree_steps(store: &SqliteStore, tasks: &[TaskId], limit: u32) -> Result<Vec<Step>> {
+    let tasks = encode::rows(tasks.iter().map(|task_id| Hex(task_id.0)))?;
+    let query = sqlx::query(sql::LIST_TREE_STEPS.sql()).bind(tasks).bind(limit);
+    store.connections.fetch(query).await?.iter().map(read_step).collect()
+}
+
 pub(super) async fn events(store: &SqliteStore, id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>> {
     let query = sqlx::query(sql::LIST_EVENTS.sql()).bind(id.0).bind(after_seq).bind(limit);
     let batch = |row| {
@@ -199,5 +210,6 @@ fn read_step(row: &SqliteRow) -> Result<Step> {
         ended_at: columns.time_or_none()?,
         result: columns.json_or_none()?,
         error: columns.decoded_or_none()?,
+        flow: columns.decoded_or_none()?,
     })
 }

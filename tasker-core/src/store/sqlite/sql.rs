@@ -38,6 +38,8 @@ statements! { "sqlite":
     LIST_ROUTES = "list_routes",
     LIST_STEPS = "list_steps",
     LIST_TEMPLATES = "list_templates",
+    LIST_TREE = "list_tree",
+    LIST_TREE_STEPS = "list_tree_steps",
     LIST_WORKERS = "list_workers",
     LOAD_CANDIDATES = "load_candidates",
     LOAD_PAYLOADS_RESULTS = "load_payloads_results",

@@ -14,7 +14,7 @@ use tasker_core::{
     orchestration::{self, SubmitTask},
     view::{
         ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StepView, SubmittedView, TaskQuery,
-        TaskView, TemplateDiff, TemplateView, WhyView, WorkerView,
+        TaskView, TemplateDiff, TemplateView, TreeView, WhyView, WorkerView,
     },
 };
 use tokio::time::sleep;
@@ -127,6 +127,10 @@ pub(super) async fn wait(connection: &Connection, task_id: TaskId, at_most: Dura
 
 pub(super) async fn why(connection: &Connection, task_id: TaskId) -> Result<WhyView> {
     connection.get(task_url(connection, task_id, &["why"])).await
+}
+
+pub(super) async fn tree(connection: &Connection, task_id: TaskId) -> Result<TreeView> {
+    connection.get(task_url(connection, task_id, &["tree"])).await
 }
 
 pub(super) async fn workers(connection: &Connection) -> Result<Vec<WorkerView>> {
