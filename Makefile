@@ -18,8 +18,8 @@ demo: setup ## Build Tasker and watch a workflow run, on SQLite
 	cargo build -p tasker-cli
 	@cargo run --quiet -p tasker-cli -- demo $(ARGS)
 
-test: setup ## Run every test, on SQLite and on a throw-away PostgreSQL
-	@scripts/install-packages.sh postgresql http python ruby node
+test: setup ## Run every test, on SQLite and on throw-away servers of PostgreSQL and NATS
+	@scripts/install-packages.sh postgresql nats http python ruby node
 	scripts/with-postgres.sh cargo test $(or $(ARGS),--workspace)
 	$(if $(ARGS),,$(MAKE) check-api)
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/python.sh test)

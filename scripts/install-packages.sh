@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing of the things named, and nothing else; says nothing when all is there.
-#   scripts/install-packages.sh [compiler] [postgresql] [http] [python] [ruby] [node]
+#   scripts/install-packages.sh [compiler] [postgresql] [nats] [http] [python] [ruby] [node]
 # compiler: the C compiler that links Rust programs and builds the bundled SQLite.
 # postgresql: the server binaries; no server of the system's own is set up or started.
+# nats: the NATS server, which tests start and stop themselves; none of the system is started.
 # http: what asks the server in tests: curl, jq, and Python for schemathesis.
 # python: Python 3.10 or newer, able to make virtual environments.
 # ruby: Ruby with its headers and libclang, which the gem is built with; RSpec and RuboCop, which test it.
@@ -19,12 +20,17 @@ is_missing() {
   case $1 in
     compiler) ! command -v cc >/dev/null ;;
     postgresql) ! "$here/find-postgres.sh" >/dev/null ;;
+    nats) ! has_nats ;;
     http) ! command -v curl >/dev/null || ! command -v jq >/dev/null || ! python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     python) ! python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ;;
     ruby) ! has_ruby ;;
     node) ! has_node ;;
-    *) die "\`$1\` is not known here: say compiler, postgresql, http, python, ruby or node" ;;
+    *) die "\`$1\` is not known here: say compiler, postgresql, nats, http, python, ruby or node" ;;
   esac
+}
+
+has_nats() {
+  [[ -n ${TASKER_NATS_SERVER:-} ]] || PATH=$PATH:/usr/sbin:/usr/local/sbin command -v nats-server >/dev/null
 }
 
 has_ruby() {
@@ -74,6 +80,7 @@ install() {
   case $1 in
     compiler) apt_install gcc libc6-dev ;;
     postgresql) install_postgresql ;;
+    nats) apt_install nats-server ;;
     http) apt_install curl jq python3 python3-venv ;;
     python) apt_install python3 python3-venv ;;
     ruby) apt_install ruby ruby-dev ruby-rspec rubocop libclang-dev ;;
@@ -86,6 +93,7 @@ remedy() {
     compiler) echo "a C compiler (cc): apt-get install gcc libc6-dev | dnf install gcc | apk add gcc musl-dev | xcode-select --install" ;;
     http) echo "curl, jq and Python 3 with venv: apt-get install curl jq python3-venv | dnf install curl jq python3 | brew install jq python" ;;
     postgresql) echo "PostgreSQL 14 or newer: apt-get install postgresql | dnf install postgresql-server | apk add postgresql | brew install postgresql@17" ;;
+    nats) echo "nats-server: apt-get install nats-server | brew install nats-server | https://nats.io/download; TASKER_NATS_SERVER names one" ;;
     python) echo "Python 3.10 or newer with venv: apt-get install python3 python3-venv | dnf install python3 | apk add python3 | brew install python" ;;
     ruby) echo "Ruby 3.1 or newer with headers, RSpec, RuboCop and libclang: apt-get install ruby ruby-dev ruby-rspec rubocop libclang-dev" ;;
     node) echo "Node 20 or newer with npm: apt-get install nodejs npm | dnf install nodejs | brew install node | https://nodejs.org" ;;

@@ -6,8 +6,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, builder::st
 
 use crate::{
     commands::{
-        bench, completions, demo, dev, doctor, explain, key, migrate, openapi, schema, server, stats, task, template,
-        worker,
+        bench, completions, demo, dev, doctor, explain, key, migrate, openapi, relay, schema, server, stats, task,
+        template, worker,
     },
     failure::{Exit, Failure},
     output::{Format, Output},
@@ -36,6 +36,7 @@ Operate:
   server       Serve the REST API, and let workers join over HTTP
   worker       Look at the workers
   stats        Count tasks, queues and workers
+  relay        Publish what happens to NATS, and look at how far that has come
   key          Make, list and revoke API keys
   migrate      Bring the database's schema up to date
   bench        Measure the engine on a store
@@ -69,13 +70,14 @@ Environment:
   TASKER_NAMESPACE      the namespace of names that are given without one
   TASKER_TEMPLATE_PATH  where templates are looked for
   TASKER_HTTP_ADDR      where the server listens
+  NATS_URL              the NATS server that events are published to
   TASKER_API_KEY        the key for a server that asks for one
   TASKER_LOG            what is logged to stderr: error, warn, info, debug, trace (or a filter)
   TASKER_LOG_FORMAT     human, or json for one document a line
   NO_COLOR              no colours
 
 A flag beats the environment, which beats tasker.toml in the current folder
-(store = \"...\", api, environment, namespace, template_path, http_address, log, log_format).
+(store = \"...\", api, environment, namespace, template_path, http_address, nats, log, log_format).
 
 Exit codes: 0 complete, 1 error, 2 usage, 3 cancelled, 4 timeout, 130 Ctrl-C.";
 
@@ -139,6 +141,8 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     #[command(subcommand)]
     Key(key::Key),
+    #[command(subcommand)]
+    Relay(relay::Relay),
     Explain(explain::Explain),
     #[command(name = "openapi")]
     OpenApi(openapi::OpenApi),

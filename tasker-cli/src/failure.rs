@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use tasker_core::{
+    events::NatsError,
     model::{StepError, TaskState},
     orchestration, store,
     view::{ErrorView, FaultView},
@@ -129,6 +130,12 @@ impl From<ErrorView> for Box<Failure> {
 impl From<orchestration::Error> for Box<Failure> {
     fn from(error: orchestration::Error) -> Self {
         ErrorView::from(&error).into()
+    }
+}
+
+impl From<NatsError> for Box<Failure> {
+    fn from(error: NatsError) -> Self {
+        Failure::new(error.code(), error.to_string(), error.remedy())
     }
 }
 

@@ -1,13 +1,13 @@
 //! Follows one task to its end: as a live tree on a terminal, as lines in a pipe.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use tasker_core::model::{Clock, SystemClock, TaskId, Timestamp};
 use tasker_worker::{
     Client,
     client::{EventView, TaskView, Watch},
 };
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
 
 use crate::{
     failure::{Exit, Failure, Result},
@@ -33,6 +33,7 @@ pub(crate) async fn follow(
 ) -> Result<TaskView> {
     let mut stop = Stop::listen()?;
     let mut follower = Follower::new(client, task_id, output).await?;
+    let mut watch = client.watch(task_id, 0).await?;
     let timeout = async {
         match at_most {
             Some(at_most) => sleep(at_most).await,
@@ -40,7 +41,7 @@ pub(crate) async fn follow(
         }
     };
     tokio::select! {
-        ended = follower.follow_to_end() => ended?,
+        ended = follower.follow_to_end(&mut watch) => ended?,
         () = timeout => return Err(not_ended(follower, Exit::TimedOut)),
         () = stop.requested() => return Err(not_ended(follower, Exit::Interrupted)),
     }
@@ -50,7 +51,6 @@ pub(crate) async fn follow(
 struct Follower<'a> {
     client: &'a Client,
     output: &'a Output,
-    watch: Watch,
     progress: Progress,
     live: Option<Live>,
     /// When the tasks that run for its steps were last looked at.
@@ -66,7 +66,6 @@ impl<'a> Follower<'a> {
         Ok(Self {
             client,
             output,
-            watch: client.watch(task_id, 0).await?,
             progress: Progress::blank(&task),
             live: output.is_live().then(|| Live::new(output.has_color())),
             looked_at: None,
@@ -74,19 +73,24 @@ impl<'a> Follower<'a> {
         })
     }
 
-    async fn follow_to_end(&mut self) -> Result<()> {
+    async fn follow_to_end(&mut self, watch: &mut Watch) -> Result<()> {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while let Some(event) = self.next(watch, &mut tick).await? {
+            self.show(&event).await?;
+        }
+        self.look_at_children(self.progress.has_child()).await?;
+        self.draw();
+        Ok(())
+    }
+
+    /// The next event; the picture is kept up to date meanwhile. The question is asked once and not anew with every picture,
+    /// since to connect again may take longer than that.
+    async fn next(&mut self, watch: &mut Watch, tick: &mut Interval) -> Result<Option<EventView>> {
+        let mut next = pin!(watch.next());
         loop {
             tokio::select! {
-                event = self.watch.next() => match event? {
-                    Some(event) => self.show(&event).await?,
-                    None => {
-                        self.look_at_children(self.progress.has_child()).await?;
-                        self.draw();
-                        return Ok(());
-                    }
-                },
+                event = &mut next => return Ok(event?),
                 _ = tick.tick() => {
                     let is_time = self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_AT_CHILDREN);
                     self.look_at_children(is_time && self.progress.has_open_child()).await?;

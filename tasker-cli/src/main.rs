@@ -8,6 +8,7 @@ mod failure;
 mod follow;
 #[cfg(test)]
 mod manual;
+mod nats;
 mod output;
 mod reach;
 mod settings;

@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) template_path: Option<PathBuf>,
     /// Where a server listens.
     pub(crate) http_address: Option<String>,
+    /// The NATS server that events are published to.
+    pub(crate) nats: Option<String>,
     /// The key for a server that asks for one. Only the environment has it: command lines and files are read by others.
     pub(crate) api_key: Option<String>,
     pub(crate) log: String,
@@ -59,6 +61,7 @@ impl Settings {
             namespace: of(&global.namespace, "TASKER_NAMESPACE", file.namespace),
             template_path: of(&None, "TASKER_TEMPLATE_PATH", file.template_path).map(PathBuf::from),
             http_address: of(&None, "TASKER_HTTP_ADDR", file.http_address),
+            nats: of(&None, "NATS_URL", file.nats),
             api_key: of(&None, "TASKER_API_KEY", None),
             log: of(&global.log, "TASKER_LOG", file.log).unwrap_or_else(|| "warn".to_owned()),
             log_format: of(&None, "TASKER_LOG_FORMAT", file.log_format),
@@ -87,6 +90,7 @@ struct File {
     namespace: Option<String>,
     template_path: Option<String>,
     http_address: Option<String>,
+    nats: Option<String>,
     log: Option<String>,
     log_format: Option<String>,
 }
@@ -105,7 +109,7 @@ impl File {
         };
         toml::from_str(&text).map_err(|error| {
             let remedy =
-                "it may have `store`, `api`, `environment`, `namespace`, `template_path`, `http_address`, `log` and `log_format`, each a text in quotes";
+                "it may have `store`, `api`, `environment`, `namespace`, `template_path`, `http_address`, `nats`, `log` and `log_format`, each a text in quotes";
             // The error quotes the line, in which a password may stand.
             let place = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
             Failure::new("settings_invalid", format!("{FILE} has a fault in line {place}"), remedy)

@@ -10,6 +10,7 @@
 #[expect(unused_qualifications, reason = "utoipa's macros write paths in full")]
 pub mod api;
 pub mod dag;
+pub mod events;
 pub mod model;
 pub mod orchestration;
 pub mod state;

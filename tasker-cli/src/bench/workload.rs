@@ -67,6 +67,7 @@ impl Workload {
             description: None,
             input_schema: None,
             steps,
+            finally: Vec::new(),
             environments: BTreeMap::new(),
             lifecycle: Lifecycle::default(),
             result: None,

@@ -11,6 +11,7 @@ pub(crate) mod migrate;
 pub(crate) mod openapi;
 mod pace;
 mod reference;
+pub(crate) mod relay;
 pub(crate) mod schema;
 pub(crate) mod server;
 pub(crate) mod stats;
@@ -57,6 +58,7 @@ async fn dispatch(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Worker(worker) => worker.run(settings, output).await,
         Command::Stats(stats) => stats.run(settings, output).await,
         Command::Doctor(doctor) => doctor.run(settings, output).await,
+        Command::Relay(relay) => relay.run(settings, output).await,
         Command::Key(key) => key.run(settings, output).await,
         Command::Explain(explain) => explain.run(output),
         Command::Server(server) => server.run(settings, output).await,

@@ -50,6 +50,7 @@ mod tests {
             namespace: namespace.map(str::to_owned),
             template_path: None,
             http_address: None,
+            nats: None,
             api_key: None,
             log: String::new(),
             log_format: None,

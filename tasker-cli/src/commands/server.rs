@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tasker_core::{
     api::{Access, Api},
+    events::Relay,
     orchestration::Engine,
 };
 use tokio::net::{TcpListener, lookup_host};
@@ -17,6 +18,7 @@ use tokio::net::{TcpListener, lookup_host};
 use crate::{
     database,
     failure::{Exit, Failure, Result},
+    nats::Nats,
     output::Output,
     settings::Settings,
     span,
@@ -39,6 +41,8 @@ pub(crate) struct Server {
     /// How long requests under way have to end after SIGTERM or Ctrl-C
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span::parse)]
     grace: Duration,
+    #[command(flatten)]
+    nats: Nats,
     /// Leave the database's schema as it is; the server is not ready until it fits
     #[arg(long)]
     no_migrate: bool,
@@ -61,6 +65,10 @@ impl Server {
         let (listener, access) = listen(address, self.auth).await?;
         let engine = self.engine(settings).await?;
         let _sweeper = engine.start_sweeper();
+        let relay = match self.nats.options(settings) {
+            Some(options) => Some(Relay::start(Arc::clone(&engine), options).await?),
+            None => None,
+        };
         tell_missing_keys(&engine, access, output).await?;
         let api = Api::new(Arc::clone(&engine), access);
         tell_start(&engine, &listener, output)?;
@@ -81,6 +89,9 @@ impl Server {
         };
         if cut_off > 0 {
             output.note(&format!("{cut_off} connections did not end in time and were cut off"));
+        }
+        if let Some(relay) = relay {
+            relay.stop().await;
         }
         engine.store().close().await;
         output.json_line(&json!({"type": "server.stopped", "cut_off": cut_off}));

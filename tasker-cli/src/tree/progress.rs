@@ -1,7 +1,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use tasker_core::model::{Json, StepError, StepState, TaskId, TaskState, Timestamp};
-use tasker_worker::client::{EventView, StepView, TaskView, TreeView};
+use tasker_worker::client::{EventView, StepPhase, StepView, TaskView, TreeView};
 
 /// A task and its steps, as the events seen so far tell it.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub(crate) struct Progress {
     pub(crate) error: Option<StepError>,
     pub(crate) created_at: Timestamp,
     pub(crate) ended_at: Option<Timestamp>,
+    /// How it ends, while something is yet to be done before that.
+    pub(crate) ending: Option<TaskState>,
     pub(crate) steps: Vec<StepProgress>,
     /// The steps in layers, each of which can run when those before it are done.
     pub(crate) layers: Vec<Vec<u32>>,
@@ -23,6 +25,7 @@ pub(crate) struct Progress {
 
 #[derive(Clone, Debug)]
 pub(crate) struct StepProgress {
+    pub(crate) idx: u32,
     pub(crate) name: String,
     pub(crate) state: StepState,
     pub(crate) attempt: u32,
@@ -53,7 +56,8 @@ impl Progress {
             error: None,
             created_at: task.created_at,
             ended_at: None,
-            steps: steps.iter().map(StepProgress::blank).collect(),
+            ending: None,
+            steps: steps.iter().filter(|step| step.phase.is_none()).map(StepProgress::blank).collect(),
             layers: layers(steps),
             seq: 0,
         }
@@ -97,17 +101,24 @@ impl Progress {
         self.steps.iter().any(|step| step.child_id.is_some())
     }
 
+    /// Ascending by index; a task may have come to none, and to others.
+    fn at(&self, idx: u32) -> Option<usize> {
+        self.steps.binary_search_by_key(&idx, |step| step.idx).ok()
+    }
+
     pub(crate) fn step(&self, idx: u32) -> Option<&StepProgress> {
-        self.steps.get(idx as usize)
+        Some(&self.steps[self.at(idx)?])
     }
 
     /// Takes over what the task is now, with steps that have come to it meanwhile.
     pub(crate) fn look_at(&mut self, task: &TaskView) {
         let steps = task.steps.as_deref().unwrap_or_default();
         (self.state, self.error, self.ended_at) = (task.status, task.error.clone(), task.completed_at);
+        self.ending = task.ending.as_ref().map(|ending| ending.status);
         let mut before = std::mem::take(&mut self.steps).into_iter();
         let of = |step: &StepView| {
-            let child = before.next().and_then(|known| known.child);
+            let known = before.find(|known| known.idx >= step.step_idx).filter(|known| known.idx == step.step_idx);
+            let child = known.and_then(|known| known.child);
             StepProgress {
                 child: child.filter(|child| Some(child.task_id) == step.child_uuid),
                 ..StepProgress::of(step)
@@ -138,17 +149,18 @@ impl Progress {
                 (self.error, self.ended_at) = (None, None);
             }
             "task.blocked" => self.state = TaskState::BlockedByFailures,
+            "task.ending" => self.ending = event.details.get("status").and_then(|status| status.as_str()?.parse().ok()),
             "task.prioritized" | "task.rerun" | "signal.received" | "event.published" => {}
             _ => {
-                let step = event.step_idx.and_then(|idx| self.steps.get_mut(idx as usize));
-                return step.is_some_and(|step| step.apply(event));
+                let at = event.step_idx.and_then(|idx| self.at(idx));
+                return at.is_some_and(|at| self.steps[at].apply(event));
             }
         }
         true
     }
 
     fn end(&mut self, state: TaskState, event: &EventView) {
-        self.state = state;
+        (self.state, self.ending) = (state, None);
         self.error.clone_from(&event.error);
         self.ended_at = Some(event.at);
     }
@@ -157,6 +169,7 @@ impl Progress {
 impl StepProgress {
     fn blank(step: &StepView) -> Self {
         Self {
+            idx: step.step_idx,
             name: step.name.clone(),
             state: if step.dependencies.is_empty() { StepState::Enqueued } else { StepState::Pending },
             attempt: 0,
@@ -242,13 +255,24 @@ impl StepProgress {
     }
 }
 
+/// The names of the steps that a step comes after: what a task does before it ends comes after all else.
+fn before<'s>(steps: &'s [StepView], step: &'s StepView) -> impl Iterator<Item = &'s str> {
+    let is_before = move |other: &&StepView| match (other.phase, step.phase) {
+        (_, None) => false,
+        (None, _) | (Some(StepPhase::Compensation), Some(StepPhase::Finally)) => true,
+        _ => false,
+    };
+    let earlier = steps.iter().filter(is_before).map(|other| other.name.as_str());
+    step.dependencies.iter().map(String::as_str).chain(earlier)
+}
+
 /// The steps by the length of the longest way to them.
 fn layers(steps: &[StepView]) -> Vec<Vec<u32>> {
     let place: HashMap<&str, usize> = steps.iter().map(|step| step.name.as_str()).zip(0..).collect();
     let mut waiting: Vec<usize> = vec![0; steps.len()];
     let mut dependents = vec![Vec::new(); steps.len()];
     for (at, step) in steps.iter().enumerate() {
-        for dependency in step.dependencies.iter().filter_map(|name| place.get(name.as_str())) {
+        for dependency in before(steps, step).filter_map(|name| place.get(name)) {
             waiting[at] += 1;
             dependents[*dependency].push(at);
         }
@@ -264,7 +288,7 @@ fn layers(steps: &[StepView]) -> Vec<Vec<u32>> {
             }
         }
         after.sort_unstable();
-        layers.push(next.into_iter().filter_map(|at| u32::try_from(at).ok()).collect());
+        layers.push(next.into_iter().map(|at| steps[at].step_idx).collect());
         next = after;
     }
     layers

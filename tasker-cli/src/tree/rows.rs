@@ -151,6 +151,7 @@ pub(super) mod tests {
 
     pub(in crate::tree) fn progress(layers: &[usize]) -> Progress {
         let step = |idx: usize| StepProgress {
+            idx: u32::try_from(idx).expect("few"),
             name: format!("step_{idx}"),
             state: StepState::Pending,
             attempt: 0,
@@ -174,6 +175,7 @@ pub(super) mod tests {
             error: None,
             created_at: Timestamp::from_micros(0),
             ended_at: None,
+            ending: None,
             steps: (0..layers.iter().map(Vec::len).sum()).map(step).collect(),
             layers,
             seq: 0,

@@ -95,6 +95,7 @@ fn heading(progress: &Progress, now: Timestamp) -> Line {
         .with(format!("{mark} "), tone)
         .with(format!("{} {}", progress.template, progress.version), Tone::Bold)
         .with(format!("  {}", progress.state), tone)
+        .with(progress.ending.map(|ending| format!(", to end as {ending}")).unwrap_or_default(), Tone::Warning)
         .with(format!("  {done}/{} steps  {}", progress.steps.len(), span::show(span)), Tone::Plain)
         .with(format!("  {}", progress.task_id), Tone::Dim)
 }

@@ -10,9 +10,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("dag", &["model", "template"]),
     ("state", &["model", "template", "dag"]),
     ("store", &["model", "template", "dag", "state"]),
-    ("events", &["model", "store"]),
-    ("orchestration", &["model", "template", "dag", "state", "store", "events"]),
+    ("orchestration", &["model", "template", "dag", "state", "store"]),
     ("view", &["model", "template", "dag", "state", "store", "orchestration"]),
+    ("events", &["model", "store", "orchestration", "view"]),
     ("api", &["model", "template", "dag", "state", "events", "orchestration", "view"]),
 ];
 

@@ -1,11 +1,6 @@
 //! What happens, as it happens: server-sent events.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    convert::Infallible,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -30,10 +25,9 @@ use super::{
     problem::{self, Refusals, Result, field_invalid},
 };
 use crate::{
-    dag::Definition,
     model::{Page, Task, TaskId},
-    orchestration::{EventCursor, Followed, Permission},
-    view::EventView,
+    orchestration::{EventCursor, EventWatch, Permission},
+    view::{EventView, Fed, Feed},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -210,33 +204,24 @@ async fn of_all(
         None => api.engine.end_of_events().await?,
     };
     let place = place(&api)?;
-    let following = FollowingAll {
-        api,
-        caller,
-        namespace,
-        cursor,
-        found: VecDeque::new(),
-        definitions: HashMap::new(),
-        pause: LOOK_AGAIN.0,
-        _place: place,
-    };
+    let watch = api.engine.watch_events();
+    let feed = Feed::new(Arc::clone(&api.engine), cursor);
+    let (found, pause) = (VecDeque::new(), LOOK_AGAIN.0);
+    let following = FollowingAll { api, caller, namespace, feed, watch, found, pause, _place: place };
     Ok(respond(stream::unfold(following, FollowingAll::next)))
 }
 
 /// Commits read at once.
 const PAGE: u32 = 200;
-/// Tasks whose definitions a stream remembers.
-const DEFINITIONS: usize = 10_000;
 
 /// One client that follows everything, as [`Following`] does one task.
 struct FollowingAll {
     api: Api,
     caller: Caller,
     namespace: Option<String>,
-    cursor: EventCursor,
-    found: VecDeque<Followed>,
-    /// An event does not name its template, and tasks have many events.
-    definitions: HashMap<TaskId, Arc<Definition>>,
+    feed: Feed,
+    watch: EventWatch,
+    found: VecDeque<Fed>,
     pause: Duration,
     _place: OwnedSemaphorePermit,
 }
@@ -244,19 +229,17 @@ struct FollowingAll {
 impl FollowingAll {
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         loop {
-            if let Some(Followed { cursor, event }) = self.found.pop_front() {
-                self.cursor = cursor;
-                let definition = self.definition(event.task_id).await?;
-                if self.namespace.as_deref().is_none_or(|namespace| namespace == &*definition.namespace) {
-                    let event = EventView::new(event, &definition).shown_to(&self.caller);
-                    return Some((Ok(encode(event, cursor.to_string())), self));
+            if let Some(Fed { cursor, event }) = self.found.pop_front() {
+                if self.namespace.as_deref().is_none_or(|namespace| namespace == event.namespace) {
+                    return Some((Ok(encode(event.shown_to(&self.caller), cursor.to_string())), self));
                 }
                 continue;
             }
             if self.api.closing.is_cancelled() {
                 return None;
             }
-            match self.api.engine.events_after(self.cursor, PAGE).await {
+            self.watch.seen();
+            match self.feed.next(PAGE).await {
                 Ok(found) if !found.is_empty() => {
                     self.found = found.into();
                     self.pause = LOOK_AGAIN.0;
@@ -271,22 +254,9 @@ impl FollowingAll {
             }
             tokio::select! {
                 () = sleep(self.pause) => self.pause = (self.pause * 2).min(LOOK_AGAIN.1),
+                () = self.watch.changed() => {}
                 () = self.api.closing.cancelled() => return None,
             }
         }
-    }
-
-    /// None ends the stream: what cannot be read now is read when the client comes back.
-    async fn definition(&mut self, task_id: TaskId) -> Option<Arc<Definition>> {
-        if let Some(definition) = self.definitions.get(&task_id) {
-            return Some(Arc::clone(definition));
-        }
-        let task = self.api.engine.task(task_id).await.ok()?;
-        let definition = self.api.engine.definition_of(&task).await.ok()?;
-        if self.definitions.len() >= DEFINITIONS {
-            self.definitions.clear();
-        }
-        self.definitions.insert(task_id, Arc::clone(&definition));
-        Some(definition)
     }
 }

@@ -1,10 +1,12 @@
 //! Inputs and results are left out for those who may not read them.
 
+use std::sync::Arc;
+
 use serde_json::Map;
 
 use super::access::Caller;
 use crate::{
-    model::{Json, StepError},
+    model::{Ending, Json, StepError},
     view::{EventView, StepView, TaskView},
 };
 
@@ -33,7 +35,11 @@ impl Hide for StepView {
 impl Hide for TaskView {
     fn hidden(self) -> Self {
         let steps = self.steps.map(|steps| steps.into_iter().map(StepView::hidden).collect());
-        Self { context: Json::null(), steps, error: hidden(self.error), ..self }
+        let ending = self.ending.map(|ending| {
+            let ending = Arc::unwrap_or_clone(ending);
+            Arc::new(Ending { error: hidden(ending.error.clone()), ..ending })
+        });
+        Self { context: Json::null(), steps, error: hidden(self.error), ending, ..self }
     }
 }
 

@@ -87,6 +87,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::TaskUnfit { .. }
         | Error::StepUnfit { .. }
         | Error::StepDoomed { .. }
+        | Error::TaskEnding(_)
         | Error::NothingFailed(_) => StatusCode::CONFLICT,
         Error::NotEnded { .. } => StatusCode::REQUEST_TIMEOUT,
         Error::Closed => StatusCode::SERVICE_UNAVAILABLE,

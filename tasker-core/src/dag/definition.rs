@@ -4,7 +4,7 @@ use jsonschema::Validator;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Graph, GraphError, PlannedStep, Rules, WaitRules, plan::planned_steps, rules::expression};
+use super::{EndWork, Graph, GraphError, PlannedStep, Rules, WaitRules, plan::planned_steps, rules::expression};
 use crate::{
     model::{AssignedHandler, Json, TemplateId},
     template::{Expression, Handler, Template},
@@ -26,8 +26,11 @@ pub struct Definition {
     pub version: Arc<str>,
     pub template: Template,
     pub graph: Graph,
-    /// The rows that every task of this definition begins with.
+    /// Every step that a task can come to have: the template's own, those of `finally`, then the compensations.
     pub steps: Arc<[PlannedStep]>,
+    /// The rows that every task of this definition begins with.
+    pub own_steps: Arc<[PlannedStep]>,
+    pub end_work: EndWork,
     /// The handler of each step, as assignments carry it.
     pub handlers: Vec<AssignedHandler>,
     /// The result of a task; none for that of its last steps.
@@ -46,7 +49,10 @@ impl Definition {
     pub fn new(id: TemplateId, template: &Template, environment: Option<&str>) -> Result<Self, DefinitionError> {
         let environment = environment.filter(|name| template.environments.contains_key(*name));
         let template = template.for_environment(environment);
+        let own = template.steps.len();
+        let template = Template { steps: template.all_steps(), ..template };
         let graph = Graph::new(&template)?;
+        let steps = planned_steps(&template, &graph);
         let input_schema = template.input_schema.as_ref().map(compile).transpose()?;
         let result_schemas = template
             .steps
@@ -58,7 +64,9 @@ impl Definition {
             namespace: template.namespace.as_str().into(),
             name: template.name.as_str().into(),
             version: template.version.as_str().into(),
-            steps: planned_steps(&template, &graph),
+            own_steps: steps[..own].into(),
+            end_work: EndWork::new(&template, &graph, own),
+            steps,
             handlers: template.steps.iter().map(|step| assigned(&step.handler)).collect(),
             result: template.result.as_deref().map(expression).transpose()?,
             rules: template.steps.iter().map(Rules::new).collect::<Result<_, _>>()?,
@@ -67,6 +75,18 @@ impl Definition {
             input_schema,
             result_schemas,
         })
+    }
+
+    /// The steps whose results a step is given: every one before it; a compensation has that of its step too.
+    pub fn before(&self, idx: u32) -> Box<dyn Iterator<Item = u32> + '_> {
+        let ancestors = self.graph.ancestors(idx);
+        if let Some(step) = self.end_work.compensates(idx) {
+            return Box::new(self.graph.ancestors(step).chain([step]));
+        }
+        if self.end_work.is_own(idx) {
+            return Box::new(ancestors);
+        }
+        Box::new(self.graph.order().iter().copied().filter(|step| self.end_work.is_own(*step)).chain(ancestors))
     }
 
     /// What makes a step more than code that runs when its dependencies are done; none for a plain step.

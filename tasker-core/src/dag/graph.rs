@@ -228,6 +228,7 @@ mod tests {
             description: None,
             input_schema: None,
             steps: lists.iter().enumerate().map(step).collect(),
+            finally: Vec::new(),
             environments: Default::default(),
             lifecycle: Default::default(),
             result: None,

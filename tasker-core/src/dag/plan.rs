@@ -44,7 +44,7 @@ impl NewTask {
     /// Where the task stands in a flow; none for a plain one.
     #[must_use]
     pub fn flow(&self) -> Option<TaskFlow> {
-        self.parent.clone().map(|parent| TaskFlow { parent: Some(parent) })
+        self.parent.clone().map(|parent| TaskFlow { parent: Some(parent), ending: None })
     }
 }
 
@@ -86,7 +86,7 @@ pub fn plan(definition: &Definition, submission: Submission) -> NewTask {
         version: Arc::clone(&definition.version),
         submission,
         deadline_ms: deadline.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
-        steps: Arc::clone(&definition.steps),
+        steps: Arc::clone(&definition.own_steps),
         parent: None,
     }
 }

@@ -1,7 +1,7 @@
 use std::{collections::HashMap, fmt::Write};
 
 use super::Graph;
-use crate::template::Template;
+use crate::template::{StepKind, StepTemplate, Template};
 
 /// The graph as a Mermaid flowchart; arrows lead from a step to those that wait for it.
 #[must_use]
@@ -9,7 +9,8 @@ pub fn mermaid(template: &Template) -> String {
     let mut text = String::from("flowchart TD\n");
     for (index, step) in template.steps.iter().enumerate() {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "    s{index}[\"{}\"]", escaped(&step.name));
+        let [open, close] = shape(step.kind);
+        let _ = writeln!(text, "    s{index}{open}\"{}\"{close}", escaped(&step.name));
     }
     let index_of: HashMap<&str, usize> = template.steps.iter().map(|step| step.name.as_str()).zip(0..).collect();
     for (index, step) in template.steps.iter().enumerate() {
@@ -19,7 +20,36 @@ pub fn mermaid(template: &Template) -> String {
             }
         }
     }
+    for (index, step) in template.steps.iter().enumerate().filter(|(_, step)| step.compensate.is_some()) {
+        let _ = writeln!(text, "    c{index}([\"undo {}\"])\n    s{index} -.-> c{index}", escaped(&step.name));
+    }
+    if !template.finally.is_empty() {
+        text.push_str(&finally(template));
+    }
     text
+}
+
+/// The form that tells what kind of node it is.
+fn shape(kind: StepKind) -> [&'static str; 2] {
+    match kind {
+        StepKind::Decision => ["{", "}"],
+        StepKind::Wait => ["([", "])"],
+        StepKind::Workflow => ["[[", "]]"],
+        StepKind::Standard | StepKind::DeferredConvergence => ["[", "]"],
+    }
+}
+
+/// The steps that run last, in a box of their own.
+fn finally(template: &Template) -> String {
+    let mut text = String::from("    subgraph finally\n");
+    let place = |name: &str| template.finally.iter().position(|step| step.name == name);
+    for (index, step) in template.finally.iter().enumerate() {
+        let _ = writeln!(text, "        f{index}[\"{}\"]", escaped(&step.name));
+        for from in step.dependencies.iter().filter_map(|name| place(name)) {
+            let _ = writeln!(text, "        f{from} --> f{index}");
+        }
+    }
+    text + "    end\n"
 }
 
 /// The graph as text for a terminal: the steps in layers, of which each can run when those above it are done.
@@ -48,10 +78,31 @@ pub fn text(template: &Template) -> String {
                 _ => format!("{number:>number_width$}  {:width$}  <- {dependencies}", name_of(*step)),
             };
             text.push_str(&line);
+            text.push_str(&note(&template.steps[*step as usize]));
             text.push('\n');
         }
     }
+    for step in &template.finally {
+        text.push_str(&format!("finally  {}{}\n", step.name, note(step)));
+    }
     text
+}
+
+/// What a step is besides code that runs after its dependencies.
+fn note(step: &StepTemplate) -> String {
+    let mut notes = Vec::new();
+    match step.kind {
+        StepKind::Standard => {}
+        StepKind::Decision => notes.push("decision".to_owned()),
+        StepKind::DeferredConvergence => notes.push("after the branches that ran".to_owned()),
+        StepKind::Wait => notes.push("wait".to_owned()),
+        StepKind::Workflow => {
+            notes.extend(step.workflow.as_ref().map(|it| format!("runs {}/{}", it.namespace, it.name)));
+        }
+    }
+    notes.extend(step.when.as_ref().map(|when| format!("when {when}")));
+    notes.extend(step.compensate.as_ref().map(|it| format!("undone by {}", it.handler.callable)));
+    if notes.is_empty() { String::new() } else { format!("  ({})", notes.join("; ")) }
 }
 
 /// The steps by the length of the longest way to them: each layer can run when those before it are done.
@@ -129,5 +180,40 @@ mod tests {
         let label = drawn.lines().nth(1).expect("the first step");
         assert_eq!(label.matches('"').count(), 2);
         assert!(!label.contains(['<', '>']));
+    }
+
+    #[test]
+    fn every_kind_of_step_is_told_apart() {
+        let yaml = "
+            name: shop
+            namespace: shop
+            version: 1.0.0
+            steps:
+              - {name: a, type: decision, handler: {callable: h}}
+              - {name: b, type: wait, wait: {seconds: 5}, dependencies: [a]}
+              - {name: c, type: workflow, workflow: {name: other}, dependencies: [b], compensate: {handler: {callable: u}}}
+            finally:
+              - {name: d, handler: {callable: h}}
+              - {name: e, handler: {callable: h}, dependencies: [d]}
+        ";
+        let template = parse(yaml, "kinds").expect("a valid template");
+        let expected = [
+            "flowchart TD",
+            "    s0{\"a\"}",
+            "    s1([\"b\"])",
+            "    s2[[\"c\"]]",
+            "    s0 --> s1",
+            "    s1 --> s2",
+            "    c2([\"undo c\"])",
+            "    s2 -.-> c2",
+            "    subgraph finally",
+            "        f0[\"d\"]",
+            "        f1[\"e\"]",
+            "        f0 --> f1",
+            "    end",
+        ];
+        assert_eq!(mermaid(&template).lines().collect::<Vec<_>>(), expected);
+        let lines = text(&template);
+        assert!(lines.contains("c  <- b  (runs shop/other; undone by u)") && lines.contains("finally  e"), "{lines}");
     }
 }

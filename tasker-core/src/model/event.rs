@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, SkipReason, StepError, TaskId, Timestamp, WorkerId};
+use super::{Actor, SkipReason, StepError, TaskId, TaskState, Timestamp, WorkerId};
 
 /// Something that happened to a task or to one of its steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,18 @@ pub enum Fact {
         #[serde(flatten)]
         actor: Actor,
     },
+    /// It is known how the task ends; what was done is undone, and its `finally` run, before it does.
+    #[serde(rename = "task.ending")]
+    TaskEnding {
+        status: TaskState,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<StepError>,
+        #[serde(flatten)]
+        actor: Actor,
+    },
+    /// It came to the task while that ran: a compensation, or a step of `finally`.
+    #[serde(rename = "step.added")]
+    StepAdded { step: u32 },
     #[serde(rename = "step.enqueued")]
     StepEnqueued { step: u32 },
     #[serde(rename = "step.started")]
@@ -152,8 +164,10 @@ impl Fact {
             | Self::TaskResolved { .. }
             | Self::TaskReopened { .. }
             | Self::TaskPrioritized { .. }
+            | Self::TaskEnding { .. }
             | Self::TaskRerun { .. } => None,
-            Self::StepEnqueued { step }
+            Self::StepAdded { step }
+            | Self::StepEnqueued { step }
             | Self::StepStarted { step, .. }
             | Self::StepCompleted { step, .. }
             | Self::StepFailed { step, .. }
@@ -180,6 +194,7 @@ impl Fact {
     pub fn actor(&self) -> Option<&Actor> {
         match self {
             Self::TaskCancelled { actor }
+            | Self::TaskEnding { actor, .. }
             | Self::TaskPaused { actor }
             | Self::TaskResumed { actor }
             | Self::TaskResolved { actor }

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Json, ParentStep, StepId, TaskId, Timestamp};
+use super::{Actor, Json, ParentStep, StepError, StepId, TaskId, TaskState, Timestamp};
 
 /// Where a step stands in a flow; plain steps have none of this.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,49 @@ pub struct StepFlow {
 pub struct TaskFlow {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
+    /// How it ends, once that is known and something is still to be done before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Arc<Ending>>,
+}
+
+/// How a task ends that has yet to undo what was done, or to clean up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Ending {
+    /// `complete`, `error` or `cancelled`, if what is still to be done succeeds.
+    pub status: TaskState,
+    /// What it failed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<StepError>,
+    /// Who cancelled it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why it was cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Ending {
+    #[must_use]
+    pub fn cancelled(Actor { by, reason }: Actor) -> Self {
+        Self { status: TaskState::Cancelled, error: None, by, reason }
+    }
+
+    #[must_use]
+    pub fn failed(error: Option<StepError>) -> Self {
+        Self { status: TaskState::Error, error, by: None, reason: None }
+    }
+
+    #[must_use]
+    pub fn complete() -> Self {
+        Self { status: TaskState::Complete, error: None, by: None, reason: None }
+    }
+
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor { by: self.by.clone(), reason: self.reason.clone() }
+    }
 }
 
 /// The step that a task runs for.

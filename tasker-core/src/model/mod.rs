@@ -22,7 +22,7 @@ pub use assignment::{AssignedHandler, Assignment, AttemptKind, ParentStep};
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
 pub use event::{Event, EventBatch, Fact};
-pub use flow::{Parent, Signal, SkipReason, StepFlow, TaskFlow};
+pub use flow::{Ending, Parent, Signal, SkipReason, StepFlow, TaskFlow};
 pub use id::{StepId, TaskId, TemplateId, WorkerId};
 pub use json::Json;
 pub use next::{

@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Json, Parent, StepError, TaskId, TemplateId, Timestamp};
+use super::{Json, StepError, TaskFlow, TaskId, TemplateId, Timestamp};
 
 /// Where a task stands. The last four are final: nothing leaves them by itself, and only an operator leads out of `error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -113,8 +113,8 @@ pub struct Task {
     pub idempotency_key: Option<String>,
     /// The task that this one runs again.
     pub rerun_of: Option<TaskId>,
-    /// The step of another task that this one runs for.
-    pub parent: Option<Parent>,
+    /// Where it stands in a flow: the step that it runs for, and how it ends.
+    pub flow: TaskFlow,
     #[serde(rename = "counts")]
     pub counts: TaskCounts,
     /// Number of the task's last event; its events are numbered from 1 without gaps.

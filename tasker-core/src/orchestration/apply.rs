@@ -83,8 +83,9 @@ impl Engine {
         // A refusal is not guarded by what is written, so that it must come from the database.
         let is_guarded = changes.tasks.len() == snapshot.tasks.len()
             && changes.verdicts.iter().all(|verdict| *verdict == Verdict::Accepted);
-        // New rows take more than one statement.
-        if !is_guarded || !changes.spawned.is_empty() {
+        // New rows, and where a task stands in a flow, take more than one statement.
+        let is_one = changes.spawned.is_empty() && changes.added.is_empty() && changes.flows.is_empty();
+        if !is_guarded || !is_one {
             return Ok(None);
         }
         if self.store.apply_unchanged(&changes).await? {
@@ -120,6 +121,9 @@ impl Engine {
         let is_begun = self.after_spawn(&changes.spawned);
         self.wakeups.enqueued(&changes.enqueued, asker);
         self.wakeups.ended(&changes.ended);
+        if !changes.events.is_empty() {
+            self.wakeups.logged();
+        }
         if changes.next_due.is_some() || is_begun {
             self.wakeups.due_changed();
         }

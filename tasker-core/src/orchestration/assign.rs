@@ -47,7 +47,7 @@ impl Engine {
                     None => missing.entry(task_id).or_insert_with(request).with_context = true,
                 }
             }
-            for idx in definition.graph.ancestors(claimed.id.idx) {
+            for idx in definition.before(claimed.id.idx) {
                 let id = StepId::new(task_id, idx);
                 if gathered.results.contains_key(&id) {
                     continue;
@@ -93,8 +93,8 @@ impl Engine {
         let Claimed { ref id, attempt, failures, lease_until, .. } = *claimed;
         let step = definition.template.steps.get(id.idx as usize)?;
         let input = gathered.inputs.get(&id.task_id)?.clone();
-        let ancestors = definition.graph.ancestors(id.idx);
-        let results = ancestors.filter_map(|idx| {
+        let undone = definition.end_work.compensates(id.idx);
+        let results = definition.before(id.idx).filter_map(|idx| {
             let name = &definition.steps.get(idx as usize)?.name;
             let result = gathered.results.get(&StepId::new(id.task_id, idx))?;
             Some((Arc::clone(name), result.clone()))
@@ -107,7 +107,7 @@ impl Engine {
             namespace: Arc::clone(&definition.namespace),
             template: Arc::clone(&definition.name),
             version: Arc::clone(&definition.version),
-            step: Arc::clone(&definition.steps.get(id.idx as usize)?.name),
+            step: Arc::clone(&definition.steps.get(undone.unwrap_or(id.idx) as usize)?.name),
             handler: definition.handlers.get(id.idx as usize)?.clone(),
             input: input.context,
             results: results.collect(),
@@ -115,10 +115,11 @@ impl Engine {
             max_attempts: step.retry.max_attempts,
             timeout_ms: step.timeout().map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
             correlation_id: input.correlation_id,
-            kind: AttemptKind::Standard,
+            kind: if undone.is_some() { AttemptKind::Compensation } else { AttemptKind::Standard },
             batch: None,
             checkpoint: gathered.work.get(id).and_then(|work| work.checkpoint.clone()),
             parent: input.parent,
+            ending: claimed.ending.clone(),
         })
     }
 }

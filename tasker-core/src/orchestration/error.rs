@@ -46,6 +46,10 @@ pub enum Error {
     /// The step waits for one that failed. Retry or resolve that one; this one then comes back by itself.
     #[error("step `{step}` of task {task_id} waits for `{by}`, which failed")]
     StepDoomed { task_id: TaskId, step: String, by: String },
+    /// It is known how the task ends, and what it had done may be undone: only what it does before its end (compensations,
+    /// `finally`) can be retried or resolved. Run it again as a new task, from the step that failed.
+    #[error("task {0} is ending, or has ended: its own steps stay as they are")]
+    TaskEnding(TaskId),
     /// No step of the task failed, so that none can be retried or resolved without being named.
     #[error("no step of task {0} failed")]
     NothingFailed(TaskId),
@@ -91,6 +95,7 @@ impl Error {
             Self::StepNotFound { .. } => "step_not_found",
             Self::StepUnfit { .. } => "step_unfit",
             Self::StepDoomed { .. } => "step_doomed",
+            Self::TaskEnding(_) => "task_ending",
             Self::NothingFailed(_) => "nothing_failed",
             Self::ResultInvalid(_) => "result_invalid",
             Self::SignalUnknown { .. } => "signal_unknown",
@@ -136,6 +141,11 @@ impl Error {
             Self::StepUnfit { task_id, .. } => format!("`tasker task why {task_id}` tells what its steps wait for"),
             Self::StepDoomed { task_id, by, .. } => {
                 format!("retry or resolve `{by}`: `tasker task retry {task_id} {by}`")
+            }
+            Self::TaskEnding(task_id) => {
+                format!(
+                    "`tasker task rerun {task_id}` runs it again; `tasker task resolve {task_id} --whole` closes it at once"
+                )
             }
             Self::NothingFailed(task_id) => format!("name a step: `tasker task get {task_id}` shows them"),
             Self::KeyNotFound(_) => "`tasker key list` shows the keys".to_owned(),

@@ -38,7 +38,7 @@ pub use submit::{SubmitTask, Submitted};
 pub use sweep::{Sweeper, Swept};
 pub use templates::Registered;
 pub use tree::Tree;
-pub use wake::Wakeups;
+pub use wake::{EventWatch, Wakeups};
 
 pub use crate::{
     model::{Report, Reported},

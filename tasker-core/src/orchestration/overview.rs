@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{Engine, Result, explain::ALIVE};
+use super::{Engine, EventWatch, Result, explain::ALIVE};
 use crate::{
     model::{TaskId, Timestamp, limits},
     store::{Counts, EventCursor, Followed, KnownWorker, TaskFilter, TimeRange},
@@ -106,6 +106,12 @@ impl Engine {
     /// [`super::Error::Store`].
     pub async fn end_of_events(&self) -> Result<EventCursor> {
         Ok(self.store.end_of_events().await?)
+    }
+
+    /// Tells when this process writes to the log.
+    #[must_use]
+    pub fn watch_events(&self) -> EventWatch {
+        self.wakeups.watch_events()
     }
 
     /// How many tasks pass the filter, counted up to [`limits::COUNT`].

@@ -73,7 +73,10 @@ impl Recall {
                 self.0.insert(task.task_id, Arc::new(known.after(task, of_task)));
             }
         }
-        changes.priorities.iter().for_each(|(task_id, _)| self.forget(*task_id));
+        let grown = changes.added.iter().map(|step| step.id.task_id);
+        let moved = changes.flows.iter().map(|(task_id, _)| *task_id);
+        let others = changes.priorities.iter().map(|(task_id, _)| *task_id);
+        grown.chain(moved).chain(others).for_each(|task_id| self.forget(task_id));
     }
 
     /// These tasks, ascending by id; none if one of them is not known.

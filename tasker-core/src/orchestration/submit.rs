@@ -195,6 +195,7 @@ impl Engine {
             routes.extend(roots.map(|step| Route { queue: step.queue.clone(), handler: step.handler.clone() }));
         }
         self.wakeups.enqueued(&routes, None);
+        self.wakeups.logged();
         let submitted = inserted
             .iter()
             .map(|inserted| Submitted { task_id: inserted.task_id(), is_new: inserted.created().is_some() });

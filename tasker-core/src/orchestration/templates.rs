@@ -95,7 +95,7 @@ impl Engine {
         let id = TemplateId::new();
         Definition::new(id, template, None)?;
         let routes: BTreeSet<_> = template
-            .steps
+            .all_steps()
             .iter()
             .filter(|step| !step.kind.is_by_engine())
             .map(|step| Route {
@@ -177,7 +177,7 @@ impl Engine {
     }
 
     /// The definition of a stored task.
-    pub(super) async fn definition(&self, key: &TemplateKey) -> Result<Arc<Definition>> {
+    pub(crate) async fn definition(&self, key: &TemplateKey) -> Result<Arc<Definition>> {
         if let Some(definition) = self.definitions.get(key) {
             return Ok(definition);
         }

@@ -6,7 +6,7 @@ use std::{
     },
 };
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::{hand::Intake, report::Session};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     state::Route,
 };
 
-/// Hints within this process: that steps may be claimed, that a task has ended. Losing one costs time only; whoever waits
+/// Hints within this process: that steps may be claimed, that a task has ended, that something happened at all. Losing one costs time only; whoever waits
 /// also looks for itself from time to time.
 #[derive(Debug, Default)]
 pub struct Wakeups {
@@ -23,6 +23,25 @@ pub struct Wakeups {
     turn: AtomicUsize,
     ends: Mutex<HashMap<TaskId, Vec<oneshot::Sender<TaskState>>>>,
     sweep: Notify,
+    events: watch::Sender<()>,
+}
+
+/// Tells when this process has written to the event log. Losing a hint costs time only.
+#[derive(Clone, Debug)]
+pub struct EventWatch(watch::Receiver<()>);
+
+impl EventWatch {
+    /// Resolves when something was written since the last call of this or of [`EventWatch::seen`]; never where nothing is.
+    pub async fn changed(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// What was written so far is about to be read.
+    pub fn seen(&mut self) {
+        self.0.mark_unchanged();
+    }
 }
 
 impl Wakeups {
@@ -30,6 +49,11 @@ impl Wakeups {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.retain(|known| known.strong_count() > 0);
         sessions.push(Arc::downgrade(session));
+    }
+
+    /// Tells those who follow the log.
+    pub(super) fn logged(&self) {
+        self.events.send_replace(());
     }
 
     /// Wakes the workers that serve one of these routes, but not `but_not`, which was asked already.
@@ -102,6 +126,10 @@ impl Wakeups {
     /// Has the sweeper look again when its next work is due.
     pub(super) fn due_changed(&self) {
         self.sweep.notify_one();
+    }
+
+    pub(super) fn watch_events(&self) -> EventWatch {
+        EventWatch(self.events.subscribe())
     }
 
     pub(super) async fn wait_due_changed(&self) {

@@ -4,8 +4,8 @@ use super::Refusal;
 use crate::{
     dag::{NewTask, TemplateKey},
     model::{
-        EventBatch, Json, StepError, StepFlow, StepId, StepState, TaskCounts, TaskId, TaskState, Timestamp, Verdict,
-        WorkerId,
+        Ending, EventBatch, Json, StepError, StepFlow, StepId, StepState, TaskCounts, TaskFlow, TaskId, TaskState,
+        Timestamp, Verdict, WorkerId,
     },
 };
 
@@ -16,12 +16,16 @@ pub struct Route {
     pub handler: Arc<str>,
 }
 
-/// What a decision writes, and what it answers. The first four go to the database in one transaction.
+/// What a decision writes, and what it answers. The first six go to the database in one transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     pub tasks: Vec<TaskChange>,
     pub steps: Vec<StepChange>,
     pub events: Vec<EventBatch>,
+    /// Steps that come to tasks which run: `steps` go on with them.
+    pub added: Vec<NewStep>,
+    /// Tasks that stand elsewhere in a flow from now on.
+    pub flows: Vec<(TaskId, TaskFlow)>,
     /// Tasks that steps start.
     pub spawned: Vec<NewTask>,
     /// Tasks whose steps, as far as they are open, are to be claimed in another order from now on.
@@ -103,6 +107,18 @@ pub struct StepChange {
     pub flow: Option<Arc<StepFlow>>,
 }
 
+/// A step that comes to a task which runs: it is `pending` until [`StepChange`] says otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewStep {
+    pub id: StepId,
+    pub name: Arc<str>,
+    pub queue: Arc<str>,
+    pub handler: Arc<str>,
+    pub priority: i16,
+    pub unmet: u32,
+    pub dependents: Arc<[u32]>,
+}
+
 /// A step handed to a worker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claimed {
@@ -111,4 +127,6 @@ pub struct Claimed {
     pub attempt: u32,
     pub failures: u32,
     pub lease_until: Timestamp,
+    /// Of a step that the task runs before it ends: how it ends.
+    pub ending: Option<Arc<Ending>>,
 }

@@ -1,7 +1,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    Changes, Claim, Input, Refusal, Route, Scope, Snapshot, StepSnapshot, TaskCause, Verb, Wanted,
+    Changes, Claim, Input, Refusal, Route, Scope, Snapshot, StepSnapshot, Verb, Wanted,
     flow::publications,
     input::Look,
     judge::{Judgement, judge, lose},
@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     dag::{Definition, NewTask, TemplateKey, TemplateName},
-    model::{Actor, DomainEvent, Fact, Lease, Outcome, StepError, StepState, TaskId, TaskState, Timestamp, Verdict},
+    model::{
+        Actor, DomainEvent, Ending, Fact, Lease, Outcome, StepError, StepState, TaskId, TaskState, Timestamp, Verdict,
+    },
 };
 
 /// What [`decide`] answers: the changes, or what it must see first.
@@ -143,8 +145,7 @@ impl<'a> Desk<'a> {
             Input::DeadlinePassed { .. } if task.deadline_at.is_some_and(|deadline| deadline <= self.now()) => {
                 let error =
                     StepError::permanent("deadline_exceeded", "the task did not end within max_duration_minutes");
-                self.stop(at, TaskCause::Fail, Fact::TaskFailed { error: error.clone() });
-                self.tasks[at].task.error = Some(error);
+                self.begin_ending(at, Ending::failed(Some(error)));
             }
             Input::DeadlinePassed { .. } | Input::Operate { .. } => {}
             Input::Signal { name, payload, by, .. } => {
@@ -241,6 +242,9 @@ impl<'a> Desk<'a> {
     fn apply(&mut self, at: usize, idx: u32, judgement: Judgement, is_lost: bool) {
         let now = self.now();
         let task = &mut self.tasks[at];
+        if task.is_ending() && task.is_own(idx) {
+            return task.end_last_attempt(idx, judgement);
+        }
         let saw_enough = match judgement {
             Judgement::Complete { result, chosen } => task.complete(idx, result, &chosen),
             Judgement::Error(error) => task.fail(idx, error, is_lost),
@@ -258,9 +262,9 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn stop(&mut self, at: usize, cause: TaskCause, fact: Fact) {
+    fn begin_ending(&mut self, at: usize, ending: Ending) {
         if self.tasks[at].task.is_whole {
-            self.tasks[at].stop(cause, fact);
+            self.tasks[at].begin_ending(ending);
         } else {
             self.need_whole(at);
         }
@@ -312,6 +316,11 @@ impl<'a> Desk<'a> {
             if working.task.priority != before.priority {
                 changes.priorities.push((before.task_id, working.task.priority));
             }
+            if !working.task.state.is_final() {
+                working.announce_ending();
+            }
+            changes.flows.extend(working.changed_flow().map(|flow| (before.task_id, flow)));
+            changes.added.append(&mut working.added);
             let Some((task, steps, events)) = working.into_rows() else { continue };
             if task.state.is_final() && task.state != before.state {
                 changes.ended.push((task.task_id, task.state));

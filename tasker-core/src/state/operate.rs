@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use super::{Refusal, StepCause, TaskCause, Verb, Which, task_transition, working::Working};
-use crate::model::{Actor, Fact, Json, StepState, TaskState};
+use crate::model::{Actor, Ending, Fact, Json, StepState, TaskState};
 
 type Done<T = ()> = Result<T, Refusal>;
 
@@ -19,7 +19,7 @@ impl Working {
     pub(super) fn operate(&mut self, verb: &Verb, actor: &Actor, lifetime: Option<Duration>) -> Done {
         let actor = actor.clone();
         match verb {
-            Verb::Cancel => self.close(TaskCause::Cancel, Fact::TaskCancelled { actor }),
+            Verb::Cancel => self.cancel(actor),
             Verb::Resolve => self.close(TaskCause::Resolve, Fact::TaskResolved { actor }),
             Verb::Pause => self.pause(actor),
             Verb::Resume => self.resume(actor),
@@ -41,6 +41,20 @@ impl Working {
                 Ok(())
             }
         }
+    }
+
+    /// What the task does before it ends is not held back by a pause: whoever cancels it wants it to end.
+    fn cancel(&mut self, actor: Actor) -> Done {
+        self.allows(TaskCause::Cancel)?;
+        if self.is_ending() {
+            return Err(Refusal::Ending);
+        }
+        if let Some(state) = task_transition(self.task.state, TaskCause::Resume) {
+            self.task.state = state;
+            self.go_on();
+        }
+        self.begin_ending(Ending::cancelled(actor));
+        Ok(())
     }
 
     fn close(&mut self, cause: TaskCause, fact: Fact) -> Done {
@@ -85,6 +99,9 @@ impl Working {
     fn retry_steps(&mut self, which: &Which, actor: &Actor, lifetime: Option<Duration>) -> Done {
         self.has_open_end()?;
         let mut steps = self.pick(which)?;
+        if self.is_ending() && steps.is_empty() {
+            return Err(Refusal::Ending);
+        }
         if let Which::Failed = which
             && steps.is_empty()
             && self.task.state != TaskState::Error
@@ -92,6 +109,7 @@ impl Working {
             return Err(Refusal::NothingFailed);
         }
         for idx in &steps {
+            self.is_open_to_operators(*idx)?;
             self.may_run_again(*idx)?;
         }
         self.reopen(actor, lifetime);
@@ -102,6 +120,11 @@ impl Working {
         }
         self.draw_consequences();
         Ok(())
+    }
+
+    /// Once a task is on its way to its end, what it began with may have been undone.
+    fn is_open_to_operators(&self, idx: u32) -> Done {
+        if self.is_ending() && self.is_own(idx) { Err(Refusal::Ending) } else { Ok(()) }
     }
 
     fn may_run_again(&self, idx: u32) -> Done {
@@ -130,6 +153,7 @@ impl Working {
             return Err(Refusal::NothingFailed);
         }
         for idx in &steps {
+            self.is_open_to_operators(*idx)?;
             let Some(step) = self.step(*idx) else { return Err(Refusal::NoSuchStep) };
             if step.state.satisfies() {
                 return Err(Refusal::StepState { step: Arc::clone(&step.name), state: step.state });
@@ -155,7 +179,11 @@ impl Working {
 
     fn pick(&self, which: &Which) -> Done<Vec<u32>> {
         let found = match which {
-            Which::Failed => return Ok(self.steps_in(StepState::Error)),
+            Which::Failed => {
+                let mut failed = self.steps_in(StepState::Error);
+                failed.retain(|idx| !self.is_ending() || !self.is_own(*idx));
+                return Ok(failed);
+            }
             Which::Idx(idx) => self.step(*idx).map(|step| step.id.idx),
             Which::Name(name) => self.rows().find(|step| step.name == *name).map(|step| step.id.idx),
         };
@@ -168,12 +196,12 @@ impl Working {
         self.task.state = state;
         self.go_on();
         self.task.completed_at = None;
-        self.task.deadline_at = lifetime.map(|lifetime| self.now() + lifetime);
+        self.task.deadline_at = lifetime.filter(|_| !self.is_ending()).map(|lifetime| self.now() + lifetime);
         self.say(Fact::TaskReopened { actor: actor.clone() });
     }
 
     /// A task that had begun is `in_progress` again.
-    fn go_on(&mut self) {
+    pub(super) fn go_on(&mut self) {
         if self.rows().any(|step| step.attempt > 0)
             && let Some(state) = task_transition(self.task.state, TaskCause::Start)
         {
@@ -215,7 +243,7 @@ impl Working {
     fn draw_consequences(&mut self) {
         let doomed = self.doomed();
         let mut back = self.steps_in(StepState::Cancelled);
-        back.retain(|idx| !doomed.contains(idx));
+        back.retain(|idx| !doomed.contains(idx) && self.is_open_to_operators(*idx).is_ok());
         let unmet = self.count_unmet();
         for idx in back {
             self.say(Fact::StepReopened { step: idx });
@@ -229,7 +257,10 @@ impl Working {
                 }
             }
         }
-        let error = self.rows().find_map(|step| Some(step.error.as_ref()?.of_step(&step.name)));
+        let error = match &self.ending {
+            Some(ending) => ending.error.clone(),
+            None => self.rows().find_map(|step| Some(step.error.as_ref()?.of_step(&step.name))),
+        };
         self.task.error = error;
         self.unblock();
         self.go_on();

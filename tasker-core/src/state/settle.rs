@@ -21,10 +21,10 @@ impl Desk<'_> {
                     is_still = false;
                     self.tell(child, &verb);
                 }
+                is_still &= !self.tasks[at].end_if_done();
                 if self.tasks[at].is_short {
                     self.need_whole(at);
                 }
-                self.tasks[at].end_if_done();
                 is_still &= !self.wake_parent(at);
             }
             if is_still {

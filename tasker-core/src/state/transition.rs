@@ -195,7 +195,10 @@ mod tests {
     fn only_operators_lead_out_of_final_states() {
         use {StepCause as S, TaskCause as T};
         for (from, by, _) in STEP.iter().filter(|(from, ..)| from.is_final()) {
-            assert!(matches!(by, S::Reset | S::Reopen | S::Resolve | S::CompleteManually), "{from} {by:?}");
+            // What a failure has cancelled may be left out by a branch all the same, and then does not come back.
+            let is_left_out = (*from, *by) == (StepState::Cancelled, S::Skip);
+            let is_by_operator = matches!(by, S::Reset | S::Reopen | S::Resolve | S::CompleteManually);
+            assert!(is_by_operator || is_left_out, "{from} {by:?}");
             assert!(!from.satisfies(), "what waited for a step that is {from} has begun");
         }
         for (from, by, _) in TASK.iter().filter(|(from, ..)| from.is_final()) {

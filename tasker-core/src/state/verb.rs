@@ -58,6 +58,8 @@ pub enum Refusal {
         step: Arc<str>,
         by: Arc<str>,
     },
+    /// The task is on its way to its end, or was: only what it does before that can be retried or resolved.
+    Ending,
     /// None of the task's steps is in `error`.
     NothingFailed,
 }

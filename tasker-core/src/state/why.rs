@@ -30,6 +30,8 @@ pub enum Reason {
     Waiting { until: Option<Timestamp> },
     /// Steps failed, and an operator has to see to them.
     FailedSteps { steps: Vec<String> },
+    /// Steps failed, and what had been done was undone: only another task can do it.
+    Undone { steps: Vec<String> },
     /// The task ended by this error, which no step had.
     Ended { code: String },
     /// Its steps wait or run, each for a reason of its own.
@@ -128,6 +130,9 @@ fn of_task(task: &Task, steps: &[Step]) -> Option<Reason> {
     match task.state {
         TaskState::Complete | TaskState::Cancelled | TaskState::ResolvedManually => None,
         TaskState::Paused => Some(Reason::Paused),
+        TaskState::Error if task.counts.failed > 0 && has_ended_for_good(task) => {
+            Some(Reason::Undone { steps: failed() })
+        }
         TaskState::Error | TaskState::BlockedByFailures if task.counts.failed > 0 => {
             Some(Reason::FailedSteps { steps: failed() })
         }
@@ -135,6 +140,12 @@ fn of_task(task: &Task, steps: &[Step]) -> Option<Reason> {
         _ if steps.iter().any(|step| !step.state.is_final()) => Some(Reason::Steps),
         _ => Some(Reason::Nothing),
     }
+}
+
+/// Whether it did what it had to do before its end, so that nothing in it can be retried.
+fn has_ended_for_good(task: &Task) -> bool {
+    let ending = task.flow.ending.as_ref().and_then(|ending| ending.error.as_ref());
+    ending.is_some() && ending == task.error.as_ref()
 }
 
 fn code(error: &StepError) -> String {
@@ -195,6 +206,7 @@ fn moved_by(task: &Task, step: Option<&Step>, reason: &Reason) -> String {
         Reason::FailedSteps { .. } => {
             format!("`tasker task retry {id}` once the cause is mended, or `tasker task resolve {id}`")
         }
+        Reason::Undone { .. } => format!("`tasker task rerun {id}`"),
         Reason::Ended { .. } => format!("`tasker task retry {id}`, or `tasker task rerun {id}`"),
         Reason::Steps => "its steps".to_owned(),
         Reason::Nothing => "nothing: run `tasker doctor`, and report this as a fault".to_owned(),

@@ -2,13 +2,13 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{Claim, Claimed, Route, StepCause, StepChange, StepSnapshot, TaskCause, TaskChange, TaskSnapshot, Verb};
 use super::{
-    Snapshot, Values, Wanted,
+    NewStep, Snapshot, Values, Wanted,
     flow::{Chosen, Spawn},
     step_transition, task_transition,
 };
 use crate::{
     dag::Definition,
-    model::{EventBatch, Fact, Json, SkipReason, StepError, StepState, TaskId, TaskState, Timestamp},
+    model::{Ending, EventBatch, Fact, Json, SkipReason, StepError, StepState, TaskFlow, TaskId, TaskState, Timestamp},
     template::OnExhaustion,
 };
 
@@ -33,6 +33,12 @@ pub(super) struct Working {
     pub(super) has_told: bool,
     /// Steps that have to be seen are missing from the snapshot.
     pub(super) is_short: bool,
+    /// How the task ends, once that is known.
+    pub(super) ending: Option<Arc<Ending>>,
+    /// That has been said in this decision.
+    pub(super) has_announced: bool,
+    /// Steps that this decision adds to the task.
+    pub(super) added: Vec<NewStep>,
 }
 
 struct WorkingStep {
@@ -68,6 +74,9 @@ impl Working {
             to_children: Vec::new(),
             has_told: false,
             is_short: false,
+            ending: task.flow.as_ref().and_then(|flow| flow.ending.clone()),
+            has_announced: false,
+            added: Vec::new(),
         }
     }
 
@@ -78,10 +87,7 @@ impl Working {
     /// Records the result of the running attempt and releases the steps that waited for it, as far as they were chosen.
     /// False if a dependent step is missing from the snapshot.
     pub(super) fn complete(&mut self, idx: u32, result: Json, chosen: &Chosen) -> bool {
-        let Some(at) = self.end_attempt(idx, StepCause::Succeed) else { return true };
-        self.steps[at].result = Some(result);
-        self.task.counts.done += 1;
-        self.facts.push(Fact::StepCompleted { step: idx, attempt: self.steps[at].row.attempt });
+        let Some(at) = self.record(idx, result) else { return true };
         let dependents = self.steps[at].row.dependents.clone();
         let mut saw_enough = true;
         for dependent in dependents.iter() {
@@ -92,6 +98,15 @@ impl Working {
             }
         }
         saw_enough
+    }
+
+    /// Records the result of the running attempt; what waits for it is not told.
+    pub(super) fn record(&mut self, idx: u32, result: Json) -> Option<usize> {
+        let at = self.end_attempt(idx, StepCause::Succeed)?;
+        self.steps[at].result = Some(result);
+        self.task.counts.done += 1;
+        self.facts.push(Fact::StepCompleted { step: idx, attempt: self.steps[at].row.attempt });
+        Some(at)
     }
 
     /// Lets the running attempt's step run again after a delay.
@@ -167,16 +182,13 @@ impl Working {
         self.end(cause, fact);
     }
 
-    /// Ends the task if its last step has ended.
-    pub(super) fn end_if_done(&mut self) {
+    /// Ends the task if its last step has ended. True if something has to be done before that, which was added.
+    pub(super) fn end_if_done(&mut self) -> bool {
         let is_open = self.task.counts.done < self.task.counts.total || self.task.state == TaskState::BlockedByFailures;
         if !self.is_touched || self.task.state.is_final() || is_open {
-            return;
+            return false;
         }
-        match self.task.error.clone() {
-            Some(error) if self.task.counts.failed > 0 => self.end(TaskCause::Fail, Fact::TaskFailed { error }),
-            _ => self.end(TaskCause::Complete, Fact::TaskCompleted),
-        }
+        self.end_or_add()
     }
 
     /// The steps that may be handed out.
@@ -199,7 +211,8 @@ impl Working {
         *is_fresh = false;
         self.facts.push(Fact::StepStarted { step: idx, attempt: row.attempt, worker: claim.worker_id });
         let StepSnapshot { id, attempt, failures, .. } = *row;
-        Some(Claimed { id, template: self.task.template.clone(), attempt, failures, lease_until })
+        let (template, ending) = (self.task.template.clone(), self.ending.clone());
+        Some(Claimed { id, template, attempt, failures, lease_until, ending })
     }
 
     /// The first step of the task begins.
@@ -258,6 +271,21 @@ impl Working {
         };
         let steps = steps.into_iter().filter(|step| step.is_touched).map(WorkingStep::into_change).collect();
         Some((task, steps, events))
+    }
+
+    /// Adds a row at its place.
+    pub(super) fn place_row(&mut self, row: StepSnapshot) {
+        let at = self.steps.partition_point(|step| step.row.id.idx < row.id.idx);
+        let (result, error, ended_at) = (None, None, None);
+        self.steps.insert(at, WorkingStep { row, result, error, ended_at, is_touched: true, is_fresh: false });
+    }
+
+    /// Where the task stands in a flow from now on; none if that has not changed, or if the task has ended.
+    pub(super) fn changed_flow(&self) -> Option<TaskFlow> {
+        let before = self.task.flow.as_deref();
+        let is_known = before.and_then(|flow| flow.ending.as_ref()) == self.ending.as_ref();
+        let parent = before.and_then(|flow| flow.parent.clone());
+        (!is_known && !self.task.state.is_final()).then(|| TaskFlow { parent, ending: self.ending.clone() })
     }
 
     fn at(&self, idx: u32) -> Option<usize> {
@@ -355,7 +383,7 @@ impl Working {
         true
     }
 
-    fn end(&mut self, cause: TaskCause, fact: Fact) {
+    pub(super) fn end(&mut self, cause: TaskCause, fact: Fact) {
         if let Some(state) = task_transition(self.task.state, cause) {
             self.task.state = state;
             self.task.deadline_at = None;
@@ -391,6 +419,10 @@ impl Working {
             *unmet.entry(*dependent).or_insert(0) += 1;
         }
         unmet
+    }
+
+    pub(super) fn touch_task(&mut self) {
+        self.is_touched = true;
     }
 
     pub(super) fn say(&mut self, fact: Fact) {

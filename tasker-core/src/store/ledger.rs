@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::WorkerRecord;
-use crate::model::{Event, TaskId, TaskState, Timestamp};
+use crate::{
+    dag::TemplateKey,
+    model::{Event, TaskId, TaskState, Timestamp},
+};
 
 /// A worker as the store knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -106,6 +109,8 @@ impl FromStr for EventCursor {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Followed {
     pub cursor: EventCursor,
+    /// What its task runs; none if the task is gone.
+    pub template: Option<TemplateKey>,
     pub event: Event,
 }
 

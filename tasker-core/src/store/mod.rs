@@ -13,6 +13,7 @@ mod open;
 mod postgres;
 mod record;
 mod refusal;
+mod relay;
 mod schema;
 mod search;
 mod sqlite;
@@ -31,6 +32,7 @@ pub use record::{
     Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, StoredTemplate, TemplateSummary,
     Transacted, Usage, Work, WorkerRecord,
 };
+pub use relay::{KnownRelay, RelayPlace};
 pub use sqlite::SqliteStore;
 pub use statement::Statement;
 
@@ -179,6 +181,22 @@ pub trait Store: Send + Sync + 'static {
 
     /// Records that a key was used just now.
     async fn touch_key(&self, id: Uuid) -> Result<()>;
+
+    /// Takes the relay of this name, or goes on holding it, for `lease_ms` from now: where it stands, or none while another
+    /// process holds it.
+    async fn hold_relay(&self, name: &str, holder: Uuid, lease_ms: u64) -> Result<Option<RelayPlace>>;
+
+    /// Records how far a relay has come, and goes on holding it; false, with nothing recorded, if another process has it.
+    async fn move_relay(&self, name: &str, holder: Uuid, place: &RelayPlace, lease_ms: u64) -> Result<bool>;
+
+    /// Lets another process take the relay at once.
+    async fn release_relay(&self, name: &str, holder: Uuid) -> Result<()>;
+
+    /// Every relay, by name.
+    async fn relays(&self) -> Result<Vec<KnownRelay>>;
+
+    /// Forgets how far a relay has come; false if there is none.
+    async fn forget_relay(&self, name: &str) -> Result<bool>;
 
     /// What the database has done so far, for measurements; none where it does not count.
     async fn usage(&self) -> Result<Option<Usage>> {

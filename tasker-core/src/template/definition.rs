@@ -22,6 +22,10 @@ pub struct Template {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_schema: Option<Value>,
     pub steps: Vec<StepTemplate>,
+    /// Steps that run when all others have ended, and what has to be undone is: however the task ends. They depend on one
+    /// another only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub finally: Vec<StepTemplate>,
     /// The result of a task, for the step that runs it as a sub-workflow: an expression (CEL) over the input and the results
     /// of its steps. If not given, the result of the last step, or an object of those of the last steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,6 +71,34 @@ pub struct StepTemplate {
     /// Of a step of type `workflow`: what it starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<SubWorkflow>,
+    /// What undoes the step, if it is complete when the task fails or is cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensate: Option<Compensation>,
+}
+
+/// What undoes a step. It runs as a step of its own, by its own policy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Compensation {
+    pub handler: Handler,
+    #[serde(default)]
+    pub retry: Retry,
+    /// Seconds that one attempt may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<f64>,
+}
+
+impl Compensation {
+    /// The step that undoes the one of this name. No step of a template can have its name.
+    fn as_step(&self, name: &str) -> StepTemplate {
+        StepTemplate {
+            name: format!("compensate:{name}"),
+            handler: self.handler.clone(),
+            retry: self.retry.clone(),
+            timeout_seconds: self.timeout_seconds,
+            ..StepTemplate::default()
+        }
+    }
 }
 
 impl StepTemplate {
@@ -296,6 +328,13 @@ impl Lifecycle {
 }
 
 impl Template {
+    /// Every step that a task can come to have, by its index: the template's own, those of `finally`, then the compensations.
+    #[must_use]
+    pub fn all_steps(&self) -> Vec<StepTemplate> {
+        let compensations = self.steps.iter().filter_map(|step| Some(step.compensate.as_ref()?.as_step(&step.name)));
+        self.steps.iter().chain(&self.finally).cloned().chain(compensations).collect()
+    }
+
     /// The template with the overrides of an environment put in; unchanged where it has none of that name.
     #[must_use]
     pub fn for_environment(&self, name: Option<&str>) -> Self {
@@ -303,7 +342,7 @@ impl Template {
         let Some(environment) = name.and_then(|name| self.environments.get(name)) else {
             return template;
         };
-        for step in &mut template.steps {
+        for step in template.steps.iter_mut().chain(&mut template.finally) {
             for change in &environment.steps {
                 if change.name == "ALL" || change.name == step.name {
                     change.put_into(step);

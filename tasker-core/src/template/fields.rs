@@ -53,6 +53,12 @@ pub(super) static TEMPLATE: Table = Table {
         .required()
         .or(&["step_templates"]),
         Field::new(
+            "finally",
+            Shape::ListOf(&FINALLY),
+            "[{name: release_stock, handler: {callable: release_stock}}]",
+            "Steps that run when all others have ended, however the task ends.",
+        ),
+        Field::new(
             "result",
             Shape::Expression,
             "results.process_refund",
@@ -79,14 +85,8 @@ pub(super) static STEP: Table = Table {
     name: "step",
     about: "One node of the graph.",
     fields: &[
-        Field::new("name", Shape::Word(Rule::Name), "validate_order", "Name of the step, unique in the template.")
-            .required(),
-        Field::new(
-            "description",
-            Shape::Text,
-            "Checks the order",
-            "What the step is for; it is for readers of the file only.",
-        ),
+        NAME,
+        DESCRIPTION,
         Field::new(
             "type",
             Shape::StepType {
@@ -97,19 +97,9 @@ pub(super) static STEP: Table = Table {
             "What kind of node the step is; `standard` if not given.",
         )
         .or(&["step_type"]),
-        Field::new("handler", Shape::Object(&HANDLER), "{callable: validate_order}", "The code that runs the step."),
-        Field::new(
-            "handler_class",
-            Shape::Word(Rule::HandlerClass),
-            "ValidateHandler",
-            "Older form of `handler: {callable: ...}`.",
-        ),
-        Field::new(
-            "handler_config",
-            Shape::Configuration,
-            "{unit: kg}",
-            "Older form of `handler: {initialization: ...}`; goes with `handler_class`.",
-        ),
+        HANDLER_FIELD,
+        HANDLER_CLASS,
+        HANDLER_CONFIG,
         Field::new(
             "dependencies",
             Shape::StepNames,
@@ -117,25 +107,10 @@ pub(super) static STEP: Table = Table {
             "Names of the steps that have to be done before this one starts.",
         )
         .or(&["depends_on", "depends_on_step_name"]),
-        Field::new("retry", Shape::Object(&RETRY), "{max_attempts: 3}", "Whether, how often and when it runs again."),
-        Field::new(
-            "timeout_seconds",
-            TIMEOUT,
-            "30",
-            "Seconds that one attempt may take; without it, as long as its worker lives.",
-        ),
-        Field::new(
-            "result_schema",
-            Shape::Schema,
-            "{type: object, required: [total]}",
-            "JSON Schema (2020-12) that the handler's result has to satisfy.",
-        ),
-        Field::new(
-            "when",
-            Shape::Expression,
-            "input.amount > 100",
-            "An expression (CEL) over `input` and `results`; where it is false, the step is skipped.",
-        ),
+        RETRY_FIELD,
+        TIMEOUT_FIELD,
+        RESULT_SCHEMA,
+        WHEN,
         Field::new(
             "on_exhaustion",
             Shape::Choice(&["fail", "skip", "skip_cascade", "block"]),
@@ -155,11 +130,12 @@ pub(super) static STEP: Table = Table {
             "What a step of type `wait` waits for; it has no handler.",
         ),
         Field::new(
-            "publishes_events",
-            Shape::ListOf(&EVENT),
-            "[{name: order.validated, condition: success}]",
-            "Events that are published when the step ends.",
+            "compensate",
+            Shape::Object(&COMPENSATION),
+            "{handler: {callable: refund_payment}}",
+            "What undoes the step, if it is complete when the task fails or is cancelled.",
         ),
+        EVENTS,
         INERT[0],
         INERT[1],
         INERT[2],
@@ -169,6 +145,104 @@ pub(super) static STEP: Table = Table {
     one_of: &[&["handler", "handler_class", "workflow", "wait"]],
     apart: &[("handler", "handler_config"), ("wait", "handler_config"), ("workflow", "handler_config")],
 };
+
+pub(super) static FINALLY: Table = Table {
+    name: "step of finally",
+    about: "One step that runs however the task ends.",
+    fields: &[
+        NAME,
+        DESCRIPTION,
+        Field::new("type", Shape::Choice(&["standard"]), "standard", "`standard`, as all steps of `finally` are.")
+            .or(&["step_type"]),
+        HANDLER_FIELD,
+        HANDLER_CLASS,
+        HANDLER_CONFIG,
+        Field::new(
+            "dependencies",
+            Shape::StepNames,
+            "[collect_logs]",
+            "Names of the steps of `finally` that have to be done before this one starts.",
+        )
+        .or(&["depends_on", "depends_on_step_name"]),
+        RETRY_FIELD,
+        TIMEOUT_FIELD,
+        RESULT_SCHEMA,
+        WHEN,
+        Field::new(
+            "on_exhaustion",
+            Shape::Choice(&["fail", "skip", "skip_cascade"]),
+            "skip",
+            "What becomes of the step when it has failed for good; `fail` if not given.",
+        ),
+        EVENTS,
+    ],
+    one_of: &[&["handler", "handler_class"]],
+    apart: &[("handler", "handler_config")],
+};
+
+pub(super) static COMPENSATION: Table = Table {
+    name: "compensation",
+    about: "What undoes a step that is complete, when the task fails or is cancelled.",
+    fields: &[
+        Field::new("handler", Shape::Object(&HANDLER), "{callable: refund_payment}", "The code that undoes the step.")
+            .required(),
+        RETRY_FIELD,
+        TIMEOUT_FIELD,
+    ],
+    one_of: &[],
+    apart: &[],
+};
+
+// What steps of both kinds have.
+const NAME: Field =
+    Field::new("name", Shape::Word(Rule::Name), "validate_order", "Name of the step, unique in the template.")
+        .required();
+const DESCRIPTION: Field = Field::new(
+    "description",
+    Shape::Text,
+    "Checks the order",
+    "What the step is for; it is for readers of the file only.",
+);
+const HANDLER_FIELD: Field =
+    Field::new("handler", Shape::Object(&HANDLER), "{callable: validate_order}", "The code that runs the step.");
+const HANDLER_CLASS: Field = Field::new(
+    "handler_class",
+    Shape::Word(Rule::HandlerClass),
+    "ValidateHandler",
+    "Older form of `handler: {callable: ...}`.",
+);
+const HANDLER_CONFIG: Field = Field::new(
+    "handler_config",
+    Shape::Configuration,
+    "{unit: kg}",
+    "Older form of `handler: {initialization: ...}`; goes with `handler_class`.",
+);
+const RETRY_FIELD: Field =
+    Field::new("retry", Shape::Object(&RETRY), "{max_attempts: 3}", "Whether, how often and when it runs again.");
+const TIMEOUT_FIELD: Field = Field::new(
+    "timeout_seconds",
+    TIMEOUT,
+    "30",
+    "Seconds that one attempt may take; without it, as long as its worker lives.",
+);
+const RESULT_SCHEMA: Field = Field::new(
+    "result_schema",
+    Shape::Schema,
+    "{type: object, required: [total]}",
+    "JSON Schema (2020-12) that the handler's result has to satisfy.",
+);
+const WHEN: Field = Field::new(
+    "when",
+    Shape::Expression,
+    "input.amount > 100",
+    "An expression (CEL) over `input` and `results`; where it is false, the step is skipped.",
+);
+const EVENTS: Field = Field::new(
+    "publishes_events",
+    Shape::ListOf(&EVENT),
+    "[{name: order.validated, condition: success}]",
+    "Events that are published when the step ends.",
+);
 
 pub(super) static HANDLER: Table = Table {
     name: "handler",

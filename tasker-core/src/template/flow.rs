@@ -12,8 +12,15 @@ use super::{
 };
 
 /// Reports steps that lack what their type needs, and expressions that read results which are not there.
-pub(super) fn check(reader: &mut Reader, steps: &[StepTemplate], nodes: &[Node], at: &Path<'_>) {
-    let before = Before::new(steps);
+/// Every one of `earlier` comes before each of the steps.
+pub(super) fn check(
+    reader: &mut Reader,
+    steps: &[StepTemplate],
+    nodes: &[Node],
+    at: &Path<'_>,
+    earlier: &[StepTemplate],
+) {
+    let before = Before::new(steps, earlier);
     for (index, (step, node)) in steps.iter().zip(nodes).enumerate() {
         let at = at.index(index);
         check_type(reader, steps, step, node, &at);
@@ -83,16 +90,20 @@ fn check_type(reader: &mut Reader, steps: &[StepTemplate], step: &StepTemplate, 
 
 /// Which steps come before which. Cycles and unknown names were reported before, and are passed over.
 struct Before<'s> {
+    earlier: Vec<&'s str>,
     dependencies: HashMap<&'s str, &'s [String]>,
 }
 
 impl<'s> Before<'s> {
-    fn new(steps: &'s [StepTemplate]) -> Self {
-        Self { dependencies: steps.iter().map(|step| (step.name.as_str(), step.dependencies.as_slice())).collect() }
+    fn new(steps: &'s [StepTemplate], earlier: &'s [StepTemplate]) -> Self {
+        Self {
+            earlier: earlier.iter().map(|step| step.name.as_str()).collect(),
+            dependencies: steps.iter().map(|step| (step.name.as_str(), step.dependencies.as_slice())).collect(),
+        }
     }
 
     fn of(&self, step: &'s str) -> Vec<&'s str> {
-        let (mut found, mut seen, mut left) = (Vec::new(), HashSet::new(), vec![step]);
+        let (mut found, mut seen, mut left) = (self.earlier.clone(), HashSet::new(), vec![step]);
         while let Some(next) = left.pop() {
             for dependency in self.dependencies.get(next).copied().unwrap_or_default() {
                 if seen.insert(dependency.as_str()) {

@@ -25,8 +25,8 @@ mod syntax;
 mod yaml;
 
 pub use definition::{
-    Backoff, Environment, Handler, Lifecycle, OnExhaustion, PublishCondition, PublishedEvent, Retry, RetryOverride,
-    StepKind, StepOverride, StepTemplate, SubWorkflow, Template, Wait,
+    Backoff, Compensation, Environment, Handler, Lifecycle, OnExhaustion, PublishCondition, PublishedEvent, Retry,
+    RetryOverride, StepKind, StepOverride, StepTemplate, SubWorkflow, Template, Wait,
 };
 pub use expression::{Expression, Scope};
 pub use fault::{Fault, FaultCode, Faults};

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Handler, Lifecycle, PublishedEvent, Retry, RetryOverride, StepOverride, StepTemplate, Template,
+    Compensation, Handler, Lifecycle, PublishedEvent, Retry, RetryOverride, StepOverride, StepTemplate, Template,
     definition::{Environment, StepKind, SubWorkflow, Wait},
     dependencies,
     document::Node,
@@ -34,10 +34,12 @@ impl Reader {
         let fields = self.open(root, &Path::Top, &fields::TEMPLATE);
         self.namespace = fields.text("namespace").unwrap_or_default();
         let steps = self.steps(&fields);
+        let finally = self.finally(&fields, &steps);
+        let all: Vec<_> = steps.iter().chain(&finally).map(|step| step.name.clone()).collect();
         let environments = fields.node("environments").map(Node::entries).unwrap_or_default();
         let environments = environments.iter().map(|entry| {
             let at = Path::Top.field("environments");
-            (entry.key.to_string(), self.environment(&entry.value, &at.field(&entry.key), &steps))
+            (entry.key.to_string(), self.environment(&entry.value, &at.field(&entry.key), &all))
         });
         Template {
             environments: environments.collect(),
@@ -49,6 +51,7 @@ impl Reader {
             result: self.result(&fields, &steps),
             lifecycle: self.lifecycle(&fields),
             steps,
+            finally,
         }
     }
 
@@ -79,12 +82,50 @@ impl Reader {
             places.push(place);
         }
         dependencies::check(self, &places, &at);
-        flow::check(self, &steps, nodes, &at);
+        flow::check(self, &steps, nodes, &at, &[]);
+        steps
+    }
+
+    /// The steps that run however the task ends; all others come before each of them.
+    fn finally(&mut self, fields: &Fields<'_>, earlier: &[StepTemplate]) -> Vec<StepTemplate> {
+        let Some(entry) = fields.entry("finally") else { return Vec::new() };
+        let (nodes, at) = (entry.value.items(), Path::Top.field(&entry.key));
+        if earlier.len() + nodes.len() > limits::TEMPLATE_STEPS {
+            let message = format!("{} steps; {} are allowed", earlier.len() + nodes.len(), limits::TEMPLATE_STEPS);
+            let remedy = "split the workflow into several templates".to_owned();
+            self.report(FaultCode::TooManySteps, entry.value.mark, &at, message, remedy);
+        }
+        let (mut places, mut steps) = (Vec::with_capacity(nodes.len()), Vec::with_capacity(nodes.len()));
+        for (index, node) in nodes.iter().enumerate() {
+            let at = at.index(index);
+            let fields = self.open(node, &at, &fields::FINALLY);
+            let (step, place) = self.step_of(&fields, node, &at);
+            if let Some(entry) = place.name
+                && earlier.iter().any(|other| other.name == step.name)
+            {
+                let message = format!("there is a step `{}` among `steps` already", step.name);
+                let remedy = "give each step a name of its own".to_owned();
+                self.report(FaultCode::DuplicateStep, entry.value.mark, &at.field(&entry.key), message, remedy);
+            }
+            steps.push(step);
+            places.push(place);
+        }
+        dependencies::check(self, &places, &at);
+        flow::check(self, &steps, nodes, &at, earlier);
         steps
     }
 
     fn step<'n>(&mut self, node: &'n Node, at: &Path<'_>) -> (StepTemplate, dependencies::Place<'n>) {
         let fields = self.open(node, at, &fields::STEP);
+        self.step_of(&fields, node, at)
+    }
+
+    fn step_of<'n>(
+        &mut self,
+        fields: &Fields<'n>,
+        node: &Node,
+        at: &Path<'_>,
+    ) -> (StepTemplate, dependencies::Place<'n>) {
         let name = fields.text("name").unwrap_or_default();
         if name == "ALL" {
             let mark = fields.node("name").map_or(node.mark, |name| name.mark);
@@ -94,17 +135,18 @@ impl Reader {
         let dependencies = fields.node("dependencies").map(Node::items).unwrap_or_default();
         let step = StepTemplate {
             name,
-            kind: fields_kind(&fields),
-            handler: self.handler(&fields, at),
+            kind: fields_kind(fields),
+            handler: self.handler(fields, at),
             dependencies: dependencies.iter().filter_map(step_name).map(|(name, _)| name.to_owned()).collect(),
-            retry: self.retry(&fields, at),
+            retry: self.retry(fields, at),
             timeout_seconds: fields.number("timeout_seconds"),
             result_schema: fields.json("result_schema"),
-            publishes_events: self.events(&fields, at),
+            publishes_events: self.events(fields, at),
             when: fields.text("when"),
             on_exhaustion: fields.choice("on_exhaustion").unwrap_or_default(),
-            wait: self.wait(&fields, at),
-            workflow: self.workflow(&fields, at),
+            wait: self.wait(fields, at),
+            workflow: self.workflow(fields, at),
+            compensate: self.compensation(fields, at),
         };
         (step, dependencies::Place { name: fields.entry("name"), dependencies: fields.entry("dependencies") })
     }
@@ -133,6 +175,16 @@ impl Reader {
             name: fields.text("name").unwrap_or_default(),
             version: fields.text("version"),
             input: fields.texts("input"),
+        })
+    }
+
+    fn compensation(&mut self, step: &Fields<'_>, at: &Path<'_>) -> Option<Compensation> {
+        let fields = self.nested(step, "compensate", at, &fields::COMPENSATION)?;
+        let at = at.field("compensate");
+        Some(Compensation {
+            handler: self.handler(&fields, &at),
+            retry: self.retry(&fields, &at),
+            timeout_seconds: fields.number("timeout_seconds"),
         })
     }
 
@@ -207,7 +259,7 @@ impl Reader {
         events.iter().map(event).collect()
     }
 
-    fn environment(&mut self, node: &Node, at: &Path<'_>, steps: &[StepTemplate]) -> Environment {
+    fn environment(&mut self, node: &Node, at: &Path<'_>, steps: &[String]) -> Environment {
         let fields = self.open(node, at, &fields::ENVIRONMENT);
         let Some(entry) = fields.entry("steps") else { return Environment { steps: Vec::new() } };
         let at = at.field(&entry.key);
@@ -215,16 +267,16 @@ impl Reader {
         Environment { steps: nodes.map(|(index, node)| self.step_override(node, &at.index(index), steps)).collect() }
     }
 
-    fn step_override(&mut self, node: &Node, at: &Path<'_>, steps: &[StepTemplate]) -> StepOverride {
+    fn step_override(&mut self, node: &Node, at: &Path<'_>, steps: &[String]) -> StepOverride {
         let fields = self.open(node, at, &fields::OVERRIDE);
         let name = fields.text("name").unwrap_or_default();
         if let Some(entry) = fields.entry("name")
             && name != "ALL"
             // Without steps there is another fault, and this one would say nothing.
             && !steps.is_empty()
-            && !steps.iter().any(|step| step.name == name)
+            && !steps.contains(&name)
         {
-            let remedy = dependencies::offer(self, &name, steps.iter().map(|step| &*step.name).chain(["ALL"]));
+            let remedy = dependencies::offer(self, &name, steps.iter().map(String::as_str).chain(["ALL"]));
             let message = format!("there is no step `{name}` to change");
             self.report(FaultCode::UnknownStep, entry.value.mark, &at.field(&entry.key), message, remedy);
         }

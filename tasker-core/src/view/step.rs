@@ -24,6 +24,12 @@ pub struct StepView {
     /// Names of the steps that must be done before this one starts.
     #[serde(default)]
     pub dependencies: Vec<String>,
+    /// When it runs, if not with the others: before the end of the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<StepPhase>,
+    /// Of a compensation: the name of the step that it undoes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensates: Option<String>,
     /// The current or last attempt; 0 before the first. Lost and released attempts count too.
     pub attempts: u32,
     /// Failures after which the step is not tried again.
@@ -68,6 +74,25 @@ pub struct StepView {
     pub completed_at: Option<Timestamp>,
 }
 
+/// What a task does before it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum StepPhase {
+    /// What was done is undone, because the task fails or was cancelled.
+    Compensation,
+    /// The last of all, however the task ends.
+    Finally,
+}
+
+impl StepPhase {
+    fn of(idx: u32, definition: &Definition) -> Option<Self> {
+        let is_finally = definition.end_work.finally.contains(&idx);
+        let phase = if is_finally { Self::Finally } else { Self::Compensation };
+        (!definition.end_work.is_own(idx)).then_some(phase)
+    }
+}
+
 impl StepView {
     /// The steps of one task, with what its definition says of them.
     #[must_use]
@@ -78,6 +103,8 @@ impl StepView {
     #[must_use]
     pub fn new(step: Step, definition: &Definition) -> Self {
         let planned = definition.template.steps.get(step.id.idx as usize);
+        let compensates = definition.end_work.compensates(step.id.idx);
+        let compensates = compensates.and_then(|idx| definition.template.steps.get(idx as usize));
         let is_retry = step.state == StepState::WaitingForRetry;
         Self {
             step_uuid: step.id.uuid(),
@@ -88,6 +115,8 @@ impl StepView {
             handler: step.handler,
             queue: step.queue,
             dependencies: planned.map(|step| step.dependencies.clone()).unwrap_or_default(),
+            phase: StepPhase::of(step.id.idx, definition),
+            compensates: compensates.map(|step| step.name.clone()),
             attempts: step.attempt,
             max_attempts: planned.map_or(1, |step| if step.retry.retryable { step.retry.max_attempts } else { 1 }),
             failures: step.failures,

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -5,7 +7,7 @@ use uuid::Uuid;
 use super::StepView;
 use crate::{
     dag::Definition,
-    model::{Json, Parent, Step, StepError, StepState, Task, TaskId, TaskState, Timestamp},
+    model::{Ending, Json, Parent, Step, StepError, StepState, Task, TaskId, TaskState, Timestamp},
 };
 
 /// One run of a template.
@@ -51,6 +53,10 @@ pub struct TaskView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = Uuid))]
     pub root_uuid: Option<TaskId>,
+    /// How it ends, while something is yet to be done before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<Ending>))]
+    pub ending: Option<Arc<Ending>>,
     /// The environment whose overrides the task runs with, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
@@ -127,8 +133,9 @@ impl TaskView {
             parent_correlation_id: task.parent_correlation_id,
             idempotency_key: task.idempotency_key,
             rerun_of: task.rerun_of,
-            parent: task.parent.as_ref().map(ParentView::from),
-            root_uuid: task.parent.as_ref().map(|parent| parent.root),
+            parent: task.flow.parent.as_ref().map(ParentView::from),
+            root_uuid: task.flow.parent.as_ref().map(|parent| parent.root),
+            ending: task.flow.ending.filter(|_| !task.state.is_final()),
             environment: task.environment,
             created_at: task.created_at,
             updated_at: task.updated_at,

@@ -14,8 +14,8 @@ use tasker_core::{
         Verdict, WorkerId,
     },
     state::{
-        Changes, Claim, Claimed, Decision, Input, Look, Refusal, Route, Scope, Snapshot, StepSnapshot, TaskSnapshot,
-        Values, Verb, decide, scope,
+        Changes, Claim, Claimed, Decision, Input, Look, NewStep, Refusal, Route, Scope, Snapshot, StepSnapshot,
+        TaskSnapshot, Values, Verb, decide, scope,
     },
     template,
 };
@@ -57,7 +57,7 @@ impl Desk {
 
     pub(crate) fn add_task(&mut self, priority: i16) {
         let task_id = TaskId::new();
-        let steps = self.definition.steps.iter().map(|step| StepSnapshot {
+        let steps = self.definition.own_steps.iter().map(|step| StepSnapshot {
             id: StepId::new(task_id, step.idx),
             name: step.name.clone(),
             queue: step.queue.clone(),
@@ -132,7 +132,7 @@ impl Desk {
     pub(crate) fn claimed_again(&self, name: &str) -> Claimed {
         let StepSnapshot { id, attempt, failures, due_at, .. } = self.step(name).clone();
         let template = self.task().template.clone();
-        Claimed { id, template, attempt, failures, lease_until: due_at.unwrap() }
+        Claimed { id, template, attempt, failures, lease_until: due_at.unwrap(), ending: None }
     }
 
     pub(crate) fn task(&self) -> &TaskSnapshot {
@@ -305,6 +305,29 @@ impl Desk {
         }
     }
 
+    fn add_step(&mut self, added: &NewStep) {
+        let task = self.tasks.iter_mut().find(|task| task.task_id == added.id.task_id).unwrap();
+        assert!(task.steps.iter().all(|step| step.id != added.id), "a step comes to its task once");
+        task.steps.push(StepSnapshot {
+            id: added.id,
+            name: added.name.clone(),
+            queue: added.queue.clone(),
+            handler: added.handler.clone(),
+            state: StepState::Pending,
+            attempt: 0,
+            failures: 0,
+            losses: 0,
+            unmet: added.unmet,
+            dependents: added.dependents.clone(),
+            due_at: None,
+            worker_id: None,
+            started_at: None,
+            error: None,
+            flow: None,
+        });
+        task.steps.sort_by_key(|step| step.id.idx);
+    }
+
     fn write(&mut self, changes: &Changes) {
         for change in &changes.tasks {
             let task = self.tasks.iter_mut().find(|task| task.task_id == change.task_id).unwrap();
@@ -319,11 +342,18 @@ impl Desk {
         for (task_id, priority) in &changes.priorities {
             self.tasks.iter_mut().find(|task| task.task_id == *task_id).unwrap().priority = *priority;
         }
+        for added in &changes.added {
+            self.add_step(added);
+        }
+        for (task_id, flow) in &changes.flows {
+            let task = self.tasks.iter_mut().find(|task| task.task_id == *task_id).unwrap();
+            task.flow = Some(Arc::new(flow.clone()));
+        }
         for change in &changes.steps {
             // The databases' CHECK constraints: a row that ended says when, and is not written without it.
             assert_eq!(change.ended_at.is_some(), change.state.is_final(), "{change:?}");
             let task = self.tasks.iter_mut().find(|task| task.task_id == change.id.task_id).unwrap();
-            let step = &mut task.steps[change.id.idx as usize];
+            let step = task.steps.iter_mut().find(|step| step.id == change.id).unwrap();
             assert!(!step.state.satisfies(), "a step that is done is never written again");
             step.state = change.state;
             step.attempt = change.attempt;

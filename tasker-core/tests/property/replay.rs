@@ -178,6 +178,8 @@ impl TaskModel {
             | Fact::StepHeld { .. } => self.take_by_hand(fact, at)?,
             Fact::StepSkipped { step, reason, error } => self.skip(*step, *reason, error.as_ref(), at)?,
             Fact::EventPublished { .. }
+            | Fact::TaskEnding { .. }
+            | Fact::StepAdded { .. }
             | Fact::TaskBlocked { .. }
             | Fact::StepWaiting { .. }
             | Fact::StepChildStarted { .. }

@@ -228,6 +228,7 @@ impl TemplatePlan {
             description: None,
             input_schema: None,
             steps: steps.collect(),
+            finally: Vec::new(),
             environments: [(NIGHT.to_owned(), Environment { steps: at_night.collect() })].into(),
             lifecycle: Lifecycle { max_duration_minutes: self.deadline_minutes.map(f64::from) },
             result: None,

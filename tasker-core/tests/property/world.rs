@@ -71,7 +71,7 @@ impl Intake for Inbox {
     fn fill(&self, reserved: usize, assignments: Vec<Assignment>, _: Instant) {
         self.reserved.fetch_sub(reserved, Ordering::Relaxed);
         self.room.fetch_add(reserved - assignments.len(), Ordering::Relaxed);
-        self.arrived.lock().unwrap().extend(assignments);
+        self.arrived.lock().expect("nobody panics with it").extend(assignments);
     }
 }
 
@@ -166,7 +166,7 @@ impl World {
     fn take_in(&mut self) -> Checked {
         for (number, worker) in self.workers.iter().enumerate() {
             let until = self.clock.now() + self.engines[worker.plan.engine].options().lease;
-            for assignment in std::mem::take(&mut *worker.inbox.arrived.lock().unwrap()) {
+            for assignment in std::mem::take(&mut *worker.inbox.arrived.lock().expect("nobody panics with it")) {
                 let checked = check_assignment(&self.observer, &assignment, until);
                 checked.map_err(|violation| violation.within(&format!("the handing out of {:?}", assignment.lease)))?;
                 ensure!(assignment.lease.attempt == 1, "{:?} was handed out unasked", assignment.lease);

@@ -20,8 +20,8 @@ pub use tasker_core::{
     model::Actor,
     orchestration::{Action, SubmitTask},
     view::{
-        ActedItem, ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StatsView, StepView,
-        SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView, TreeView, WhyView, WorkerView,
+        ActedItem, ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StatsView, StepPhase,
+        StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView, TreeView, WhyView, WorkerView,
     },
 };
 pub use watch::Watch;

@@ -7,7 +7,7 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tasker_core::model::{
-    Assignment, BatchPart, BatchWork, CursorRange, DomainEvent, Json, ParentStep, StepError, TaskId, limits,
+    Assignment, BatchPart, BatchWork, CursorRange, DomainEvent, Ending, Json, ParentStep, StepError, TaskId, limits,
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -244,6 +244,12 @@ impl StepContext {
         self.assignment().parent.as_ref()
     }
 
+    /// In a compensation and in a step of `finally`: how the task ends, and why.
+    #[must_use]
+    pub fn ending(&self) -> Option<&Ending> {
+        self.assignment().ending.as_deref()
+    }
+
     /// Publishes an event, together with the outcome of this attempt. The step's `publishes_events` has to name it; it
     /// takes the place of the event that the engine would publish under that name.
     ///
@@ -340,6 +346,7 @@ pub(super) mod tests {
             batch: None,
             checkpoint: None,
             parent: None,
+            ending: None,
         }
     }
 

@@ -266,5 +266,6 @@ fn assignment(timeout: Option<Duration>) -> Assignment {
         batch: None,
         checkpoint: None,
         parent: None,
+        ending: None,
     }
 }

@@ -3,6 +3,7 @@
 mod documents;
 mod keys;
 mod limits;
+mod published;
 mod requests;
 mod streams;
 mod workers;

@@ -147,6 +147,7 @@ impl Error {
             Refusal::NoSuchStep => Self::StepNotFound { task_id },
             Refusal::StepState { step, state } => Self::StepUnfit { task_id, step: step.to_string(), state: *state },
             Refusal::Doomed { step, by } => Self::StepDoomed { task_id, step: step.to_string(), by: by.to_string() },
+            Refusal::Ending => Self::TaskEnding(task_id),
             Refusal::NothingFailed => Self::NothingFailed(task_id),
         }
     }

@@ -47,7 +47,7 @@ impl Working {
     /// The value of an expression of a step; none if it reads what is not at hand, which is then asked for.
     pub(super) fn evaluate(&mut self, idx: u32, expression: &Expression) -> Option<Result<Value, String>> {
         let definition = Arc::clone(self.definition.as_ref()?);
-        let before = definition.graph.ancestors(definition.template_idx(idx));
+        let before = definition.before(definition.template_idx(idx));
         self.evaluate_over(before, expression, &definition)
     }
 

@@ -54,7 +54,7 @@ impl Working {
         let is_blocked = self.steps_in(StepState::Error).into_iter().any(|idx| blocks(self, idx));
         let cause = match self.task.state {
             TaskState::BlockedByFailures if !is_blocked => TaskCause::Unblock,
-            TaskState::Pending | TaskState::InProgress if is_blocked => TaskCause::Block,
+            TaskState::Pending | TaskState::InProgress if is_blocked && !self.is_ending() => TaskCause::Block,
             _ => return,
         };
         if let Some(state) = task_transition(self.task.state, cause) {

@@ -5,6 +5,7 @@
 
 mod begin;
 mod decision;
+mod ending;
 mod exhaust;
 mod publish;
 mod skip;

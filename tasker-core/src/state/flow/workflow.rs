@@ -124,7 +124,7 @@ impl Working {
             let all = definition.steps.iter().map(|step| step.idx);
             return self.evaluate_over(all, result, &definition).map(|value| value.map(|value| Json::from(&value)));
         }
-        let leaves: Vec<u32> = definition.graph.leaves().collect();
+        let leaves: Vec<u32> = definition.graph.leaves().filter(|idx| definition.end_work.is_own(*idx)).collect();
         let mut results = Vec::new();
         let mut missing = Vec::new();
         for leaf in &leaves {

@@ -183,6 +183,7 @@ pub(super) fn template(name: &str, shape: &str) -> Template {
         description: None,
         input_schema: None,
         steps: shape.split_whitespace().map(step).collect(),
+        finally: Vec::new(),
         environments: BTreeMap::new(),
         lifecycle: Lifecycle::default(),
         result: None,
@@ -191,7 +192,7 @@ pub(super) fn template(name: &str, shape: &str) -> Template {
 
 pub(super) fn new_template(template: &Template) -> NewTemplate {
     let mut routes: Vec<_> = template
-        .steps
+        .all_steps()
         .iter()
         .filter(|step| !step.kind.is_by_engine())
         .map(|step| Route { queue: template.namespace.as_str().into(), handler: step.handler.callable.as_str().into() })

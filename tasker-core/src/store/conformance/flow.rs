@@ -184,7 +184,7 @@ pub(super) async fn a_sub_workflow_runs_and_wakes_its_parent(store: Arc<dyn Stor
     let child = child_of(&bench, task_id, 1).await;
     let task = bench.task(child).await;
     assert_eq!((task.context.to_value(), task.correlation_id.as_deref()), (json!({"sum": 7}), Some("order 7")));
-    assert_eq!(task.parent.map(|parent| (parent.task_id, parent.step, parent.depth)), Some((task_id, 1, 1)));
+    assert_eq!(task.flow.parent.map(|parent| (parent.task_id, parent.step, parent.depth)), Some((task_id, 1, 1)));
     for result in ["1", "{\"z\": 1.10}"] {
         let claimed = bench.claim(&["handle"], 9).await;
         assert_eq!(claimed.len(), 1);
@@ -295,7 +295,7 @@ pub(super) async fn a_tree_has_every_task_once_and_parents_first(store: Arc<dyn 
     let names: Vec<_> = tree.iter().map(|task| task.name.as_str()).collect();
     assert_eq!(names, ["flow", "middle", "leaf", "leaf"]);
     assert_eq!(tree[1].task_id, middle);
-    let parents: Vec<_> = tree.iter().filter_map(|task| task.parent.as_ref()).collect();
+    let parents: Vec<_> = tree.iter().filter_map(|task| task.flow.parent.as_ref()).collect();
     assert!(parents.iter().all(|parent| parent.root == task_id));
     let runs_for = |at: usize| (parents[at].task_id, &*parents[at].name, parents[at].depth);
     assert_eq!((runs_for(0), runs_for(1).0, runs_for(2).2), ((task_id, "a", 1), middle, 2));

@@ -8,10 +8,12 @@
 mod bench;
 mod claim;
 mod concurrent;
+mod ending;
 mod flow;
 mod ledger;
 mod list;
 mod operate;
+mod relay;
 mod report;
 mod search;
 mod submit;
@@ -60,6 +62,8 @@ checks! {
         a_sub_workflow_that_fails_is_started_again, what_is_done_to_a_parent_is_done_to_its_children,
         a_child_that_is_cancelled_fails_the_step_of_its_parent,
         a_tree_has_every_task_once_and_parents_first, sub_workflows_end_at_the_limit_of_their_depth;
+    ending: what_was_done_is_undone_and_finally_runs, a_child_is_undone_before_its_parent,
+        a_failed_compensation_is_run_again;
     concurrent: many_reporters_join_once, a_step_is_handed_out_once, a_key_is_taken_once, nothing_is_written_without_templates,
         a_refused_decision_writes_nothing, a_dropped_call_leaves_the_store_usable;
     operate: a_paused_task_rests_until_it_is_resumed, a_failed_task_goes_on_after_a_retry, steps_are_closed_by_hand,
@@ -68,6 +72,7 @@ checks! {
     search: each_condition_alone, a_page_looks_through_a_part;
     ledger: the_log_of_all_tasks_is_followed_without_a_gap, workers_and_counts_tell_what_goes_on,
         a_sound_store_has_no_oddities, keys_are_found_by_their_hash_until_they_are_revoked;
+    relay: one_process_carries_at_a_time, relays_tell_how_far_they_are_behind;
     list: filters_and_pages, events_from_a_position, unknown_ids_are_nothing, workers_as_they_said_last,
         usage_counts_what_is_written;
 }

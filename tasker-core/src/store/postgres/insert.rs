@@ -10,7 +10,7 @@ use super::{hot::Hot, sql, transaction::signed};
 use crate::{
     dag::{NewTask, PlannedStep},
     model::{EventBatch, Fact, TaskId, TaskState, Timestamp},
-    state::{Changes, StepChange, TaskChange},
+    state::{Changes, NewStep, StepChange, TaskChange},
     store::{Error, Inserted, Result},
 };
 
@@ -34,6 +34,24 @@ pub(super) async fn insert_tasks(hot: &Arc<Hot>, tasks: &[NewTask], begun: &Chan
             }),
         })
         .collect()
+}
+
+/// The statement that adds steps to tasks.
+pub(super) fn added(steps: &[NewStep]) -> Query<'static, Postgres, PgArguments> {
+    let of = |column: fn(&NewStep) -> &str| steps.iter().map(column).collect::<Vec<_>>();
+    let literal = |step: &NewStep| {
+        let dependents: Vec<_> = step.dependents.iter().map(u32::to_string).collect();
+        (!dependents.is_empty()).then(|| format!("{{{}}}", dependents.join(",")))
+    };
+    sqlx::query(sql::ADD_STEPS.sql())
+        .bind(steps.iter().map(|step| step.id.task_id.0).collect::<Vec<_>>())
+        .bind(steps.iter().map(|step| signed(step.id.idx)).collect::<Vec<_>>())
+        .bind(steps.iter().map(|step| signed(step.unmet)).collect::<Vec<_>>())
+        .bind(steps.iter().map(|step| step.priority).collect::<Vec<_>>())
+        .bind(of(|step| &step.name))
+        .bind(of(|step| &step.queue))
+        .bind(of(|step| &step.handler))
+        .bind(steps.iter().map(literal).collect::<Vec<_>>())
 }
 
 /// The statement that stores tasks, some of which have begun.

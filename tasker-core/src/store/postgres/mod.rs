@@ -6,6 +6,7 @@ mod lease;
 mod migrate;
 mod operations;
 mod payload;
+mod relay;
 mod row;
 mod search;
 mod sql;
@@ -17,9 +18,9 @@ use uuid::Uuid;
 
 use self::{hot::Hot, transaction::Open};
 use super::{
-    Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownWorker, Migration, NewTemplate, Oddity, Payload,
-    PayloadRequest, PutTemplate, Result, Store, StoredKey, StoredTemplate, TaskFilter, TemplateSummary, Transacted,
-    Usage, WorkerRecord, transaction::transact,
+    Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
+    Oddity, Payload, PayloadRequest, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate, TaskFilter,
+    TemplateSummary, Transacted, Usage, WorkerRecord, transaction::transact,
 };
 use crate::{
     dag::NewTask,
@@ -322,6 +323,26 @@ impl Store for PostgresStore {
 
     async fn touch_key(&self, id: Uuid) -> Result<()> {
         within(self.mark_key(id)).await
+    }
+
+    async fn hold_relay(&self, name: &str, holder: Uuid, lease_ms: u64) -> Result<Option<RelayPlace>> {
+        within(self.hold(name, holder, lease_ms)).await
+    }
+
+    async fn move_relay(&self, name: &str, holder: Uuid, place: &RelayPlace, lease_ms: u64) -> Result<bool> {
+        within(self.advance(name, holder, place, lease_ms)).await
+    }
+
+    async fn release_relay(&self, name: &str, holder: Uuid) -> Result<()> {
+        within(self.let_go(name, holder)).await
+    }
+
+    async fn relays(&self) -> Result<Vec<KnownRelay>> {
+        within(self.list_relays()).await
+    }
+
+    async fn forget_relay(&self, name: &str) -> Result<bool> {
+        within(self.forget(name)).await
     }
 
     async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>> {

@@ -1,11 +1,14 @@
 //! What operators ask for.
 
+use std::sync::Arc;
+
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{PostgresStore, row, sql};
 use crate::{
-    model::{Actor, EventBatch, TaskId, TaskState, Timestamp, limits},
+    dag::TemplateKey,
+    model::{Actor, EventBatch, TaskId, TaskState, TemplateId, Timestamp, limits},
     store::{Counts, Error, EventCursor, Followed, KnownWorker, Oddity, QueueDepth, Result, StoredKey},
 };
 
@@ -21,9 +24,13 @@ impl PostgresStore {
         let mut followed = Vec::new();
         for row in &query.fetch_all(&self.query).await? {
             let position: i64 = row.try_get("position")?;
+            let template_id: Option<Uuid> = row.try_get("template_id")?;
+            let environment: Option<Arc<str>> = row.try_get::<Option<&str>, _>("environment")?.map(Into::into);
+            let template = template_id.map(|id| TemplateKey { id: TemplateId(id), environment });
             let batch: EventBatch = row::events(row, TaskId(row.try_get("task_id")?))?;
             followed.extend(batch.events().filter(|event| after.precedes(position, event)).map(|event| Followed {
                 cursor: EventCursor { position, task_id: event.task_id, seq: event.seq },
+                template: template.clone(),
                 event,
             }));
         }

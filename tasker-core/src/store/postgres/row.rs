@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     dag::TemplateKey,
-    model::{EventBatch, Json, Step, StepId, Task, TaskCounts, TaskFlow, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{EventBatch, Json, Step, StepId, Task, TaskCounts, TaskId, TemplateId, Timestamp, WorkerId},
     state::{Snapshot, StepSnapshot, TaskSnapshot},
     store::{Error, Result, TemplateSummary},
 };
@@ -103,7 +103,7 @@ pub(super) fn task(row: &PgRow) -> Result<Task> {
         parent_correlation_id: row.try_get("parent_correlation_id")?,
         idempotency_key: row.try_get("idempotency_key")?,
         rerun_of: row.try_get::<Option<Uuid>, _>("rerun_of")?.map(TaskId),
-        parent: structured::<TaskFlow>(row, "flow")?.and_then(|flow| flow.parent),
+        flow: structured(row, "flow")?.unwrap_or_default(),
         counts: counts(row)?,
         seq: row.try_get("seq")?,
         error: structured(row, "error")?,

@@ -83,7 +83,15 @@ impl Transaction for Open {
     }
 
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
+        if !changes.added.is_empty() {
+            insert::added(&changes.added).execute(&mut *self.0).await?;
+        }
         bind(sqlx::query(sql::APPLY.sql()), changes)?.execute(&mut *self.0).await?;
+        if !changes.flows.is_empty() {
+            let (tasks, flows): (Vec<_>, Vec<_>) =
+                changes.flows.iter().map(|(task_id, flow)| (task_id.0, text(Some(flow)))).unzip();
+            sqlx::query(sql::PUT_FLOWS.sql()).bind(tasks).bind(flows).execute(&mut *self.0).await?;
+        }
         if !changes.spawned.is_empty() {
             insert::statement(&changes.spawned, &Changes::default())?.execute(&mut *self.0).await?;
         }

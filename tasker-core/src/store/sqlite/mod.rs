@@ -11,6 +11,7 @@ mod lease;
 mod load;
 mod operations;
 mod read;
+mod relay;
 mod search;
 mod sql;
 mod template;
@@ -25,9 +26,9 @@ use uuid::Uuid;
 
 use self::{connections::Connections, transaction::SqliteTransaction};
 use super::{
-    Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownWorker, Migration, NewTemplate, Oddity, Payload,
-    PayloadRequest, PutTemplate, Result, Store, StoredKey, StoredTemplate, TaskFilter, TemplateSummary, Transacted,
-    WorkerRecord, schema::Schema, transaction::transact,
+    Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
+    Oddity, Payload, PayloadRequest, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate, TaskFilter,
+    TemplateSummary, Transacted, WorkerRecord, schema::Schema, transaction::transact,
 };
 use crate::{
     dag::NewTask,
@@ -40,7 +41,8 @@ const SCHEMA: Schema = Schema {
         (1, "engine", include_str!("../../../../migrations/sqlite/0001_engine.sql")),
         (2, "operations", include_str!("../../../../migrations/sqlite/0002_operations.sql")),
         (3, "flows", include_str!("../../../../migrations/sqlite/0003_flows.sql")),
-        (4, "audits", include_str!("../../../../migrations/sqlite/0004_audits.sql")),
+        (4, "relays", include_str!("../../../../migrations/sqlite/0004_relays.sql")),
+        (5, "audits", include_str!("../../../../migrations/sqlite/0005_audits.sql")),
     ],
     table: "_tasker_migrations",
 };
@@ -218,6 +220,26 @@ impl Store for SqliteStore {
 
     async fn touch_key(&self, id: Uuid) -> Result<()> {
         operations::mark_key(self, id).await
+    }
+
+    async fn hold_relay(&self, name: &str, holder: Uuid, lease_ms: u64) -> Result<Option<RelayPlace>> {
+        relay::hold(self, name, holder, lease_ms).await
+    }
+
+    async fn move_relay(&self, name: &str, holder: Uuid, place: &RelayPlace, lease_ms: u64) -> Result<bool> {
+        relay::advance(self, name, holder, place, lease_ms).await
+    }
+
+    async fn release_relay(&self, name: &str, holder: Uuid) -> Result<()> {
+        relay::release(self, name, holder).await
+    }
+
+    async fn relays(&self) -> Result<Vec<KnownRelay>> {
+        relay::list(self).await
+    }
+
+    async fn forget_relay(&self, name: &str) -> Result<bool> {
+        relay::forget(self, name).await
     }
 
     async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>> {

@@ -1,5 +1,7 @@
 //! What operators ask for.
 
+use std::sync::Arc;
+
 use sqlx::{
     Sqlite,
     query::Query,
@@ -9,7 +11,8 @@ use uuid::Uuid;
 
 use super::{SqliteStore, columns::Columns, sql};
 use crate::{
-    model::{Actor, EventBatch, Step, TaskId, TaskState, Timestamp, limits},
+    dag::TemplateKey,
+    model::{Actor, EventBatch, Step, TaskId, TaskState, TemplateId, Timestamp, limits},
     store::{Counts, Error, EventCursor, Followed, KnownWorker, Oddity, QueueDepth, Result, StoredKey},
 };
 
@@ -25,12 +28,14 @@ pub(super) async fn follow(store: &SqliteStore, after: EventCursor, limit: u32) 
             at: columns.time()?,
             facts: columns.decoded()?,
         };
-        followed.extend(
-            batch.events().filter(|event| after.precedes(position, event)).map(|event| Followed {
-                cursor: EventCursor { position, task_id: event.task_id, seq: event.seq },
-                event,
-            }),
-        );
+        let template_id: Option<Uuid> = columns.read()?;
+        let environment: Option<Arc<str>> = columns.read::<Option<&str>>()?.map(Into::into);
+        let template = template_id.map(|id| TemplateKey { id: TemplateId(id), environment });
+        followed.extend(batch.events().filter(|event| after.precedes(position, event)).map(|event| Followed {
+            cursor: EventCursor { position, task_id: event.task_id, seq: event.seq },
+            template: template.clone(),
+            event,
+        }));
     }
     Ok(followed)
 }
@@ -176,7 +181,7 @@ pub(super) async fn mark_key(store: &SqliteStore, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-async fn write(store: &SqliteStore, query: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<SqliteRow>> {
+pub(super) async fn write(store: &SqliteStore, query: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<SqliteRow>> {
     let mut writer = store.connections.writer().await?;
     let mut transaction = writer.begin().await?;
     let rows = query.fetch_all(&mut *transaction).await?;

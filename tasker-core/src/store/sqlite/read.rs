@@ -175,7 +175,7 @@ pub(super) fn read_task(row: &SqliteRow) -> Result<Task> {
         parent_correlation_id: columns.read()?,
         idempotency_key: columns.read()?,
         rerun_of: columns.read::<Option<_>>()?.map(TaskId),
-        parent: columns.decoded_or_none::<TaskFlow>()?.and_then(|flow| flow.parent),
+        flow: columns.decoded_or_none()?.unwrap_or_default(),
         counts: TaskCounts {
             total: columns.count()?,
             done: columns.count()?,

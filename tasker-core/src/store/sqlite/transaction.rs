@@ -11,8 +11,8 @@ use super::{
     sql,
 };
 use crate::{
-    model::{EventBatch, TaskCounts, TaskId, Timestamp},
-    state::{Changes, Claim, Scope, Snapshot, StepChange, TaskChange},
+    model::{EventBatch, TaskCounts, TaskFlow, TaskId, Timestamp},
+    state::{Changes, Claim, NewStep, Scope, Snapshot, StepChange, TaskChange},
     store::{Payload, PayloadRequest, Result, transaction::Transaction},
 };
 
@@ -45,6 +45,8 @@ impl Transaction for SqliteTransaction<'_> {
 
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
         let Changes { tasks, steps, events, .. } = changes;
+        self.put(sql::ADD_STEPS.sql(), changes.added.iter().map(AddedRow::new)).await?;
+        self.put(sql::PUT_FLOWS.sql(), changes.flows.iter().map(FlowRow::new)).await?;
         self.put(sql::APPLY_TASKS.sql(), tasks.iter().map(TaskRow::new)).await?;
         self.put(sql::APPLY_STEPS.sql(), steps.iter().map(StepRow::new)).await?;
         self.put(sql::APPLY_EVENTS.sql(), events.iter().map(EventRow::new)).await?;
@@ -109,6 +111,39 @@ impl SqliteTransaction<'_> {
             .bind(encode::rows(steps)?)
             .bind(encode::rows(whole.iter().map(hex))?);
         load::snapshot(&query.fetch_one(&mut *self.inner).await?, self.now, whole)
+    }
+}
+
+#[derive(Serialize)]
+struct AddedRow<'a> {
+    task_id: Hex,
+    idx: u32,
+    unmet: u32,
+    priority: i16,
+    name: &'a str,
+    queue: &'a str,
+    handler: &'a str,
+    dependents: Option<String>,
+}
+
+impl<'a> AddedRow<'a> {
+    fn new(step: &'a NewStep) -> Result<Self> {
+        let NewStep { id, name, queue, handler, priority, unmet, dependents } = step;
+        let dependents = (!dependents.is_empty()).then(|| encode::text(&**dependents)).transpose()?;
+        let task_id = Hex(id.task_id.0);
+        Ok(Self { task_id, idx: id.idx, unmet: *unmet, priority: *priority, name, queue, handler, dependents })
+    }
+}
+
+#[derive(Serialize)]
+struct FlowRow {
+    task_id: Hex,
+    flow: String,
+}
+
+impl FlowRow {
+    fn new((task_id, flow): &(TaskId, TaskFlow)) -> Result<Self> {
+        Ok(Self { task_id: Hex(task_id.0), flow: encode::text(flow)? })
     }
 }
 

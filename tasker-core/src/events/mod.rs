@@ -1,0 +1,20 @@
+//! What happens in Tasker, carried to others.
+//!
+//! The event log is the only record; what is here reads it behind a cursor and never writes to it. Whoever receives may be
+//! down, slow or empty: events wait in the log and arrive later.
+
+mod cloud_event;
+#[cfg(feature = "nats")]
+mod nats;
+#[cfg(feature = "nats")]
+mod relay;
+mod subject;
+#[cfg(feature = "test-support")]
+pub mod throwaway;
+
+pub use cloud_event::{Category, CloudEvent};
+#[cfg(feature = "nats")]
+pub use nats::{NatsError, NatsOptions, StreamOptions};
+#[cfg(feature = "nats")]
+pub use relay::{RELAY, Relay, Relaying};
+pub use subject::{PREFIX, Selection, subject};

@@ -1,0 +1,318 @@
+//! Carries the log to NATS.
+//!
+//! Any number of relays may run; one of them carries, and another takes over when it is gone. That saves work only: what keeps
+//! the stream free of gaps and doubles is the stream itself. Each event is sent with the number of the message that it has to
+//! follow, so that one that was lost takes those behind it along, and of two relays at work one is refused. Where to go on
+//! is read from the stream's last message. The place in the database tells what has arrived for good (retention goes by it)
+//! and which stream that was, so that one that was made anew is filled again from the beginning of the log.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+use uuid::Uuid;
+
+use super::{
+    CloudEvent, NatsError, NatsOptions,
+    nats::{Jet, Sent, Standing},
+};
+use crate::{
+    orchestration::{self, Engine, EventWatch},
+    store,
+    view::{Fed, Feed},
+};
+
+/// The name under which the database knows how far NATS has come.
+pub const RELAY: &str = "nats";
+
+/// Commits that are sent at once.
+const WINDOW: u32 = 500;
+/// Windows on their way at the same time.
+const WINDOWS: usize = 2;
+/// How long a relay that is not heard of keeps others from carrying.
+const LEASE: Duration = Duration::from_secs(5);
+/// The longest between two records of how far the stream has come.
+const RECORD: Duration = Duration::from_millis(500);
+/// While much happens, what comes within this time goes together.
+const GATHER: Duration = Duration::from_millis(8);
+/// Between two looks for events that nobody told of: at first, and in the end.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(25), Duration::from_secs(1));
+/// Between two attempts after a failure: at first, and in the end.
+const TRY_AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// A relay at work. It stops when it is dropped, or in order with [`Relay::stop`].
+pub struct Relay {
+    task: JoinHandle<()>,
+    stopping: CancellationToken,
+    relaying: Arc<Relaying>,
+}
+
+/// What a relay has done since it began.
+#[derive(Debug, Default)]
+pub struct Relaying {
+    events: AtomicU64,
+    failures: AtomicU64,
+}
+
+impl Relaying {
+    /// Events that the stream has acknowledged.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    /// Times that it had to begin again.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug, Error)]
+enum Error {
+    #[error(transparent)]
+    Nats(#[from] NatsError),
+    #[error(transparent)]
+    Engine(#[from] orchestration::Error),
+    #[error("another relay has taken over")]
+    Replaced,
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl Relay {
+    /// Begins to carry. NATS need not be there yet.
+    ///
+    /// # Errors
+    /// [`NatsError::Url`].
+    pub async fn start(engine: Arc<Engine>, options: NatsOptions) -> Result<Self, NatsError> {
+        let jet = Jet::connect(options).await?;
+        let stopping = CancellationToken::new();
+        let relaying = Arc::<Relaying>::default();
+        let carrier = Carrier {
+            watch: engine.watch_events(),
+            engine,
+            jet,
+            holder: Uuid::now_v7(),
+            stopping: stopping.clone(),
+            relaying: Arc::clone(&relaying),
+        };
+        Ok(Self { task: tokio::spawn(carrier.run()), stopping, relaying })
+    }
+
+    #[must_use]
+    pub fn relaying(&self) -> &Arc<Relaying> {
+        &self.relaying
+    }
+
+    /// Waits for what is on its way, and lets another relay take over at once.
+    pub async fn stop(mut self) {
+        self.stopping.cancel();
+        // A panic of the relay ends it too.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Carrier {
+    engine: Arc<Engine>,
+    jet: Jet,
+    /// Who this is among the relays.
+    holder: Uuid,
+    watch: EventWatch,
+    stopping: CancellationToken,
+    relaying: Arc<Relaying>,
+}
+
+impl Carrier {
+    async fn run(mut self) {
+        let mut pause = TRY_AGAIN.0;
+        while !self.stopping.is_cancelled() {
+            let before = self.relaying.events();
+            match self.carry().await {
+                Ok(()) => break,
+                Err(Error::Replaced | Error::Nats(NatsError::Moved)) => debug!("the relay looks anew where it stands"),
+                Err(error) => warn!(%error, "events wait in the log until they can be handed over"),
+            }
+            self.relaying.failures.fetch_add(1, Ordering::Relaxed);
+            if self.relaying.events() > before {
+                pause = TRY_AGAIN.0;
+            }
+            tokio::select! {
+                () = sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)) => {}
+                () = self.jet.connected() => {}
+                () = self.stopping.cancelled() => {}
+            }
+            pause = (pause * 2).min(TRY_AGAIN.1);
+        }
+        if let Err(error) = self.engine.store().release_relay(RELAY, self.holder).await {
+            debug!(%error, "another relay takes over when the lease has run out");
+        }
+        self.jet.close().await;
+    }
+
+    /// Carries until it is to stop.
+    async fn carry(&mut self) -> Result<(), Error> {
+        let Some(standing) = self.take_over().await? else { return Ok(()) };
+        let feed = Feed::new(Arc::clone(&self.engine), standing.cursor);
+        let mut carriage = Carriage {
+            jet: &self.jet,
+            engine: &self.engine,
+            holder: self.holder,
+            relaying: &self.relaying,
+            last_sent: standing.sequence,
+            arrived: standing,
+            under_way: VecDeque::new(),
+            recorded: (0, Instant::now()),
+        };
+        carriage.record().await?;
+        carriage.run(feed, &mut self.watch, &self.stopping).await
+    }
+
+    /// Waits for its turn; where the stream then stands. None if it is to stop first.
+    async fn take_over(&self) -> Result<Option<Standing>, Error> {
+        loop {
+            let place = self.engine.store().hold_relay(RELAY, self.holder, lease_ms()).await?;
+            if let Some(place) = place {
+                let standing = self.jet.stand(&place).await?;
+                let end = self.engine.end_of_events().await?;
+                if standing.cursor.position > end.position {
+                    let reason = "holds events of another database".to_owned();
+                    return Err(NatsError::Stream { stream: RELAY.to_owned(), reason }.into());
+                }
+                info!(cursor = %standing.cursor, sequence = standing.sequence, "the relay carries");
+                return Ok(Some(standing));
+            }
+            tokio::select! {
+                () = sleep(LEASE.mul_f64(0.25 + fastrand::f64() / 4.0)) => {}
+                () = self.stopping.cancelled() => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Events that were sent together.
+struct Window {
+    events: Vec<Sent>,
+    /// Where the stream stands when all have arrived.
+    then: Standing,
+}
+
+/// One turn at carrying, from taking over to the first failure.
+struct Carriage<'a> {
+    jet: &'a Jet,
+    engine: &'a Arc<Engine>,
+    holder: Uuid,
+    relaying: &'a Relaying,
+    last_sent: u64,
+    /// As far as the stream has acknowledged.
+    arrived: Standing,
+    under_way: VecDeque<Window>,
+    /// The number of the message up to which the database knows, and since when.
+    recorded: (u64, Instant),
+}
+
+impl Carriage<'_> {
+    async fn run(&mut self, mut feed: Feed, watch: &mut EventWatch, stopping: &CancellationToken) -> Result<(), Error> {
+        let mut pause = LOOK_AGAIN.0;
+        loop {
+            watch.seen();
+            let began = Instant::now();
+            let found = if stopping.is_cancelled() { Vec::new() } else { feed.next(WINDOW).await? };
+            let (is_idle, is_full) = (found.is_empty(), found.len() >= WINDOW as usize);
+            if !is_idle {
+                self.send(found).await?;
+            }
+            while self.under_way.len() >= if is_idle { 1 } else { WINDOWS } {
+                self.arrive().await?;
+            }
+            if self.recorded.1.elapsed() >= RECORD
+                && (self.recorded.0 != self.arrived.sequence || is_lease_short(self.recorded.1))
+            {
+                self.record().await?;
+            }
+            if stopping.is_cancelled() {
+                return self.record().await;
+            }
+            if is_full {
+                continue;
+            }
+            if !is_idle {
+                // Many small commits do not make as many windows.
+                pause = LOOK_AGAIN.0;
+                sleep(GATHER.saturating_sub(began.elapsed())).await;
+                continue;
+            }
+            tokio::select! {
+                () = sleep(pause) => pause = (pause * 2).min(LOOK_AGAIN.1),
+                () = watch.changed() => {}
+                () = stopping.cancelled() => {}
+            }
+        }
+    }
+
+    async fn send(&mut self, found: Vec<Fed>) -> Result<(), Error> {
+        let mut events = Vec::with_capacity(found.len());
+        let mut then = self.arrived.clone();
+        for fed in found {
+            then.cursor = fed.cursor;
+            events.push(self.jet.send(&CloudEvent::new(fed), self.last_sent).await?);
+            self.last_sent += 1;
+        }
+        then.sequence = self.last_sent;
+        self.under_way.push_back(Window { events, then });
+        Ok(())
+    }
+
+    /// Waits for the oldest window.
+    async fn arrive(&mut self) -> Result<(), Error> {
+        let Some(Window { events, then }) = self.under_way.pop_front() else { return Ok(()) };
+        let count = events.len() as u64;
+        for sent in events {
+            sent.arrive().await?;
+        }
+        self.arrived = then;
+        self.relaying.events.fetch_add(count, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Records how far the stream has come, and goes on holding the relay.
+    async fn record(&mut self) -> Result<(), Error> {
+        let place = self.jet.place(&self.arrived);
+        if !self.engine.store().move_relay(RELAY, self.holder, &place, lease_ms()).await? {
+            return Err(Error::Replaced);
+        }
+        self.recorded = (self.arrived.sequence, Instant::now());
+        Ok(())
+    }
+}
+
+/// Whether it is time to say that the relay is still there.
+fn is_lease_short(since: Instant) -> bool {
+    since.elapsed() >= LEASE / 3
+}
+
+fn lease_ms() -> u64 {
+    u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX)
+}

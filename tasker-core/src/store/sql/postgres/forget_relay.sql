@@ -1,0 +1,1 @@
+delete from tasker.relays where name = $1 returning name

@@ -1,0 +1,1 @@
+delete from relays where name = ?1 returning name
