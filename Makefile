@@ -6,7 +6,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # More flags for the targets below: make test ARGS='-p tasker-core', make bench ARGS='--workload fan100'
 ARGS ?=
 
-.PHONY: help demo test check-api lint fmt bench clean setup
+.PHONY: help demo test chaos check-api lint fmt bench clean setup
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -25,6 +25,12 @@ test: setup ## Run every test, on SQLite and on throw-away servers of PostgreSQL
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/python.sh test)
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-ruby.sh)
 	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-node.sh)
+	$(if $(ARGS),,scripts/with-postgres.sh scripts/test-four-languages.sh)
+
+chaos: setup ## Kill servers, workers and NATS nodes at random for five minutes, and look for losses
+	@scripts/install-packages.sh postgresql nats
+	TASKER_CHAOS_SECONDS=$${TASKER_CHAOS_SECONDS:-300} scripts/with-postgres.sh \
+	  cargo test -p tasker-cli --test process chaos -- --nocapture $(ARGS)
 
 check-api: setup ## Try the server with made-up requests, on both databases
 	@scripts/install-packages.sh postgresql http

@@ -44,11 +44,11 @@ class Packing
     @spec.files += files
   end
 
-  # A workspace of what is needed, with the versions of the lock file.
+  # A workspace of what is needed, with the versions of the lock file. tasker-core holds migrations and pages about errors.
   def add_source
     listing = ["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"]
-    tracked = IO.popen([*listing, *CRATES, "migrations", "LICENSE"], &:readlines)
-    files = tracked.map(&:chomp).grep(%r{\A(migrations|[a-z-]+/src)/|/Cargo.toml\z|/build.rs\z|\ALICENSE\z})
+    tracked = IO.popen([*listing, *CRATES, "migrations", "docs/errors", "LICENSE"], &:readlines)
+    files = tracked.map(&:chomp).grep(%r{\A(migrations|docs/errors|[a-z-]+/src)/|/Cargo.toml\z|/build.rs\z|\ALICENSE\z})
     files.each { |file| take(File.join(ROOT, file), file) }
     files.grep(/Cargo\.toml\z/).each { |file| leave_out_tests(File.join(@folder, file)) }
     add("ext/tasker_core/extconf.rb")

@@ -1,5 +1,5 @@
 import { type ConnectionOptions } from "./host.js";
-import type { Page, Registered, Step, Submitted, Task, TaskEvent, TaskStatus, Template } from "./view.js";
+import type { Acted, Created, Page, Registered, Step, Submitted, Task, TaskEvent, TaskStatus, TaskTree, Template } from "./view.js";
 /** A request to run a template. */
 export interface CreateTask {
     /** Name of the template. */
@@ -20,6 +20,9 @@ export interface CreateTask {
     parentCorrelationId?: string | undefined;
     /** A second request with the same key, namespace and name answers with the task of the first. */
     idempotencyKey?: string | undefined;
+    /** The trace that the task belongs to, as the headers of W3C Trace Context; handlers are given it. */
+    traceparent?: string | undefined;
+    tracestate?: string | undefined;
 }
 /** Which tasks to list. */
 export interface TaskFilter {
@@ -55,6 +58,8 @@ export declare class TaskerClient {
     constructor(connection?: string | ConnectionOptions);
     /** Stores a task, from which moment it runs. Fails with `template_not_found`, `input_invalid`, `field_invalid`. */
     createTask(request: CreateTask): Promise<Submitted>;
+    /** Stores up to 1,000 tasks in one transaction. Each answer has `task_uuid` or `error`, in order. */
+    createTasks(requests: readonly CreateTask[]): Promise<Created[]>;
     getTask(taskUuid: string): Promise<Task>;
     /** A page of tasks, the newest first. */
     listTasks({ status, ...filter }?: TaskFilter): Promise<Page<Task>>;
@@ -79,8 +84,19 @@ export declare class TaskerClient {
         step?: string;
         result?: unknown;
     }): Promise<Task>;
+    /**
+     * Sends a signal to a task, for the step that waits for it; it may come before the wait. The payload is that step's result.
+     * Fails with `signal_unknown`, `signal_invalid`, `task_ended`.
+     */
+    signalTask(taskUuid: string, signal: string, payload?: unknown, { by }?: {
+        by?: string;
+    }): Promise<Task>;
+    /** Does the same to many tasks: the body of `POST /v1/tasks/actions`. Each has its own outcome. */
+    actOnTasks(request: object): Promise<Acted>;
     /** Why a task and its open steps stand where they stand, and what would move them. */
     explainTask(taskUuid: string): Promise<Record<string, unknown>>;
+    /** A task and all that run for its steps, theirs too, with the states of their steps; without inputs and results. */
+    getTaskTree(taskUuid: string): Promise<TaskTree>;
     /** The steps of a task, in the order of its template. */
     listTaskSteps(taskUuid: string): Promise<Step[]>;
     /** One step, by its UUID or its name. Fails with `step_not_found`. */
@@ -93,9 +109,10 @@ export declare class TaskerClient {
     listWorkers(): Promise<Record<string, unknown>[]>;
     /** How many tasks and steps stand where. */
     getStats(): Promise<Record<string, unknown>>;
-    /** How long an answer took. Fails with what is wrong, `database_unavailable` for example. */
+    /** Whether it can do its work, and how long the answer took. Fails with what is wrong, `database_unavailable` for example. */
     healthCheck(): Promise<{
         healthy: true;
+        version: string;
         latency_ms: number;
     }>;
     /** Checks a template's YAML and registers it; `sourceName` is what faults name as the file. Again is no error. */

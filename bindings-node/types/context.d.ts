@@ -1,5 +1,6 @@
 import type { BatchContext } from "./flow.js";
 import type { Logger } from "./log.js";
+import type { TraceContext } from "./protocol.js";
 /** How far a long step has come: it is handed to the next attempt, whatever ended this one. */
 export interface Checkpoint {
     /** Where to go on from: whatever JSON the handler makes of it. */
@@ -35,6 +36,8 @@ export declare class StepContext {
     /** Version of the template. */
     get version(): string;
     get correlationId(): string | undefined;
+    /** The trace that the task belongs to, as headers to go on with (`{ ...context.traceContext }`); empty without one. */
+    get traceContext(): Partial<TraceContext>;
     /** The task's input. */
     get inputData(): Record<string, unknown>;
     /** `handler.initialization` of the template. */

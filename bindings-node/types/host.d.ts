@@ -16,6 +16,11 @@ export interface ConnectionOptions {
     log?: string | undefined;
     /** Where all lines go, those of the Rust side too; else lines of JSON to standard error. */
     logger?: Logger | undefined;
+    /**
+     * How long an engine in this process gives leases for; 30,000 if not given, 1,000 at least. Rust renews them while handlers
+     * run; a step whose process vanished waits that long.
+     */
+    leaseMs?: number | undefined;
     /** Threads under the engine, 1 to 64; 2 if not given. */
     threads?: number | undefined;
 }

@@ -54,6 +54,13 @@ export interface Assignment {
         task_id: string;
         step_uuid: string;
     };
+    /** The trace that the task belongs to (W3C Trace Context). */
+    trace_context?: TraceContext;
+}
+/** The headers of W3C Trace Context. */
+export interface TraceContext {
+    traceparent: string;
+    tracestate?: string;
 }
 /** Where a batch begins, and where it ends: the first that is no longer in it. */
 export interface CursorRange {

@@ -1,6 +1,6 @@
 import { type Checkpoint, StepContext } from "./context.js";
 import { type Logger } from "./log.js";
-import type { Assignment } from "./protocol.js";
+import type { Assignment, TraceContext } from "./protocol.js";
 /** What a handler under test is called with. */
 export interface TestContext {
     inputData?: unknown;
@@ -14,6 +14,7 @@ export interface TestContext {
     templateName?: string;
     version?: string;
     correlationId?: string;
+    traceContext?: TraceContext;
     attempt?: number;
     retryCount?: number;
     maxRetries?: number;

@@ -149,6 +149,11 @@ impl Attempt {
         self.assignment.parent.as_ref().map(|parent| described(py, parent)).transpose()
     }
 
+    /// The trace that the task belongs to, by the names of headers.
+    fn trace_context<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.assignment.trace_context.as_ref().map(|trace| described(py, trace)).transpose()
+    }
+
     /// The handler returned `value`; `next` is what a decision or a batchable step says, `events` what it published. A value
     /// that has no JSON form is the failure that says so.
     #[pyo3(signature = (value, default, next=None, events=Vec::new()))]

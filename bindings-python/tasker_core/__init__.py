@@ -2,7 +2,8 @@
 
 from ._native import NativeError as _NativeError  # noqa: F401  checked at import, so that a broken wheel says so at once
 from ._native import __version__
-from .client import AsyncTaskerClient, Document, Event, Step, Task, TaskerClient, TaskPage, client_create_task
+from .async_client import AsyncTaskerClient
+from .client import Document, Event, Step, Task, TaskerClient, TaskPage, client_create_task
 from .context import StepContext
 from .decision import BatchConfig, Decision
 from .errors import (

@@ -40,6 +40,7 @@ class Connection:
         environment: str | None = None,
         migrate: bool = True,
         log: str | None = None,
+        lease: float | None = None,
         threads: int = 2,
     ) -> None:
         config = {
@@ -49,6 +50,7 @@ class Connection:
             "migrate": migrate,
             "threads": threads,
             **({} if log is None else {"log": log}),
+            **({} if lease is None else {"lease_ms": round(lease * 1000)}),
         }
         self.host = translated(lambda: _native.Host(json.dumps(config)))
         self._closers: list[Callable[[], None]] = []

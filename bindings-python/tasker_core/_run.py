@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from .handler import StepHandlerResult
 
 if TYPE_CHECKING:
     from . import _native
+
+_logger = logging.getLogger("tasker_core")
 
 #: The context of the attempt that runs at the moment, for loggers.
 CURRENT: contextvars.ContextVar[StepContext | None] = contextvars.ContextVar("tasker_step", default=None)
@@ -52,6 +55,8 @@ def _answer(attempt: _native.Attempt, context: StepContext, answer: Any) -> None
     events = context._events
     if isinstance(answer, StepHandlerResult):
         if answer.is_success:
+            if answer.metadata:
+                _logger.debug("the handler says: %r", answer.metadata)
             attempt.succeed(answer.result, default, None, events)
         else:
             attempt.fail(

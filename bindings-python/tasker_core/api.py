@@ -37,6 +37,12 @@ class ApiClient:
         self.timeout = timeout
         self.headers = dict(headers or {})
 
+    def with_headers(self, headers: Mapping[str, str]) -> ApiClient:
+        """A client that sends these besides; the same one if there are none."""
+        if not headers:
+            return self
+        return ApiClient(self.base_url, timeout=self.timeout, headers={**self.headers, **headers})
+
     def get(self, path: str, params: Mapping[str, Any] | None = None, **options: Any) -> Any:
         return self.request("GET", path, params=params, **options)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
+import tempfile
 import time
-from typing import Any
 
-from . import HandlerRegistry, Tasker, __version__
+from . import HandlerRegistry, StepContext, Tasker, __version__
 
 _NAMESPACE = "bench_python"
 
@@ -30,83 +31,119 @@ def template(workload: str, handler: str) -> tuple[str, int]:
     return json.dumps({"name": name, "namespace": _NAMESPACE, "version": "1.0.0", "steps": steps}), len(steps)
 
 
+#: Steps of one submission of many tasks.
+_STEPS_SUBMITTED = 1_000
+
+
+class _Rig:
+    """An engine, its worker, and the count of what its handlers did."""
+
+    def __init__(self, tasker: Tasker, workload: str, handler: str) -> None:
+        yaml, self.steps = template(workload, handler)
+        self.tasker = tasker
+        self.name = f"{workload}_{handler}"
+        tasker.client.register_template(yaml)
+        tasker.start_worker()
+
+    def throughput(self, tasks: int) -> float:
+        """Seconds until so many tasks have ended, which are submitted as fast as they are taken."""
+        client = self.tasker.client
+        until = _calls() + tasks * self.steps
+        size = max(1, _STEPS_SUBMITTED // self.steps)
+        began = time.perf_counter()
+        for first in range(0, tasks, size):
+            left = tasks - first
+            client.create_tasks({"name": self.name, "namespace": _NAMESPACE} for _ in range(min(size, left)))
+            # Not far ahead of what is done, or the queue and not the engine would be measured.
+            while until - _calls() > left * self.steps + 50 * _STEPS_SUBMITTED:
+                time.sleep(0.001)
+        while _calls() < until or client.list_tasks(_NAMESPACE, status=_OPEN, limit=1):
+            time.sleep(0.001)
+        return time.perf_counter() - began
+
+
+_OPEN = ("pending", "in_progress")
+_done = itertools.count()
+
+
+def _calls() -> int:
+    # Where a count stands is all that its repr tells; to ask it otherwise would move it on.
+    return int(repr(_done)[len("count(") : -1])
+
+
+def _do_nothing(context: StepContext) -> dict[str, bool]:
+    next(_done)
+    return {"done": True}
+
+
+async def _await_nothing(context: StepContext) -> dict[str, bool]:
+    next(_done)
+    return {"done": True}
+
+
+_HANDLERS = {"sync": _do_nothing, "async": _await_nothing}
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tasker-bench", description=__doc__)
-    parser.add_argument("--store", default="sqlite::memory:", help="URL of a database (default: %(default)s)")
+    parser.add_argument("--store", help="URL of a database; a SQLite file that is removed afterwards if not given")
     parser.add_argument("--workload", choices=["single", "diamond", "linear10", "fan100"], default="diamond")
-    parser.add_argument("--handler", choices=["sync", "async"], default="sync")
-    parser.add_argument("--tasks", type=int, default=2_000, help="tasks of the run for throughput")
-    parser.add_argument("--one-by-one", type=int, default=200, help="tasks of the run for latency")
-    parser.add_argument("--slots", type=int, default=256)
+    parser.add_argument("--handler", choices=list(_HANDLERS), default="sync")
+    parser.add_argument("--tasks", type=int, help="tasks for the throughput; about 20,000 steps if not given")
     parser.add_argument(
-        "--memory", type=int, metavar="CALLS", help="show the memory after every tenth of so many calls"
+        "--latency-tasks", type=int, help="tasks for the latency, one at a time; 200, or fewer if large"
     )
+    parser.add_argument("--slots", type=int, default=256)
+    parser.add_argument("--calls", type=int, help="in place of all that: the memory after every 20th of so many calls")
     options = parser.parse_args(arguments)
 
     registry = HandlerRegistry()
-    registry.register("sync", lambda context: None)
-
-    async def nothing(context: Any) -> None:
-        return None
-
-    registry.register("async", nothing)
-    chosen = HandlerRegistry()
-    chosen.register(options.handler, registry.resolve(options.handler))
-    with Tasker(options.store, registry=chosen, slots=options.slots) as tasker:
-        yaml, steps = template(options.workload, options.handler)
-        tasker.client.call("template.put", yaml=yaml)
-        tasker.start_worker()
-        name = f"{options.workload}_{options.handler}"
-        _throughput(tasker, name, 50)
-        if options.memory:
-            _memory(tasker, name, options.memory, steps)
-            return 0
-        seconds = _throughput(tasker, name, options.tasks)
-        figures = {
-            "version": __version__,
-            "workload": options.workload,
-            "handler": options.handler,
-            "tasks_per_s": round(options.tasks / seconds),
-            "steps_per_s": round(options.tasks * steps / seconds),
-            **_latency(tasker, name, options.one_by_one),
-        }
+    registry.register(options.handler, _HANDLERS[options.handler])
+    with tempfile.TemporaryDirectory(prefix="tasker-bench-") as folder:
+        store = options.store or f"sqlite:{folder}/bench.db"
+        with Tasker(store, registry=registry, slots=options.slots, log="warn") as tasker:
+            rig = _Rig(tasker, options.workload, options.handler)
+            _latency(rig, 10)
+            if options.calls:
+                _memory(rig, options.calls)
+                return 0
+            latency = _latency(rig, options.latency_tasks or min(200, max(5, 4_000 // rig.steps)))
+            tasks = options.tasks or max(20_000 // rig.steps, 5)
+            seconds = rig.throughput(tasks)
+    figures = {
+        "version": __version__,
+        "workload": options.workload,
+        "handler": options.handler,
+        "slots": options.slots,
+        "tasks_per_s": round(tasks / seconds),
+        "steps_per_s": round(tasks * rig.steps / seconds),
+        **latency,
+    }
     print(json.dumps(figures))
     return 0
 
 
-def _throughput(tasker: Tasker, name: str, tasks: int) -> float:
-    """Seconds for so many tasks, submitted 500 at a time."""
-    began = time.perf_counter()
-    made: list[str] = []
-    while len(made) < tasks:
-        count = min(500, tasks - len(made))
-        answers = tasker.client.submit_many({"name": name, "namespace": _NAMESPACE} for _ in range(count))
-        made.extend(answer.task_uuid for answer in answers)
-    # Tasks of one priority end about in their order: waiting from the back waits once.
-    for task in reversed(made):
-        tasker.client.wait_for_task(task, timeout=600)
-    return time.perf_counter() - began
-
-
-def _latency(tasker: Tasker, name: str, tasks: int) -> dict[str, float]:
+def _latency(rig: _Rig, tasks: int) -> dict[str, float]:
     taken = []
     for _ in range(tasks):
         began = time.perf_counter()
-        tasker.client.wait_for_task(tasker.client.submit(name, namespace=_NAMESPACE))
+        rig.tasker.client.run_task(rig.name, namespace=_NAMESPACE)
         taken.append((time.perf_counter() - began) * 1000)
     taken.sort()
     return {"p50_ms": round(taken[len(taken) // 2], 3), "p99_ms": round(taken[len(taken) * 99 // 100], 3)}
 
 
-def _memory(tasker: Tasker, name: str, calls: int, steps: int) -> None:
-    for part in range(10):
-        _throughput(tasker, name, max(1, calls // steps // 10))
-        print(json.dumps({"calls": calls * (part + 1) // 10, "rss_kb": _rss_kb()}), flush=True)
+def _memory(rig: _Rig, calls: int) -> None:
+    print(json.dumps({"calls": 0, "rss_mb": _rss_mb()}), flush=True)
+    for part in range(20):
+        rig.throughput(max(1, calls // rig.steps // 20))
+        print(json.dumps({"calls": calls * (part + 1) // 20, "rss_mb": _rss_mb()}), flush=True)
 
 
-def _rss_kb() -> int:
+def _rss_mb() -> float:
     with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+        kilobytes = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+    return round(kilobytes / 1024, 1)
 
 
 if __name__ == "__main__":

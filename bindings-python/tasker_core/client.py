@@ -2,155 +2,20 @@
 
 from __future__ import annotations
 
-import datetime
+import os
+import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
+from . import _calls
+from ._calls import Call
 from ._connection import Connection
+from .documents import Document, Event, Step, Task, TaskPage
 
+__all__ = ["Document", "Event", "Step", "Task", "TaskPage", "TaskerClient", "client_create_task"]
 
-class Document(dict[str, Any]):
-    """A document as Tasker gives it: keys are attributes too, and one that is left out is None."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name in self:
-            return self[name]
-        if name in _fields(type(self)):
-            return None
-        raise AttributeError(f"{type(self).__name__} has no {name!r}")
-
-
-class Step(Document):
-    """One step of one task."""
-
-    step_uuid: str
-    task_uuid: str
-    name: str
-    current_state: str
-    handler: str
-    dependencies: list[str]
-    attempts: int
-    max_attempts: int
-    failures: int
-    losses: int
-    results: Any
-    error: dict[str, Any] | None
-    next_retry_at: str | None
-    started_at: str | None
-    completed_at: str | None
-
-
-class Task(Document):
-    """One run of a template."""
-
-    task_uuid: str
-    name: str
-    namespace: str
-    version: str
-    status: str
-    context: Any
-    initiator: str | None
-    source_system: str | None
-    reason: str | None
-    priority: int
-    tags: list[str]
-    correlation_id: str | None
-    created_at: str
-    updated_at: str
-    completed_at: str | None
-    error: dict[str, Any] | None
-    total_steps: int
-    pending_steps: int
-    in_progress_steps: int
-    completed_steps: int
-    failed_steps: int
-    ready_steps: int | None
-    completion_percentage: float
-
-    @property
-    def steps(self) -> list[Step]:
-        """In the order of the template; empty in lists of tasks."""
-        return [Step(step) for step in self.get("steps") or []]
-
-    @property
-    def results(self) -> dict[str, Any]:
-        """What the steps returned, by their names."""
-        return {step.name: step.results for step in self.steps if "results" in step}
-
-
-class Event(Document):
-    """Something that happened to a task or to one of its steps."""
-
-    task_uuid: str
-    seq: int
-    at: str
-    type: str
-    step: str | None
-    attempt: int | None
-    error: dict[str, Any] | None
-
-
-class TaskPage(list[Task]):
-    """Tasks, newest first; ``next`` is what ``after`` takes to go on, and None at the end."""
-
-    next: str | None = None
-
-
-#: Seconds to wait for a task's end if nothing is said.
-_PATIENCE = 60.0
-
-
-class _Requests:
-    """The parameters of the calls, for both clients."""
-
-    @staticmethod
-    def submission(
-        name: str,
-        namespace: str,
-        context: Any,
-        version: str | None,
-        fields: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        unknown = set(fields) - _SUBMISSION_FIELDS
-        if unknown:
-            raise TypeError(
-                f"create_task has no {sorted(unknown)[0]!r}; it takes {', '.join(sorted(_SUBMISSION_FIELDS))}"
-            )
-        given = {field: value for field, value in fields.items() if value is not None}
-        return {
-            "name": name,
-            "namespace": namespace,
-            "context": {} if context is None else context,
-            **({} if version is None else {"version": version}),
-            **given,
-        }
-
-    @staticmethod
-    def listing(fields: Mapping[str, Any]) -> dict[str, Any]:
-        status = fields.get("status")
-        if status is not None and not isinstance(status, str):
-            return {**fields, "status": ",".join(status)}
-        return dict(fields)
-
-    @staticmethod
-    def source(template: Any) -> tuple[str, dict[str, Any]]:
-        text = str(template)
-        if isinstance(template, str) and ("\n" in text or ":" in text.replace(":\\", "")):
-            return "template.put", {"yaml": text}
-        return "template.load", {"path": text}
-
-
-_SUBMISSION_FIELDS = {
-    "initiator",
-    "source_system",
-    "reason",
-    "tags",
-    "priority",
-    "correlation_id",
-    "parent_correlation_id",
-    "idempotency_key",
-}
+T = TypeVar("T")
 
 
 class TaskerClient:
@@ -177,47 +42,37 @@ class TaskerClient:
         client._connection = connection
         return client
 
-    def register_template(self, template: Any) -> list[Document]:
-        """Registers a template's YAML text, or the file or folder of a path. The same content again is no error."""
-        answer = self._connection.call(*_Requests.source(template))
-        return [Document(one) for one in (answer if isinstance(answer, list) else [answer])]
-
-    def list_templates(self, namespace: str | None = None, name: str | None = None) -> list[Document]:
-        found = self._connection.call("template.list", {"namespace": namespace, "name": name})
-        return [Document(one) for one in found]
-
-    def get_template(self, namespace: str, name: str, version: str | None = None) -> Document:
-        params = {"namespace": namespace, "name": name, "version": version}
-        return Document(self._connection.call("template.get", params))
-
     def submit(
         self, name: str, *, namespace: str = "default", context: Any = None, version: str | None = None, **fields: Any
     ) -> str:
         """Stores a task, from which moment it runs, and answers its UUID. ``fields`` are those of :meth:`create_task`."""
-        request = _Requests.submission(name, namespace, context, version, fields)
-        return str(self._connection.call("task.submit", request)["task_uuid"])
-
-    def submit_many(self, requests: Iterable[Mapping[str, Any]]) -> list[Document]:
-        """Stores up to 1,000 tasks in one transaction. Each answer has ``task_uuid`` or ``error``, in order."""
-        answer = self._connection.call("task.submit_many", {"tasks": [dict(request) for request in requests]})
-        return [Document(item) for item in answer["items"]]
+        return self._do(_calls.submit(name, namespace, context, version, fields))
 
     def create_task(
         self, name: str, *, namespace: str = "default", context: Any = None, version: str | None = None, **fields: Any
     ) -> Task:
         """Stores a task, from which moment it runs. ``fields`` are ``initiator``, ``source_system``, ``reason``, ``tags``,
-        ``priority``, ``correlation_id``, ``parent_correlation_id`` and ``idempotency_key``.
+        ``priority``, ``correlation_id``, ``parent_correlation_id``, ``idempotency_key``, ``traceparent`` and ``tracestate``.
         """
-        return self.get_task(self.submit(name, namespace=namespace, context=context, version=version, **fields))
+        task_uuid = self.submit(name, namespace=namespace, context=context, version=version, **fields)
+        return self.get_task(task_uuid)
+
+    def create_tasks(self, requests: Iterable[Mapping[str, Any]]) -> list[Document]:
+        """Stores up to 1,000 tasks in one transaction. Each answer has ``task_uuid`` or ``error``, in order."""
+        return self._do(_calls.create_tasks(requests))
+
+    def run_task(self, name: str, *, timeout: float = _calls.PATIENCE, **fields: Any) -> Task:
+        """Stores a task as :meth:`create_task` does, and answers it at its end."""
+        task_uuid = self.submit(name, **fields)
+        return self.wait_for_task(task_uuid, timeout)
+
+    def wait_for_task(self, task_uuid: str, timeout: float = _calls.PATIENCE) -> Task:
+        """The task at its end; raises ``task_not_ended`` when the seconds are over."""
+        return self._do(_calls.wait(task_uuid, timeout))
 
     def get_task(self, task_uuid: str) -> Task:
         """A task with its steps."""
-        return Task(self._connection.call("task.get", {"task_uuid": str(task_uuid)}))
-
-    def wait_for_task(self, task_uuid: str, timeout: float = _PATIENCE) -> Task:
-        """The task at its end; raises ``task_not_ended`` when the seconds are over."""
-        params = {"task_uuid": str(task_uuid), "timeout_ms": round(timeout * 1000)}
-        return Task(self._connection.call("task.wait", params))
+        return self._do(_calls.of_task("task.get", task_uuid))
 
     def list_tasks(
         self,
@@ -229,57 +84,25 @@ class TaskerClient:
         after: str | None = None,
         limit: int | None = None,
     ) -> TaskPage:
+        """A page of tasks, newest first. ``status`` is one state or several."""
         fields = {"namespace": namespace, "name": name, "version": version, "status": status, "after": after}
-        return _page(self._connection.call("task.list", _Requests.listing({**fields, "limit": limit})))
+        return self._do(_calls.list_tasks({**fields, "limit": limit}))
 
-    def cancel_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
-        params = {"task_uuid": str(task_uuid), "by": by, "reason": reason}
-        return Task(self._connection.call("task.cancel", params))
-
-    def pause_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
-        """No further step starts; attempts that run go on."""
-        return Task(self._connection.call("task.pause", _operation(task_uuid, by, reason)))
-
-    def resume_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
-        return Task(self._connection.call("task.resume", _operation(task_uuid, by, reason)))
-
-    def rerun_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
-        """Runs an ended task again, as a new one with the same input, which is answered."""
-        return Task(self._connection.call("task.rerun", _operation(task_uuid, by, reason)))
-
-    def retry_step(
-        self, task_uuid: str, step: str | None = None, *, by: str | None = None, reason: str | None = None
-    ) -> Task:
-        """Lets the step of this name, or every failed one, run again with all its attempts anew."""
-        return Task(self._connection.call("task.retry", {**_operation(task_uuid, by, reason), "step": step}))
-
-    def resolve_step(
-        self,
-        task_uuid: str,
-        step: str | None = None,
-        *,
-        result: Any = None,
-        by: str | None = None,
-        reason: str | None = None,
-    ) -> Task:
-        """Closes the step of this name, or every failed one, by hand; what waits for it goes on with ``result``."""
-        params = {**_operation(task_uuid, by, reason), "step": step, "result": result}
-        return Task(self._connection.call("task.resolve", params))
-
-    def why(self, task_uuid: str) -> Document:
+    def explain_task(self, task_uuid: str) -> Document:
         """Why a task and each of its open steps stand where they stand, and what would move them."""
-        return Document(self._connection.call("task.why", {"task_uuid": str(task_uuid)}))
+        return self._do(_calls.explain(task_uuid))
 
-    def list_workers(self) -> list[Document]:
-        """Workers that were heard of lately."""
-        return [Document(worker) for worker in self._connection.call("worker.list", {})]
+    def get_task_tree(self, task_uuid: str) -> Document:
+        """A task and all that run for its steps, theirs too, with the states of their steps."""
+        return self._do(_calls.tree(task_uuid))
 
     def list_task_steps(self, task_uuid: str) -> list[Step]:
-        return [Step(step) for step in self._connection.call("task.steps", {"task_uuid": str(task_uuid)})]
+        """In the order of the template."""
+        return self._do(_calls.list_steps(task_uuid))
 
     def get_step(self, task_uuid: str, step: str) -> Step:
         """One step by its UUID or its name; raises ``step_not_found``."""
-        return _step(self.list_task_steps(task_uuid), step)
+        return _calls.step_of(self.list_task_steps(task_uuid), step)
 
     def get_step_audit_history(self, task_uuid: str, step: str) -> list[Event]:
         """What happened to one step, by its UUID or its name."""
@@ -289,24 +112,90 @@ class TaskerClient:
     def get_task_history(self, task_uuid: str, after_seq: int = 0) -> list[Event]:
         """Everything that happened to a task after the event of this number, in order."""
         events: list[Event] = []
-        params: dict[str, Any] = {"task_uuid": str(task_uuid), "after_seq": after_seq}
-        while True:
-            page = self._connection.call("task.history", params)
-            events.extend(Event(event) for event in page["items"])
-            if not page.get("next"):
-                return events
-            params["after_seq"] = int(page["next"])
+        after: int | None = after_seq
+        while after is not None:
+            page, after = self._do(_calls.history(task_uuid, after))
+            events.extend(page)
+        return events
+
+    def cancel_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
+        """Stops a task: its open steps are cancelled at once."""
+        return self._do(_calls.of_task("task.cancel", task_uuid, by=by, reason=reason))
+
+    def pause_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
+        """No further step starts; attempts that run go on."""
+        return self._do(_calls.of_task("task.pause", task_uuid, by=by, reason=reason))
+
+    def resume_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
+        """Lets a paused task go on."""
+        return self._do(_calls.of_task("task.resume", task_uuid, by=by, reason=reason))
+
+    def rerun_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
+        """Runs an ended task again, as a new one with the same input, which is answered."""
+        return self._do(_calls.of_task("task.rerun", task_uuid, by=by, reason=reason))
+
+    def retry_task(
+        self, task_uuid: str, step: str | None = None, *, by: str | None = None, reason: str | None = None
+    ) -> Task:
+        """Lets the step of this name, or every failed one, run again with all its attempts anew."""
+        return self._do(_calls.of_task("task.retry", task_uuid, step=step, by=by, reason=reason))
+
+    def resolve_task(
+        self,
+        task_uuid: str,
+        step: str | None = None,
+        *,
+        result: Any = None,
+        by: str | None = None,
+        reason: str | None = None,
+    ) -> Task:
+        """Closes the step of this name, or every failed one, by hand; what waits for it goes on with ``result``."""
+        params = {"step": step, "result": result, "by": by, "reason": reason}
+        return self._do(_calls.of_task("task.resolve", task_uuid, **params))
+
+    def signal_task(self, task_uuid: str, signal: str, payload: Any = None, *, by: str | None = None) -> Task:
+        """Sends a signal, for the step that waits for it; it may come before the wait. ``payload`` is that step's result."""
+        return self._do(_calls.of_task("task.signal", task_uuid, signal=signal, payload=payload, by=by))
+
+    def act_on_tasks(self, request: Mapping[str, Any]) -> Document:
+        """Does the same to many tasks: the body of ``POST /v1/tasks/actions``. Each has its own outcome."""
+        return self._do(_calls.act(request))
+
+    def register_template(self, template: Any) -> list[Document]:
+        """Registers a template's YAML text, or the file or folder of a path. The same content again is no error."""
+        return self._do(_calls.register_template(template))
+
+    def load_templates(self, path: str | os.PathLike[str]) -> list[Document]:
+        """Registers the template in a file, or every one in a folder."""
+        return self._do(_calls.load_templates(path))
+
+    def list_templates(self, namespace: str | None = None, name: str | None = None) -> list[Document]:
+        return self._do(_calls.list_templates(namespace, name))
+
+    def get_template(self, namespace: str, name: str, version: str | None = None) -> Document:
+        """The version that is asked for, or the highest."""
+        return self._do(_calls.get_template(namespace, name, version))
+
+    def list_workers(self) -> list[Document]:
+        """Workers that were heard of lately."""
+        return self._do(_calls.list_workers())
+
+    def get_stats(self) -> Document:
+        """How many tasks are in each state, and how deep the queues are."""
+        return self._do(_calls.get_stats())
+
+    def health_check(self) -> Document:
+        """Whether it can do its work, and how long that took in milliseconds; raises what is wrong if it cannot."""
+        began = time.monotonic()
+        health = self._do(_calls.health())
+        return _calls.healthy(health, time.monotonic() - began)
 
     def call(self, method: str, **params: Any) -> Any:
         """Any operation by its name (docs/reference/host-calls.md), as plain dictionaries."""
         return self._connection.call(method, params)
 
-    def health_check(self) -> Document:
-        """Whether it answers, and how long that took in milliseconds; raises ``database_unavailable`` if it does not."""
-        began = datetime.datetime.now()
-        self._connection.call("task.list", {"limit": 1})
-        taken = datetime.datetime.now() - began
-        return Document({"healthy": True, "latency_ms": taken.total_seconds() * 1000})
+    def _do(self, call: Call[T]) -> T:
+        return call.read(self._connection.call(call.method, call.params))
 
     def close(self) -> None:
         self._connection.close()
@@ -320,99 +209,7 @@ class TaskerClient:
         self.close()
 
 
-class AsyncTaskerClient:
-    """Like :class:`TaskerClient`, for an event loop: every call is awaited and blocks nothing."""
-
-    def __init__(self, url: str | None = None, *, api_key: str | None = None, environment: str | None = None) -> None:
-        self._connection = Connection(url, api_key=api_key, environment=environment)
-
-    @classmethod
-    def of(cls, client: TaskerClient) -> AsyncTaskerClient:
-        """An asynchronous client on the connection of a synchronous one."""
-        made = cls.__new__(cls)
-        made._connection = client._connection
-        return made
-
-    async def register_template(self, template: Any) -> list[Document]:
-        answer = await self._connection.call_async(*_Requests.source(template))
-        return [Document(one) for one in (answer if isinstance(answer, list) else [answer])]
-
-    async def submit(
-        self, name: str, *, namespace: str = "default", context: Any = None, version: str | None = None, **fields: Any
-    ) -> str:
-        request = _Requests.submission(name, namespace, context, version, fields)
-        return str((await self._connection.call_async("task.submit", request))["task_uuid"])
-
-    async def create_task(
-        self, name: str, *, namespace: str = "default", context: Any = None, version: str | None = None, **fields: Any
-    ) -> Task:
-        uuid = await self.submit(name, namespace=namespace, context=context, version=version, **fields)
-        return await self.get_task(uuid)
-
-    async def get_task(self, task_uuid: str) -> Task:
-        return Task(await self._connection.call_async("task.get", {"task_uuid": str(task_uuid)}))
-
-    async def wait_for_task(self, task_uuid: str, timeout: float = _PATIENCE) -> Task:
-        params = {"task_uuid": str(task_uuid), "timeout_ms": round(timeout * 1000)}
-        return Task(await self._connection.call_async("task.wait", params))
-
-    async def list_tasks(self, namespace: str | None = None, **fields: Any) -> TaskPage:
-        request = _Requests.listing({"namespace": namespace, **fields})
-        return _page(await self._connection.call_async("task.list", request))
-
-    async def cancel_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
-        params = {"task_uuid": str(task_uuid), "by": by, "reason": reason}
-        return Task(await self._connection.call_async("task.cancel", params))
-
-    async def list_task_steps(self, task_uuid: str) -> list[Step]:
-        steps = await self._connection.call_async("task.steps", {"task_uuid": str(task_uuid)})
-        return [Step(step) for step in steps]
-
-    async def get_step(self, task_uuid: str, step: str) -> Step:
-        return _step(await self.list_task_steps(task_uuid), step)
-
-    async def call(self, method: str, **params: Any) -> Any:
-        return await self._connection.call_async(method, params)
-
-    async def close(self) -> None:
-        import asyncio
-
-        await asyncio.to_thread(self._connection.close)
-
-    async def __aenter__(self) -> AsyncTaskerClient:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-
-def _operation(task_uuid: str, by: str | None, reason: str | None) -> dict[str, Any]:
-    return {"task_uuid": str(task_uuid), "by": by, "reason": reason}
-
-
 def client_create_task(request: Mapping[str, Any]) -> Task:
     """Submits one task by the settings of the environment: ``client_create_task({"name": ..., "namespace": ...})``."""
     with TaskerClient() as client:
         return client.create_task(**dict(request))
-
-
-def _fields(kind: type) -> set[str]:
-    return {name for base in kind.__mro__ for name in getattr(base, "__annotations__", {})}
-
-
-def _page(answer: Mapping[str, Any]) -> TaskPage:
-    page = TaskPage(Task(item) for item in answer["items"])
-    page.next = answer.get("next")
-    return page
-
-
-def _step(steps: list[Step], wanted: str) -> Step:
-    for step in steps:
-        if str(wanted) in (step.step_uuid, step.name):
-            return step
-    from .errors import CallError
-
-    names = ", ".join(step.name for step in steps)
-    raise CallError(f"the task has no step {wanted!r}; it has {names}", code="step_not_found")

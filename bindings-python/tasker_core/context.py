@@ -42,6 +42,7 @@ class StepContext:
         batch: Mapping[str, Any] | None = None,
         last_checkpoint: Mapping[str, Any] | None = None,
         parent: Mapping[str, Any] | None = None,
+        trace_context: Mapping[str, str] | None = None,
     ) -> None:
         self.handler_name = handler_name
         self.step_name = step_name
@@ -65,6 +66,7 @@ class StepContext:
         self._batch = batch
         self._checkpoint = last_checkpoint
         self._parent = parent
+        self._trace_context = dict(trace_context or {})
         self._native: _native.Attempt | None = None
         self._worker: _native.Worker | None = None
         self._events: list[tuple[str, Any]] = []
@@ -180,6 +182,14 @@ class StepContext:
         """In a sub-workflow: the task and the step that wait for its end."""
         return self._parent
 
+    @property
+    def trace_context(self) -> dict[str, str]:
+        """The trace that the task belongs to, as headers to go on with: ``traceparent`` and perhaps ``tracestate``.
+
+        Empty without one. It is what ``opentelemetry.propagate.extract`` takes.
+        """
+        return self._trace_context
+
     def has_checkpoint(self) -> bool:
         """Whether an earlier attempt has stored how far it came."""
         return self._checkpoint is not None
@@ -257,6 +267,7 @@ _LAZY = {
     "_batch": lambda native: native.batch(),
     "_checkpoint": lambda native: native.last_checkpoint(),
     "_parent": lambda native: native.parent(),
+    "_trace_context": lambda native: _or_empty(native.trace_context()),
 }
 
 

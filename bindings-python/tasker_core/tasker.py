@@ -15,7 +15,8 @@ class Tasker:
     """An engine in this process. As a context manager it closes itself.
 
     ``url`` is ``sqlite::memory:`` (nothing is kept), ``sqlite:path`` or ``postgres://...``; the schema is brought up to date.
-    The worker starts with :meth:`start_worker`, or by itself with the first :meth:`run`.
+    The worker starts with :meth:`start_worker`, or by itself with the first :meth:`run`. ``lease`` is how many seconds leases
+    are given for (30): Rust renews them while handlers run, and a step whose process vanished waits that long.
     """
 
     def __init__(
@@ -26,8 +27,9 @@ class Tasker:
         environment: str | None = None,
         slots: int = 64,
         log: str | None = None,
+        lease: float | None = None,
     ) -> None:
-        self._connection = Connection(url, environment=environment, log=log)
+        self._connection = Connection(url, environment=environment, log=log, lease=lease)
         self._registry = registry
         self._slots = slots
         self._worker: Worker | None = None

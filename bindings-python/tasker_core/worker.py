@@ -82,14 +82,16 @@ class Worker:
         grace: float = 30.0,
         migrate: bool = True,
         log: str | None = None,
+        lease: float | None = None,
     ) -> Worker:
         """Connects and starts to work.
 
         ``url`` is that of a database or of a server (else ``TASKER_API_URL``, ``DATABASE_URL``, ``sqlite:tasker.db``);
         ``templates`` is a file or a folder that is registered first (else ``TASKER_TEMPLATE_PATH``). ``grace`` is how many
-        seconds handlers may run on when the worker stops. Raises :class:`CallError`; nothing is left behind then.
+        seconds handlers may run on when the worker stops, ``lease`` how many seconds leases are given for (30). Raises
+        :class:`CallError`; nothing is left behind then.
         """
-        connection = Connection(url, api_key=api_key, environment=environment, migrate=migrate, log=log)
+        connection = Connection(url, api_key=api_key, environment=environment, migrate=migrate, log=log, lease=lease)
         try:
             path = templates or os.environ.get("TASKER_TEMPLATE_PATH")
             if path:

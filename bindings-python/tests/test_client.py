@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import json
 import threading
 from typing import Any
 
 import pytest
-from conftest import template
+import tasker_core
+from conftest import ROOT, template
 from tasker_core import AsyncTaskerClient, HandlerRegistry, PermanentError, StepContext, Tasker, TaskerClient, Worker
 from tasker_core.errors import CallError
 
@@ -52,12 +55,50 @@ def test_a_task_from_its_submission_to_its_history(tasker: Tasker) -> None:
     audit = [event.type for event in client.get_step_audit_history(task.task_uuid, "it")]
     assert audit[-1] == "step.completed" and all(kind.startswith("step.") for kind in audit)
     assert task.task_uuid in [found.task_uuid for found in client.list_tasks("clients", status=["complete"])]
-    assert client.health_check().healthy
+    assert client.health_check().healthy and client.health_check().version == tasker_core.__version__
+
+
+def test_both_clients_have_the_calls_that_every_client_has() -> None:
+    calls = json.loads((ROOT / "tasker-worker/tests/client_calls.json").read_text())
+    assert len(calls) >= 25
+    for name in calls:
+        sync, awaited = getattr(TaskerClient, name), getattr(AsyncTaskerClient, name)
+        assert callable(sync) and inspect.iscoroutinefunction(awaited), name
+        assert inspect.signature(sync) == inspect.signature(awaited), name
+
+
+TRACE = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "rojo=1"}
+
+
+def test_the_trace_of_a_task_reaches_every_handler(tasker: Tasker) -> None:
+    HandlerRegistry.instance().register("it", lambda context: context.trace_context)
+    step = "name: outer, handler: {callable: it}"
+    sub = "name: sub, type: workflow, workflow: {name: client_one}, dependencies: [outer]"
+    tasker.template(template("client_parent", step, sub, namespace="clients"))
+    task = tasker.run("client_parent", namespace="clients", **TRACE)
+    assert task.results == {"outer": TRACE, "sub": TRACE}
+    assert (task.traceparent, task.tracestate) == (TRACE["traceparent"], TRACE["tracestate"])
+    assert tasker.run("client_one", namespace="clients").results == {"it": {}}
+    submit = tasker.client.submit
+    assert code_of(lambda: submit("client_one", namespace="clients", traceparent="nonsense")) == "field_invalid"
+
+
+def test_signals(tasker: Tasker) -> None:
+    client = tasker.client
+    tasker.template(
+        template("client_wait", "name: approval, type: wait, wait: {signal: approved}", namespace="clients")
+    )
+    HandlerRegistry.instance().register("it", lambda context: None)
+    tasker.start_worker()
+    task = client.submit("client_wait", namespace="clients")
+    assert code_of(lambda: client.signal_task(task, "other")) == "signal_unknown"
+    client.signal_task(task, "approved", {"by": "ann"}, by="ann")
+    assert client.wait_for_task(task).results["approval"]["payload"] == {"by": "ann"}
 
 
 def test_lists_go_on_page_by_page(tasker: Tasker) -> None:
     client = tasker.client
-    made = client.submit_many({"name": "client_one", "namespace": "clients"} for _ in range(3))
+    made = client.create_tasks({"name": "client_one", "namespace": "clients"} for _ in range(3))
     pages, after = [], None
     while len(pages) < 3:
         page = client.list_tasks("clients", limit=1, after=after)
@@ -107,18 +148,21 @@ def test_operators_repair_a_task(tasker: Tasker) -> None:
     worker = tasker.start_worker()
     failed = client.wait_for_task(task)
     assert (failed.status, failed.error and failed.error["code"]) == ("error", "broken")
-    assert client.why(task).task_uuid == task
+    assert client.explain_task(task).task_uuid == task
     assert worker.worker_id in [known.worker_id for known in client.list_workers()]
     is_broken.clear()
-    client.retry_step(task, "it", by="me", reason="mended")
+    client.retry_task(task, "it", by="me", reason="mended")
     assert client.wait_for_task(task).results == {"it": "mended"}
     assert client.resume_task(paused).status in ("pending", "in_progress", "complete")
     assert client.wait_for_task(paused).status == "complete"
+    acted = client.act_on_tasks({"action": {"type": "rerun"}, "ids": [task]})
+    assert (acted.matched, acted.refused) == (1, 0)
+    assert client.get_stats()
     again = client.rerun_task(task)
     assert again.task_uuid != task and client.wait_for_task(again.task_uuid).status == "complete"
     is_broken.set()
     other = client.wait_for_task(client.submit("client_one", namespace="clients")).task_uuid
-    assert client.resolve_step(other, result={"by": "hand"}).results["it"] == {"by": "hand"}
+    assert client.resolve_task(other, result={"by": "hand"}).results["it"] == {"by": "hand"}
 
 
 def test_awaited_calls_wait_side_by_side(tasker: Tasker) -> None:

@@ -14,7 +14,7 @@ from tasker_core import HandlerRegistry, Task, Tasker
 from tasker_core.errors import CallError
 
 EXAMPLES = ROOT / "examples"
-FOLDERS = sorted(template.parent for template in EXAMPLES.glob("*/template.yaml"))
+FOLDERS = sorted(template.parent for template in EXAMPLES.glob("*/cases.yaml"))
 PATIENCE = 60
 
 sys.path.insert(0, str(EXAMPLES))

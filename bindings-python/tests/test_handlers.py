@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from tasker_core import (
     inputs,
     step_handler,
 )
+from tasker_core.errors import CallError
 
 RETRY = "retry: {max_attempts: 3, backoff_base_ms: 1, max_backoff_ms: 2}"
 
@@ -287,3 +289,30 @@ def test_handlers_are_found_in_a_package(tmp_path: Any, monkeypatch: pytest.Monk
     with pytest.raises(TypeError):
         registry.register("number", 5)
     sys.modules.pop("found_handlers", None)
+
+
+def test_a_handler_that_computes_keeps_its_lease() -> None:
+    def compute(context: StepContext) -> int:
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            pass
+        return context.attempt
+
+    registry = HandlerRegistry()
+    registry.register("it", compute)
+    with Tasker(registry=registry, lease=2) as tasker:
+        tasker.template(template("computing", "name: it, handler: {callable: it}"))
+        step = tasker.run("computing").steps[0]
+    assert (step.results, step.attempts, step.losses) == (1, 1, 0)
+
+
+def test_a_panic_in_rust_is_an_error_and_everything_goes_on() -> None:
+    registry = HandlerRegistry()
+    registry.register("it", lambda context: "here")
+    with Tasker(registry=registry) as tasker:
+        for _ in range(3):
+            with pytest.raises(CallError) as raised:
+                tasker.client.call("test.panic")
+            assert raised.value.code == "internal_panic"
+        tasker.template(template("still", "name: it, handler: {callable: it}"))
+        assert tasker.run("still").results == {"it": "here"}

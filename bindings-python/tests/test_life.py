@@ -146,7 +146,7 @@ def it(context):
 tasker = Tasker()
 tasker.template(ONE)
 tasker.start_worker()
-tasker.client.submit_many({"name": "one", "namespace": "default", "context": {"n": n}} for n in range(200))
+tasker.client.create_tasks({"name": "one", "namespace": "default", "context": {"n": n}} for n in range(200))
 """
     processes = [start(script) for _ in range(5)]
     assert [ended(process)[0] for process in processes] == [0] * 5

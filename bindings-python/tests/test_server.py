@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +32,13 @@ TASKER = Path(os.environ.get("TASKER_BIN", ROOT / "target/debug/tasker"))
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     """The URL of a server on a database of its own."""
-    command = [TASKER, "server", "--listen", "127.0.0.1:0", "--store", f"sqlite:{tmp_path}/tasker.db", "--grace", "1s"]
+    with running(f"sqlite:{tmp_path}/tasker.db") as url:
+        yield url
+
+
+@contextlib.contextmanager
+def running(store: str, *more: str) -> Iterator[str]:
+    command = [TASKER, "server", "--listen", "127.0.0.1:0", "--store", store, "--grace", "1s", *more]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
     try:
@@ -102,3 +111,33 @@ def test_a_server_that_is_not_there_is_transient() -> None:
     with TaskerClient("http://127.0.0.1:9") as client, pytest.raises(CallError) as raised:
         client.list_tasks()
     assert raised.value.is_transient
+
+
+def test_a_worker_whose_key_is_for_that_alone(tmp_path: Path) -> None:
+    store = f"sqlite:{tmp_path}/tasker.db"
+
+    def key(allowed: str) -> str:
+        create = [TASKER, "key", "create", "test", "--allow", allowed, "--store", store, "-o", "json"]
+        return str(json.loads(subprocess.check_output(create))["secret"])
+
+    def code_of(api_key: str) -> str:
+        with TaskerClient(url, api_key=api_key) as client, pytest.raises(CallError) as raised:
+            client.list_tasks()
+        return raised.value.code
+
+    HandlerRegistry.instance().register("it", lambda context: context.trace_context)
+    with running(store, "--auth", "keys") as url:
+        admin, work = key("admin"), key("work")
+        assert (code_of("wrong"), code_of(work)) == ("key_invalid", "permission_missing")
+        with TaskerClient(url, api_key=admin) as client, Worker.start(url, api_key=work):
+            client.register_template(template("one", "name: it, handler: {callable: it}"))
+            assert client.run_task("one").results == {"it": {}}
+            assert client.health_check().healthy
+            # The trace of a request is that of its task.
+            trace = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "rojo=1"}
+            headers = {"authorization": f"Bearer {admin}", "content-type": "application/json", **trace}
+            body = json.dumps({"name": "one", "namespace": "default"}).encode()
+            request = urllib.request.Request(f"{url}/v1/tasks", data=body, headers=headers)
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                task = json.load(answer)["task_uuid"]
+            assert client.wait_for_task(task).results == {"it": trace}

@@ -83,11 +83,12 @@ RSpec.describe TaskerCore::StepHandler::Api do
   end
 
   it "is given to the blocks of api_handler" do
-    url = serve { |_, _| answer(200, "[1]") }
+    url = serve { |head, _| answer(200, "[\"#{head[/^traceparent: (\S+)/i, 1]}\"]") }
     handler = TaskerCore::StepHandler::Functional.api_handler("fetch", base_url: url, inputs: [:id]) do |api:, id:|
       api.get("items/#{id}").json
     end
-    context = double(get_input: 5)
-    expect(handler.new.call(context)).to eq([1])
+    traced = double(get_input: 5, trace_context: { "traceparent" => "00-ab-cd-01" })
+    expect(handler.new.call(traced)).to eq(["00-ab-cd-01"])
+    expect(handler.new.call(double(get_input: 5, trace_context: {}))).to eq([""])
   end
 end

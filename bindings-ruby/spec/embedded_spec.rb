@@ -32,7 +32,7 @@ RSpec.describe TaskerCore::Tasker do
       it "runs a task to its result" do
         tasker.register_template(template)
         tasker.start_worker
-        task = tasker.run("order", namespace: "shop", context: { n: 4 })
+        task = tasker.run_task("order", namespace: "shop", context: { n: 4 })
         expect(task).to be_complete
         expect([task.result("first"), task.result(:second)]).to eq([{ "n" => 8 }, 12])
         expect(task.steps.map(&:name)).to eq(%w[first second])
@@ -41,7 +41,7 @@ RSpec.describe TaskerCore::Tasker do
         step = task.step("second")
         expect(tasker.get_step(task.task_uuid, step.step_uuid).results).to eq(12)
         expect(tasker.list_tasks(namespace: "shop").map(&:task_uuid)).to eq([task.task_uuid])
-        expect(tasker.task_history(task.task_uuid).size).to be >= 5
+        expect(tasker.get_task_history(task.task_uuid).size).to be >= 5
         expect(tasker.list_templates(namespace: "shop").size).to eq(1)
       end
 
@@ -56,7 +56,7 @@ RSpec.describe TaskerCore::Tasker do
         end
         tasker.start_worker(slots: 4)
         ids = tasker.create_tasks(Array.new(4) { { name: "one", namespace: "shop" } })
-        expect(ids.map { |id| tasker.wait(id).status }).to eq(["complete"] * 4)
+        expect(ids.map { |id| tasker.wait_for_task(id).status }).to eq(["complete"] * 4)
       end
     end
   end
@@ -87,7 +87,7 @@ RSpec.describe TaskerCore::Tasker do
     tasker.register_template(one_step("odd"))
     step_handler("odd") { |_context| { items: [{ price: Float::INFINITY }] } }
     tasker.start_worker
-    task = tasker.run("one", namespace: "shop")
+    task = tasker.run_task("one", namespace: "shop")
     error = task.step("it")[:error]
     expect([task.status, error["code"], error.dig("context", "path")]).to eq(%w[error result_not_json items[0].price])
   end
@@ -97,7 +97,7 @@ RSpec.describe TaskerCore::Tasker do
     tasker.register_template(one_step("fail", ", retry: {max_attempts: 1}"))
     step_handler("fail") { |_context| raise ArgumentError, "no such thing" }
     tasker.start_worker
-    error = tasker.run("one", namespace: "shop").step("it")[:error]
+    error = tasker.run_task("one", namespace: "shop").step("it")[:error]
     expect(error.values_at("code", "error_type")).to eq(%w[handler_error ArgumentError])
     expect(error["backtrace"]).to include(File.basename(__FILE__))
   end
@@ -125,7 +125,7 @@ RSpec.describe TaskerCore::Tasker do
     tasker.register_template(one_step("die"))
     step_handler("die") { |context| context.attempt == 1 ? Thread.current.kill : context.attempt }
     tasker.start_worker(slots: 1)
-    task = tasker.run("one", namespace: "shop")
+    task = tasker.run_task("one", namespace: "shop")
     expect([task.status, task.result("it")]).to eq(["complete", 2])
   end
 
@@ -138,7 +138,7 @@ RSpec.describe TaskerCore::Tasker do
     tasker.register_template(one_step("it"))
     step_handler("it") { |_context| 5 }
     tasker.start_worker
-    expect([tasker.run("one", namespace: "shop").result("it"), wrapped]).to eq([5, 1])
+    expect([tasker.run_task("one", namespace: "shop").result("it"), wrapped]).to eq([5, 1])
   end
 
   it "serves only the handlers that are named" do
@@ -160,9 +160,34 @@ RSpec.describe TaskerCore::Tasker do
     expect(TaskerCore::Worker::Bootstrap.start!).to equal(bootstrap)
     TaskerCore::Client.register_template(one_step("it"))
     task = TaskerCore::Client.create_task(name: "one", namespace: "shop")
-    expect(TaskerCore::Client.wait(task.task_uuid)).to be_complete
+    expect(TaskerCore::Client.wait_for_task(task.task_uuid)).to be_complete
     expect(TaskerCore::Worker::Bootstrap.status).to include(running: true, handlers: ["it"])
     TaskerCore::Worker::Bootstrap.shutdown!(grace: 1)
     expect(TaskerCore::Worker::Bootstrap.status).to eq(running: false)
+  end
+
+  it "keeps the lease of a handler that computes" do
+    tasker = open_tasker(lease: 2)
+    tasker.register_template(one_step("compute"))
+    step_handler("compute") do |context|
+      ends = Process.clock_gettime(Process::CLOCK_MONOTONIC) + 5
+      nil while Process.clock_gettime(Process::CLOCK_MONOTONIC) < ends
+      context.attempt
+    end
+    tasker.start_worker
+    step = tasker.run_task("one", namespace: "shop").step("it")
+    expect([step.results, step.attempts, step[:losses]]).to eq([1, 1, 0])
+  end
+
+  it "makes an error of a panic in Rust, and goes on" do
+    tasker = open_tasker
+    3.times do
+      expect { tasker.call("test.panic") }
+        .to raise_error(TaskerCore::Errors::ClientError) { |error| expect(error.code).to eq("internal_panic") }
+    end
+    tasker.register_template(one_step("still"))
+    step_handler("still") { |_context| "here" }
+    tasker.start_worker
+    expect(tasker.run_task("one", namespace: "shop").result("it")).to eq("here")
   end
 end

@@ -7,7 +7,7 @@ require "yaml"
 # of the examples describes the format.
 RSpec.describe "examples" do
   folder = File.join(ROOT, "examples")
-  examples = Dir.glob("#{folder}/*/handlers.rb").map { |path| File.dirname(path) }.sort
+  examples = Dir.glob("#{folder}/*/cases.yaml").map { |path| File.dirname(path) }.sort
 
   # Those of all examples: one may run another.
   templates = examples.flat_map { |example| Dir.glob("#{example}/{template,*.template}.yaml") }
@@ -69,7 +69,7 @@ RSpec.describe "examples" do
     refused = example_case.dig("expect", "refused")
     return { refused: { expected: refused, got: nil } } if refused
 
-    differences(example_case["expect"], tasker.wait(task.task_uuid, timeout: Programs::PATIENCE))
+    differences(example_case["expect"], tasker.wait_for_task(task.task_uuid, timeout: Programs::PATIENCE))
   rescue TaskerCore::Errors::ClientError => e
     e.code == example_case.dig("expect", "refused") ? {} : { refused: { expected: refused, got: e.code } }
   end

@@ -77,7 +77,7 @@ RSpec.describe "life cycle" do
       task = tasker.create_task("one", namespace: "shop")
       begin
         puts "waiting"
-        tasker.wait(task.task_uuid)
+        tasker.wait_for_task(task.task_uuid)
       rescue Interrupt
         puts "interrupted"
         tasker.cancel_task(task.task_uuid)
@@ -131,7 +131,7 @@ RSpec.describe "life cycle" do
       end
       tasker = start
       ids = WAYS.each_index.map { |way| tasker.create_task("one", namespace: "shop", context: { way: way }).task_uuid }
-      puts ids.map { |id| tasker.wait(id).status }.tally
+      puts ids.map { |id| tasker.wait_for_task(id).status }.tally
     RUBY
     ended = run(code)
     expect([ended.status.exitstatus, ended.out]).to eq([0, "{\"complete\"=>5}\n"])
@@ -144,7 +144,7 @@ RSpec.describe "life cycle" do
       children = Array.new(2) do
         fork do
           tasker = start
-          task = tasker.run("one", namespace: "shop")
+          task = tasker.run_task("one", namespace: "shop")
           exit(task.complete? ? 0 : 1)
         end
       end
@@ -177,10 +177,10 @@ RSpec.describe "life cycle" do
             tasker.close
             puts before.running?
             GC.start
-            puts(code { TaskerCore::Worker::Bootstrap.start!(url: URL).tasker.run("one", namespace: "shop").status })
+            puts(code { TaskerCore::Worker::Bootstrap.start!(url: URL).tasker.run_task("one", namespace: "shop").status })
           end
           puts Process.wait2(child).last.exitstatus
-          puts tasker.run("one", namespace: "shop").status
+          puts tasker.run_task("one", namespace: "shop").status
         RUBY
         ended = run(code)
         expect([ended.status.exitstatus, ended.out]).to eq([0, "forked\nfalse\n#{anew}\n0\ncomplete\n"])
@@ -196,7 +196,7 @@ RSpec.describe "life cycle" do
         "parent"
       end
       tasker = start
-      puts tasker.run("one", namespace: "shop").result("it")
+      puts tasker.run_task("one", namespace: "shop").result("it")
     RUBY
     ended = run(code)
     expect([ended.status.exitstatus, ended.out]).to eq([0, "parent\n"])
@@ -210,7 +210,7 @@ RSpec.describe "life cycle" do
       ids = Array.new(50) { |n| tasker.create_task("one", namespace: "shop", context: { n: n, pad: ["x"] * 100 }).task_uuid }
       20.times { GC.start }
       GC.compact if GC.respond_to?(:compact)
-      puts ids.map { |id| tasker.wait(id).result("it") }.sum
+      puts ids.map { |id| tasker.wait_for_task(id).result("it") }.sum
       tasker = nil
     RUBY
     ended = run(code)

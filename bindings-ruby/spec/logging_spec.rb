@@ -29,7 +29,7 @@ RSpec.describe TaskerCore::Logging do
       TaskerCore.logger.debug { "from a block" }
     end
     tasker.start_worker
-    task = tasker.run("one", namespace: "shop", correlation_id: "abc")
+    task = tasker.run_task("one", namespace: "shop", correlation_id: "abc")
     lines = written.string.lines.grep(/hello|from a block/)
     expect(lines.size).to eq(2)
     expect(lines).to all(include("task=#{task.task_uuid} step=it attempt=1 correlation_id=abc"))

@@ -10,7 +10,7 @@ RSpec.describe TaskerCore::StepHandler::Outcome do
   def attempt(input: {}, results: {}, **fields)
     given = { callable: "it", handler_method: nil, config: nil, task_id: "t", step_uuid: "s", step: "step", attempt: 1,
               namespace: "n", template: "t", version: "1.0.0", failures: 0, max_attempts: 3, correlation_id: nil,
-              batch: nil, checkpoint: nil, parent: nil, timeout_ms: nil, traceparent: nil, **fields }
+              batch: nil, checkpoint: nil, parent: nil, timeout_ms: nil, trace_context: nil, **fields }
     double("attempt", input: input, result_names: results.keys, cancelled?: false, **given).tap do |attempt|
       allow(attempt).to receive(:result) { |name| results[name] }
     end

@@ -106,6 +106,11 @@ impl Attempt {
         optional(ruby, attempt.assignment.parent.as_ref())
     }
 
+    /// The trace that the task belongs to, by the names of headers; nil without one.
+    pub(crate) fn trace_context(ruby: &Ruby, attempt: &Self) -> Result<Option<Value>, Error> {
+        optional(ruby, attempt.assignment.trace_context.as_ref())
+    }
+
     /// Nil for a step that has no result.
     pub(crate) fn result(ruby: &Ruby, attempt: &Self, step: String) -> Result<Option<Value>, Error> {
         let result = attempt.assignment.results.get(step.as_str());

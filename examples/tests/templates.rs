@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a template that cannot be read fails its test")]
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
 use tasker_core::template::{Template, parse};
 use tasker_examples::{EXAMPLES, registry};
@@ -11,6 +11,14 @@ use tasker_examples::{EXAMPLES, registry};
 fn every_template_is_valid_and_called_like_its_folder() {
     let names: Vec<String> = parsed().into_iter().map(|template| template.name).collect();
     assert_eq!(names, EXAMPLES.map(|example| example.name));
+}
+
+#[test]
+fn every_folder_with_cases_is_an_example() {
+    let folders = fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap().map(|entry| entry.unwrap().path());
+    let with_cases = folders.filter(|folder| folder.join("cases.yaml").exists());
+    let names: BTreeSet<_> = with_cases.map(|it| it.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    assert_eq!(names, EXAMPLES.map(|example| example.name.to_owned()).into());
 }
 
 #[test]

@@ -6,8 +6,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, builder::st
 
 use crate::{
     commands::{
-        bench, completions, demo, dev, doctor, explain, key, migrate, openapi, relay, schema, server, stats, task,
-        template, worker,
+        bench, completions, demo, dev, doctor, events, explain, key, migrate, openapi, relay, retention, schema,
+        server, stats, task, template, worker,
     },
     failure::{Exit, Failure},
     output::{Format, Output},
@@ -37,6 +37,8 @@ Operate:
   worker       Look at the workers
   stats        Count tasks, queues and workers
   relay        Publish what happens to NATS, and look at how far that has come
+  events       Follow what happens to all tasks
+  retention    Remove tasks that ended long ago
   key          Make, list and revoke API keys
   migrate      Bring the database's schema up to date
   bench        Measure the engine on a store
@@ -141,6 +143,10 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     #[command(subcommand)]
     Key(key::Key),
+    #[command(subcommand)]
+    Events(events::Events),
+    #[command(subcommand)]
+    Retention(retention::Retention),
     #[command(subcommand)]
     Relay(relay::Relay),
     Explain(explain::Explain),

@@ -22,7 +22,9 @@ export async function run(
     const returned = await call(resolve(), context, method);
     if (StepHandlerResult.is(returned) && !returned.success) return failed(failureOfResult(returned), events);
     if (FlowResult.is(returned)) return succeeded(returned.result, returned.next, events);
-    return succeeded(StepHandlerResult.is(returned) ? returned.result : returned, undefined, events);
+    if (!StepHandlerResult.is(returned)) return succeeded(returned, undefined, events);
+    if (returned.metadata !== undefined) context.logger.debug("the handler says", returned.metadata);
+    return succeeded(returned.result, undefined, events);
   } catch (thrown) {
     return failed(failureOf(thrown), events);
   }

@@ -1,6 +1,18 @@
 import { TaskerError } from "./errors.js";
 import { type ConnectionOptions, Host } from "./host.js";
-import type { Page, Registered, Step, Submitted, Task, TaskEvent, TaskStatus, Template } from "./view.js";
+import type {
+  Acted,
+  Created,
+  Page,
+  Registered,
+  Step,
+  Submitted,
+  Task,
+  TaskEvent,
+  TaskStatus,
+  TaskTree,
+  Template,
+} from "./view.js";
 
 /** A request to run a template. */
 export interface CreateTask {
@@ -22,6 +34,9 @@ export interface CreateTask {
   parentCorrelationId?: string | undefined;
   /** A second request with the same key, namespace and name answers with the task of the first. */
   idempotencyKey?: string | undefined;
+  /** The trace that the task belongs to, as the headers of W3C Trace Context; handlers are given it. */
+  traceparent?: string | undefined;
+  tracestate?: string | undefined;
 }
 
 /** Which tasks to list. */
@@ -69,6 +84,12 @@ export class TaskerClient {
   /** Stores a task, from which moment it runs. Fails with `template_not_found`, `input_invalid`, `field_invalid`. */
   createTask(request: CreateTask): Promise<Submitted> {
     return this.call("task.submit", bodyOf(request));
+  }
+
+  /** Stores up to 1,000 tasks in one transaction. Each answer has `task_uuid` or `error`, in order. */
+  async createTasks(requests: readonly CreateTask[]): Promise<Created[]> {
+    const { items } = await this.call<{ items: Created[] }>("task.submit_many", { tasks: requests.map(bodyOf) });
+    return items;
   }
 
   getTask(taskUuid: string): Promise<Task> {
@@ -134,9 +155,27 @@ export class TaskerClient {
     return this.call("task.resolve", { task_uuid: taskUuid, ...options });
   }
 
+  /**
+   * Sends a signal to a task, for the step that waits for it; it may come before the wait. The payload is that step's result.
+   * Fails with `signal_unknown`, `signal_invalid`, `task_ended`.
+   */
+  signalTask(taskUuid: string, signal: string, payload: unknown = null, { by }: { by?: string } = {}): Promise<Task> {
+    return this.call("task.signal", { task_uuid: taskUuid, signal, payload, by });
+  }
+
+  /** Does the same to many tasks: the body of `POST /v1/tasks/actions`. Each has its own outcome. */
+  actOnTasks(request: object): Promise<Acted> {
+    return this.call("task.act", request);
+  }
+
   /** Why a task and its open steps stand where they stand, and what would move them. */
   explainTask(taskUuid: string): Promise<Record<string, unknown>> {
     return this.call("task.why", { task_uuid: taskUuid });
+  }
+
+  /** A task and all that run for its steps, theirs too, with the states of their steps; without inputs and results. */
+  getTaskTree(taskUuid: string): Promise<TaskTree> {
+    return this.call("task.tree", { task_uuid: taskUuid });
   }
 
   /** The steps of a task, in the order of its template. */
@@ -182,11 +221,11 @@ export class TaskerClient {
     return this.call("stats.get");
   }
 
-  /** How long an answer took. Fails with what is wrong, `database_unavailable` for example. */
-  async healthCheck(): Promise<{ healthy: true; latency_ms: number }> {
+  /** Whether it can do its work, and how long the answer took. Fails with what is wrong, `database_unavailable` for example. */
+  async healthCheck(): Promise<{ healthy: true; version: string; latency_ms: number }> {
     const began = performance.now();
-    await this.listTasks({ limit: 1 });
-    return { healthy: true, latency_ms: performance.now() - began };
+    const { version } = await this.call<{ version: string }>("health.get");
+    return { healthy: true, version, latency_ms: performance.now() - began };
   }
 
   /** Checks a template's YAML and registers it; `sourceName` is what faults name as the file. Again is no error. */

@@ -1,7 +1,7 @@
 import { PermanentError } from "./errors.js";
 import type { BatchContext } from "./flow.js";
 import type { Logger } from "./log.js";
-import type { Assignment } from "./protocol.js";
+import type { Assignment, TraceContext } from "./protocol.js";
 
 /** How far a long step has come: it is handed to the next attempt, whatever ended this one. */
 export interface Checkpoint {
@@ -70,6 +70,11 @@ export class StepContext {
 
   get correlationId(): string | undefined {
     return this.assignment.correlation_id;
+  }
+
+  /** The trace that the task belongs to, as headers to go on with (`{ ...context.traceContext }`); empty without one. */
+  get traceContext(): Partial<TraceContext> {
+    return this.assignment.trace_context ?? {};
   }
 
   /** The task's input. */

@@ -83,8 +83,16 @@ export function defineApiHandler<
   fn: (args: Arguments<Depends, Inputs> & { api: Api }) => unknown,
 ): StepHandlerClass {
   return define(name, options, (args, context) => {
-    return fn({ ...(args as Arguments<Depends, Inputs>), api: apiOf(options, context.signal) });
+    return fn({ ...(args as Arguments<Depends, Inputs>), api: apiOf(withTrace(options, context), context.signal) });
   });
+}
+
+/** Requests of a handler belong to the trace of its task. */
+function withTrace(options: ApiOptions, { traceContext }: StepContext): ApiOptions {
+  const { traceparent, tracestate } = traceContext;
+  if (traceparent === undefined) return options;
+  const trace = tracestate === undefined ? { traceparent } : { traceparent, tracestate };
+  return { ...options, headers: { ...trace, ...options.headers } };
 }
 
 function define(

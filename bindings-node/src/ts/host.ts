@@ -21,6 +21,11 @@ export interface ConnectionOptions {
   log?: string | undefined;
   /** Where all lines go, those of the Rust side too; else lines of JSON to standard error. */
   logger?: Logger | undefined;
+  /**
+   * How long an engine in this process gives leases for; 30,000 if not given, 1,000 at least. Rust renews them while handlers
+   * run; a step whose process vanished waits that long.
+   */
+  leaseMs?: number | undefined;
   /** Threads under the engine, 1 to 64; 2 if not given. */
   threads?: number | undefined;
 }
@@ -33,9 +38,9 @@ export class Host {
   ) {}
 
   static async open(options: ConnectionOptions): Promise<Host> {
-    const { url, apiKey: api_key, environment, migrate, log, threads } = options;
+    const { url, apiKey: api_key, environment, migrate, log, leaseMs: lease_ms, threads } = options;
     const logger = options.logger ?? standardErrorLogger;
-    const config = encode({ url, api_key, environment, migrate, log, threads });
+    const config = encode({ url, api_key, environment, migrate, log, lease_ms, threads });
     const native = await settled(() => addon.open(config, (records) => tell(logger, records)));
     return giveUpAtExit(new Host(native, logger));
   }

@@ -37,6 +37,14 @@ export interface Assignment {
   checkpoint?: { cursor: unknown; accumulated_results?: unknown; items_processed?: number };
   /** The step of another task that started this task and waits for its end. */
   parent?: { task_id: string; step_uuid: string };
+  /** The trace that the task belongs to (W3C Trace Context). */
+  trace_context?: TraceContext;
+}
+
+/** The headers of W3C Trace Context. */
+export interface TraceContext {
+  traceparent: string;
+  tracestate?: string;
 }
 
 /** Where a batch begins, and where it ends: the first that is no longer in it. */

@@ -1,6 +1,6 @@
 import { type Checkpoint, StepContext } from "./context.js";
 import { type Logger, withFields } from "./log.js";
-import type { Assignment } from "./protocol.js";
+import type { Assignment, TraceContext } from "./protocol.js";
 
 /** What a handler under test is called with. */
 export interface TestContext {
@@ -15,6 +15,7 @@ export interface TestContext {
   templateName?: string;
   version?: string;
   correlationId?: string;
+  traceContext?: TraceContext;
   attempt?: number;
   retryCount?: number;
   maxRetries?: number;
@@ -70,6 +71,7 @@ function assignmentOf(test: TestContext): Assignment {
     max_attempts: test.maxRetries ?? 3,
   };
   if (correlationId !== undefined) assignment.correlation_id = correlationId;
+  if (test.traceContext !== undefined) assignment.trace_context = test.traceContext;
   if (batch !== undefined) assignment.batch = batch;
   if (checkpoint !== undefined) {
     const { cursor, accumulatedResults: accumulated_results, itemsProcessed: items_processed = 0 } = checkpoint;

@@ -92,6 +92,9 @@ export interface Task {
   correlation_id?: string;
   parent_correlation_id?: string;
   idempotency_key?: string;
+  /** The trace that it belongs to (W3C Trace Context). */
+  traceparent?: string;
+  tracestate?: string;
   /** The task that this one runs again. */
   rerun_of?: string;
   /** The step of another task that this one runs for. */
@@ -118,6 +121,28 @@ export interface Task {
   last_seq: number;
   /** In the order of the template; not in lists. */
   steps?: Step[];
+}
+
+/** A task and all that run for its steps. */
+export interface TaskTree {
+  task_uuid: string;
+  /** Parents before children, with their steps. */
+  tasks: Task[];
+  /** The tree is larger than one answer. */
+  is_cut?: boolean;
+}
+
+/** The answer to one of many submissions: the task, or why there is none. */
+export interface Created {
+  task_uuid?: string;
+  is_new?: boolean;
+  error?: { code: string; message: string; remedy?: string };
+}
+
+/** What became of one action on many tasks. */
+export interface Acted {
+  items: { task_uuid: string; error?: { code: string; message: string; remedy?: string }; rerun_uuid?: string }[];
+  [field: string]: unknown;
 }
 
 /** The answer to a submission. */

@@ -280,3 +280,21 @@ test("a start that fails says why and leaves nothing behind", async () => {
   const invalid = Tasker.start("sqlite::memory:", { templates: "name: x\nsteps: 7\n", log: "off" });
   await assert.rejects(invalid, { code: "template_invalid" });
 });
+
+test("a handler that computes keeps its lease, which Rust renews", async (t) => {
+  const computing = (context: StepContext) => {
+    const until = performance.now() + 5_000;
+    while (performance.now() < until);
+    return context.attempt;
+  };
+  const tasker = await start(t, { handlers: { computing }, templates: template("computing"), leaseMs: 2_000 });
+  const { task, step } = await run(tasker, "computing");
+  assert.deepEqual([task.status, step?.results, step?.attempts, step?.losses], ["complete", 1, 1, 0]);
+});
+
+test("a panic in Rust is an error, and everything goes on", async (t) => {
+  const tasker = await start(t, { handlers: { still: () => "here" }, templates: template("still") });
+  for (let again = 0; again < 3; again += 1)
+    await assert.rejects(tasker.call("test.panic"), { name: "TaskerError", code: "internal_panic" });
+  assert.equal((await run(tasker, "still")).step?.results, "here");
+});

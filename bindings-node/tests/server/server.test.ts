@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -10,10 +10,13 @@ import { sourceOf } from "../source.js";
 
 const TASKER = process.env.TASKER_BIN ?? sourceOf("../target/debug/tasker");
 
+function storeOf(t: TestContext): string {
+  return `sqlite:${join(temporaryDirectory(t), "tasker.db")}`;
+}
+
 /** The URL of a server on a database of its own. */
-async function server(t: TestContext): Promise<string> {
-  const store = `sqlite:${join(temporaryDirectory(t), "tasker.db")}`;
-  const args = ["server", "--listen", "127.0.0.1:0", "--store", store, "--grace", "1s"];
+async function server(t: TestContext, store = storeOf(t), ...more: string[]): Promise<string> {
+  const args = ["server", "--listen", "127.0.0.1:0", "--store", store, "--grace", "1s", ...more];
   const child = spawn(TASKER, args, { stdio: ["ignore", "pipe", "pipe"] });
   t.after(async () => {
     child.kill("SIGTERM");
@@ -62,4 +65,40 @@ test("a worker and a client of a server need no database", async (t) => {
   await assert.rejects(client.createTask({ namespace: "shop", name: "absent" }), { code: "template_not_found" });
   await client.close();
   assert.deepEqual(await worker.shutdown(), { abandoned: 0, undelivered: 0 });
+});
+
+test("a worker whose key is for that alone runs steps, with the trace of the request", async (t) => {
+  const store = storeOf(t);
+  const url = await server(t, store, "--auth", "keys");
+  const key = (allowed: string): string => {
+    const args = ["key", "create", "test", "--allow", allowed, "--store", store, "-o", "json"];
+    return JSON.parse(execFileSync(TASKER, args, { encoding: "utf8" })).secret;
+  };
+  const [admin, work] = [key("admin"), key("work")];
+  for (const [apiKey, code] of [
+    ["wrong", "key_invalid"],
+    [work, "permission_missing"],
+  ]) {
+    const client = new TaskerClient({ url, apiKey, log: "off" });
+    await assert.rejects(client.listTasks(), { code });
+    await client.close();
+  }
+  const client = new TaskerClient({ url, apiKey: admin, log: "warn" });
+  t.after(() => client.close());
+  await client.registerTemplate(
+    "namespace: shop\nname: traced\nversion: 1.0.0\nsteps: [{name: it, handler: {callable: it}}]\n",
+  );
+  const handlers = { it: (context: StepContext) => context.traceContext };
+  const worker = await WorkerServer.start({ url, apiKey: work, handlers, log: "warn", signals: false });
+  t.after(() => worker.shutdown(0));
+  const trace = { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", tracestate: "rojo=1" };
+  const answer = await fetch(`${url}/v1/tasks`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${admin}`, "content-type": "application/json", ...trace },
+    body: JSON.stringify({ namespace: "shop", name: "traced" }),
+  });
+  const { task_uuid } = (await answer.json()) as { task_uuid: string };
+  const task = await client.waitForTask(task_uuid, { timeoutMs: 60_000 });
+  assert.deepEqual(task.steps?.[0]?.results, trace);
+  assert.equal((await client.healthCheck()).healthy, true);
 });

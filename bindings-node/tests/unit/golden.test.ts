@@ -32,5 +32,7 @@ test("a golden assignment gives its context", () => {
   assert.equal(context.getConfig("gateway"), "sandbox");
   assert.equal(context.getDependencyField("validate_eligibility", "window_days"), 30);
   assert.equal(context.correlationId, "order-77/refund");
+  assert.equal(context.traceContext.traceparent, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  assert.equal(context.traceContext.tracestate, "rojo=00f067aa0ba902b7");
   assert.deepEqual([context.attempt, context.retryCount, context.maxRetries], [4, 2, 5]);
 });

@@ -105,7 +105,7 @@ def api_handler(
     from ..api import ApiClient
 
     client = ApiClient(base_url, timeout=timeout, headers=headers)
-    return _registered(name, version, None, lambda: {"api": client})
+    return _registered(name, version, None, lambda context: {"api": client.with_headers(context.trace_context)})
 
 
 class BatchContext:
@@ -139,7 +139,7 @@ def _registered(
     name: str,
     version: str,
     check: Callable[[Any], Any] | None,
-    more: Callable[[], dict[str, Any]] | None = None,
+    more: Callable[[StepContext], dict[str, Any]] | None = None,
 ) -> Callable[[Function], Function]:
     def register(function: Function) -> Function:
         handler = _handler_of(function, check, more)
@@ -156,7 +156,7 @@ def _registered(
 def _handler_of(
     function: Callable[..., Any],
     check: Callable[[Any], Any] | None,
-    more: Callable[[], dict[str, Any]] | None,
+    more: Callable[[StepContext], dict[str, Any]] | None,
 ) -> Callable[[StepContext], Any]:
     arguments = _Arguments(function, more)
     if inspect.iscoroutinefunction(function):
@@ -179,7 +179,7 @@ def _handler_of(
 class _Arguments:
     """What a function is called with, found out once."""
 
-    def __init__(self, function: Callable[..., Any], more: Callable[[], dict[str, Any]] | None) -> None:
+    def __init__(self, function: Callable[..., Any], more: Callable[[StepContext], dict[str, Any]] | None) -> None:
         parameters = inspect.signature(function).parameters
         self._takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
         self._names = set(parameters)
@@ -205,7 +205,7 @@ class _Arguments:
         if context.batch is not None and self._takes("batch_context"):
             arguments["batch_context"] = BatchContext(context.batch)
         if self._more is not None:
-            arguments.update((name, value) for name, value in self._more().items() if self._takes(name))
+            arguments.update((name, value) for name, value in self._more(context).items() if self._takes(name))
         return arguments
 
     def _takes(self, name: str) -> bool:

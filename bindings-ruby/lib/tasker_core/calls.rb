@@ -1,16 +1,22 @@
 # frozen_string_literal: true
 
+require_relative "operations"
+
 module TaskerCore
   # What can be asked of Tasker: the same on a database and through a server. Whoever includes it has a method
   # +call(method, parameters)+.
   #
   # All of them raise Errors::ClientError, whose +code+ says why.
   module Calls
-    # How long {#run} and {#wait} wait if not told otherwise, in seconds.
+    include Operations
+
+    # How long {#run_task} and {#wait_for_task} wait if not told otherwise, in seconds.
     WAIT = 60
 
     # Stores a task, from which moment it runs, and returns it. +context+ is its input. The version is the highest unless one
-    # is given. An +idempotency_key+ that was used before gives the task of that time.
+    # is given. The options are the other fields of POST /v1/tasks: +initiator+, +source_system+, +reason+, +tags+,
+    # +priority+, +correlation_id+, +parent_correlation_id+, +traceparent+ and +tracestate+, and +idempotency_key+: one that
+    # was used before gives the task of that time.
     def create_task(name, namespace: "default", context: {}, version: nil, **options)
       submitted = call("task.submit", submission(name, namespace, context, version, options))
       get_task(submitted["task_uuid"])
@@ -30,16 +36,15 @@ module TaskerCore
     end
 
     # Stores a task, waits for its end and returns it with its steps.
-    def run(name, namespace: "default", context: {}, version: nil, timeout: WAIT, **options)
+    def run_task(name, namespace: "default", context: {}, version: nil, timeout: WAIT, **options)
       submitted = call("task.submit", submission(name, namespace, context, version, options))
-      wait(submitted["task_uuid"], timeout: timeout)
+      wait_for_task(submitted["task_uuid"], timeout: timeout)
     end
 
     # Waits for the end of a task, at most +timeout+ seconds, and returns it with its steps; the error +task_not_ended+ when
     # the time is over.
-    def wait(task_uuid, timeout: WAIT)
-      call("task.wait", { task_uuid: task_uuid, timeout_ms: (timeout * 1000).ceil })
-      get_task(task_uuid)
+    def wait_for_task(task_uuid, timeout: WAIT)
+      Types::Task.new(call("task.wait", { task_uuid: task_uuid, timeout_ms: (timeout * 1000).ceil }))
     end
 
     # A task with its steps.
@@ -47,14 +52,12 @@ module TaskerCore
       Types::Task.new(call("task.get", { task_uuid: task_uuid }))
     end
 
-    # Tasks that pass the filter, newest first, without their steps.
-    def list_tasks(limit: 100, **filter)
-      call("task.list", { limit: limit, **filter })["items"].map { |task| Types::Task.new(task) }
-    end
-
-    # Stops a task: its open steps are cancelled at once.
-    def cancel_task(task_uuid, by: nil, reason: nil)
-      Types::Task.new(call("task.cancel", { task_uuid: task_uuid, by: by, reason: reason }.compact))
+    # A page of tasks that pass the filter, newest first, without their steps. The filter is what GET /v1/tasks takes; its
+    # +status+ may be a list. The page's +next_page+ is what +after+ takes to go on, and nil at the end.
+    def list_tasks(limit: 100, status: nil, **filter)
+      status = status.join(",") if status.is_a?(Array)
+      page = call("task.list", { limit: limit, status: status, **filter }.compact)
+      Types::Page.new(page["items"].map { |task| Types::Task.new(task) }, page["next"])
     end
 
     # The steps of a task, in the order of its template.
@@ -62,15 +65,32 @@ module TaskerCore
       call("task.steps", { task_uuid: task_uuid }).map { |step| Types::Step.new(step) }
     end
 
-    # One step of a task, by its id.
-    def get_step(task_uuid, step_uuid)
-      found = list_task_steps(task_uuid).find { |step| step[:step_uuid] == step_uuid }
-      found || raise(Errors::ClientError.new("task #{task_uuid} has no step #{step_uuid}", code: "step_not_found"))
+    # One step of a task, by its id or its name.
+    def get_step(task_uuid, step)
+      found = list_task_steps(task_uuid).find { |one| [one[:step_uuid], one[:name]].include?(step.to_s) }
+      found || raise(Errors::ClientError.new("task #{task_uuid} has no step #{step}", code: "step_not_found"))
     end
 
-    # What happened to a task, oldest first, after the event numbered +after+.
-    def task_history(task_uuid, after: 0)
-      call("task.history", { task_uuid: task_uuid, after_seq: after })["items"]
+    # Everything that happened to a task after the event numbered +after+, in order.
+    def get_task_history(task_uuid, after: 0)
+      events = []
+      while after
+        page = call("task.history", { task_uuid: task_uuid, after_seq: Integer(after) })
+        events.concat(page["items"])
+        after = page["next"]
+      end
+      events
+    end
+
+    # What happened to one step, by its id or its name.
+    def get_step_audit_history(task_uuid, step)
+      name = get_step(task_uuid, step)[:name]
+      get_task_history(task_uuid).select { |event| event["step"] == name }
+    end
+
+    # Why a task and each of its open steps stand where they stand, and what would move them.
+    def explain_task(task_uuid)
+      call("task.why", { task_uuid: task_uuid })
     end
 
     # Registers a template from its YAML text; the same content again is no error.
@@ -90,6 +110,29 @@ module TaskerCore
     # The version that is asked for, or the highest.
     def get_template(namespace, name, version: nil)
       call("template.get", { namespace: namespace, name: name, version: version }.compact)
+    end
+
+    # A task and all that run for its steps, theirs too, with the states of their steps; without inputs and results.
+    def get_task_tree(task_uuid)
+      call("task.tree", { task_uuid: task_uuid })
+    end
+
+    # Workers that were heard of lately.
+    def list_workers
+      call("worker.list")
+    end
+
+    # How many tasks are in each state, and how deep the queues are.
+    def get_stats
+      call("stats.get")
+    end
+
+    # Whether Tasker can do its work, and how long the answer took in milliseconds; raises what is wrong if it cannot.
+    def health_check
+      began = Process.clock_gettime(Process::CLOCK_MONOTONIC, :float_millisecond)
+      health = call("health.get")
+      { "healthy" => true, "version" => health["version"],
+        "latency_ms" => Process.clock_gettime(Process::CLOCK_MONOTONIC, :float_millisecond) - began }
     end
 
     private

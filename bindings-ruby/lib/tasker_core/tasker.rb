@@ -5,7 +5,7 @@ module TaskerCore
   #
   #   TaskerCore.open("sqlite:orders.db", templates: "templates") do |tasker|
   #     tasker.start_worker
-  #     tasker.run("order", namespace: "shop", context: { cart: 7 }).status
+  #     tasker.run_task("order", namespace: "shop", context: { cart: 7 }).status
   #   end
   #
   # It belongs to the process that made it: make it after a fork, in each child. In a child of a later fork every call raises
@@ -17,12 +17,15 @@ module TaskerCore
     GRACE = 30
 
     # +templates+ is a file or folder of templates to register, or a list of them. +environment+ chooses the +environments+
-    # of the templates (else TASKER_ENV); +log+ says what of the engine is logged (else TASKER_LOG, else +warn+).
-    def initialize(url = nil, api_key: nil, templates: nil, environment: nil, migrate: true, log: nil)
+    # of the templates (else TASKER_ENV); +log+ says what of the engine is logged (else TASKER_LOG, else +warn+). +lease+ is
+    # how many seconds leases are given for (30): they are renewed while handlers run, and a step of a vanished process waits
+    # that long.
+    def initialize(url = nil, api_key: nil, templates: nil, environment: nil, migrate: true, log: nil, lease: nil)
       @pid = Process.pid
       @workers = []
       log ||= ENV.fetch("TASKER_LOG", "warn")
-      config = { url: url, api_key: api_key, environment: environment, migrate: migrate, log: log }
+      config = { url: url, api_key: api_key, environment: environment, migrate: migrate, log: log,
+                 lease_ms: lease && (lease * 1000).round }
       @host = Native::Host.start(config.compact)
       @log_thread = Thread.new { pass_on_logs }
       AtExit.add(self)

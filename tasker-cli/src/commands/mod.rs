@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod key;
 pub(crate) mod migrate;
@@ -12,6 +13,7 @@ pub(crate) mod openapi;
 mod pace;
 mod reference;
 pub(crate) mod relay;
+pub(crate) mod retention;
 pub(crate) mod schema;
 pub(crate) mod server;
 pub(crate) mod stats;
@@ -59,6 +61,8 @@ async fn dispatch(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Stats(stats) => stats.run(settings, output).await,
         Command::Doctor(doctor) => doctor.run(settings, output).await,
         Command::Relay(relay) => relay.run(settings, output).await,
+        Command::Events(events) => events.run(settings, output).await,
+        Command::Retention(retention) => retention.run(settings, output).await,
         Command::Key(key) => key.run(settings, output).await,
         Command::Explain(explain) => explain.run(output),
         Command::Server(server) => server.run(settings, output).await,

@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -10,7 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tasker_core::{
     api::{Access, Api},
-    events::Relay,
+    events::{Relay, Retention},
     orchestration::Engine,
 };
 use tokio::net::{TcpListener, lookup_host};
@@ -43,6 +44,12 @@ pub(crate) struct Server {
     grace: Duration,
     #[command(flatten)]
     nats: Nats,
+    /// Remove tasks that ended longer ago: 720h; without it, they are kept for ever
+    #[arg(long, value_name = "TIME", value_parser = span::parse)]
+    retain: Option<Duration>,
+    /// A folder in which to keep what is removed, as compressed lines of JSON
+    #[arg(long, value_name = "FOLDER", requires = "retain")]
+    archive: Option<PathBuf>,
     /// Leave the database's schema as it is; the server is not ready until it fits
     #[arg(long)]
     no_migrate: bool,
@@ -69,6 +76,8 @@ impl Server {
             Some(options) => Some(Relay::start(Arc::clone(&engine), options).await?),
             None => None,
         };
+        let retention = self.retain.map(|age| Retention { age, archive: self.archive.clone() });
+        let _remover = retention.map(|retention| retention.start(&engine));
         tell_missing_keys(&engine, access, output).await?;
         let api = Api::new(Arc::clone(&engine), access);
         tell_start(&engine, &listener, output)?;

@@ -1,6 +1,7 @@
 //! The real command as scripts see it: exit codes, JSON, and what happens when it is killed.
 
 mod answers;
+mod chaos;
 mod command;
 mod crash;
 mod database;

@@ -1,12 +1,13 @@
 //! House rules that the compiler cannot check, as tests over the files of the workspace.
 //!
 //! [`words`] has the table of words that must not be named, and where; [`layers`] the arrows between the layers of
-//! tasker-core; [`sql`] the twins of the two databases; [`links`] and [`errors`] the documentation. Each fault names its place, the
+//! tasker-core; [`sql`] the twins of the two databases; [`links`] and [`errors`] the documentation; [`packages`] what packages are built of. Each fault names its place, the
 //! rule and the reason. A rule that turns out wrong is changed here, in the open, with its reason.
 
 mod errors;
 mod layers;
 mod links;
+mod packages;
 mod rust_code;
 mod sql;
 mod tree;

@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
+    Json,
     extract::State,
     http::{HeaderMap, StatusCode},
     response::{
@@ -20,18 +21,18 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     Api,
     access::Caller,
-    extract::{Parameters, Path},
+    extract::{Body, Parameters, Path},
     hidden::Show,
     problem::{self, Refusals, Result, field_invalid},
 };
 use crate::{
     model::{Page, Task, TaskId},
     orchestration::{EventCursor, EventWatch, Permission},
-    view::{EventView, Fed, Feed},
+    view::{EventPage, EventQuery, EventView, Fed, Feed, NextEvent},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(of_task)).routes(routes!(of_all))
+    OpenApiRouter::new().routes(routes!(of_task)).routes(routes!(of_all)).routes(routes!(next_events))
 }
 
 /// Streams at the same time.
@@ -259,4 +260,38 @@ impl FollowingAll {
             }
         }
     }
+}
+
+/// Read what comes next
+///
+/// For those who react to what happens: a page of events of all tasks, behind a cursor or where a subscription goes on. It
+/// waits where there is nothing yet. Events of one task come in their order, and none is passed by. A subscription
+/// is a name under which the server remembers what is done; its events come again until they are.
+#[utoipa::path(post, path = "/v1/events/next", tag = "events", request_body = EventQuery, responses(
+    (status = OK, description = "The events, and the place behind them.", body = EventPage),
+    Refusals,
+))]
+async fn next_events(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(mut query): Body<EventQuery>,
+) -> Result<Json<EventPage>> {
+    query.namespace = caller.demand_list(query.namespace)?;
+    if query.subscription.is_some() {
+        // Its name is known in all namespaces.
+        caller.demand_everywhere(Permission::Read)?;
+    }
+    // A server that stops answers with what there is, and the client goes on elsewhere.
+    let wait_ms = query.wait_ms.take();
+    let mut page = EventPage::load(&api.engine, &query).await?;
+    if page.items.is_empty() && wait_ms.is_some() {
+        let waiting = EventQuery { after: Some(page.cursor.clone()), subscription: None, done: None, wait_ms, ..query };
+        tokio::select! {
+            found = EventPage::load(&api.engine, &waiting) => page = found?,
+            () = api.closing.cancelled() => {}
+        }
+    }
+    let items = page.items.into_iter();
+    page.items = items.map(|next| NextEvent { event: next.event.shown_to(&caller), ..next }).collect();
+    Ok(Json(page))
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use axum::{
     Json,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use super::{
     problem::{Refusals, Result, field_invalid},
 };
 use crate::{
-    model::{self, Page, TaskId, limits},
+    model::{self, Page, TaskId, TraceContext, limits},
     orchestration::{Error, Permission, SubmitTask},
     view::{BulkSubmitted, EventView, SubmittedItem, SubmittedView, TaskQuery, TaskView, TreeView, WhyView},
 };
@@ -36,18 +36,43 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 /// Submit a task
 ///
 /// From the moment of the answer it is stored and runs. With an `idempotency_key` that an earlier task of the same namespace
-/// and name has, the answer names that task.
+/// and name has, the answer names that task. The headers `traceparent` and `tracestate` (W3C Trace Context) go with the task
+/// to every handler, unless the body has its own.
 #[utoipa::path(post, path = "/v1/tasks", tag = "tasks", request_body = SubmitTask, responses(
     (status = CREATED, description = "The new task.", body = SubmittedView, headers(("location" = String, description = "Where it is."))),
     (status = OK, description = "The task that has the idempotency key.", body = SubmittedView),
     Refusals,
 ))]
-async fn submit(State(api): State<Api>, caller: Caller, Body(request): Body<SubmitTask>) -> Result<Response> {
+async fn submit(
+    State(api): State<Api>,
+    caller: Caller,
+    headers: HeaderMap,
+    Body(request): Body<SubmitTask>,
+) -> Result<Response> {
     caller.demand(Permission::Submit, &request.namespace)?;
+    let request = traced(request, trace_of(&headers).as_ref());
     let submitted = SubmittedView::submit(&api.engine, request).await?;
     let status = if submitted.is_new { StatusCode::CREATED } else { StatusCode::OK };
     let place = format!("/v1/tasks/{}", submitted.task_uuid);
     Ok((status, [(header::LOCATION, place)], Json(submitted)).into_response())
+}
+
+/// The trace that a request belongs to.
+fn trace_of(headers: &HeaderMap) -> Option<TraceContext> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    TraceContext::of_headers(text("traceparent")?, text("tracestate"))
+}
+
+/// A task that names no trace belongs to that of its request.
+fn traced(request: SubmitTask, trace: Option<&TraceContext>) -> SubmitTask {
+    match trace {
+        Some(trace) if request.traceparent.is_none() && request.tracestate.is_none() => SubmitTask {
+            traceparent: Some(trace.traceparent.to_string()),
+            tracestate: trace.tracestate.as_deref().map(str::to_owned),
+            ..request
+        },
+        _ => request,
+    }
 }
 
 /// Tasks to submit.
@@ -69,12 +94,14 @@ struct Bulk {
 async fn submit_bulk(
     State(api): State<Api>,
     caller: Caller,
+    headers: HeaderMap,
     Body(Bulk { tasks }): Body<Bulk>,
 ) -> Result<Json<BulkSubmitted>> {
     if tasks.len() > limits::SUBMISSION {
         let reason = format!("{} tasks in one submission; at most {} are taken", tasks.len(), limits::SUBMISSION);
         return Err(field_invalid("tasks", reason));
     }
+    let trace = trace_of(&headers);
     let mut requests = Vec::with_capacity(tasks.len());
     let mut refused = Vec::new();
     for (index, task) in tasks.iter().enumerate() {
@@ -84,7 +111,7 @@ async fn submit_bulk(
             Ok(request)
         });
         match allowed {
-            Ok(request) => requests.push(request),
+            Ok(request) => requests.push(traced(request, trace.as_ref())),
             Err(problem) => refused.push((index, (*problem).into())),
         }
     }

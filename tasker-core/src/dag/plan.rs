@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::{Definition, Graph, TemplateKey};
 use crate::{
-    model::{Json, Parent, StepState, TaskFlow, TaskId},
+    model::{Json, Parent, StepState, TaskFlow, TaskId, TraceContext},
     template::Template,
 };
 
@@ -22,6 +22,7 @@ pub struct Submission {
     pub idempotency_key: Option<String>,
     /// The task that this one runs again.
     pub rerun_of: Option<TaskId>,
+    pub trace: Option<TraceContext>,
 }
 
 /// The rows of a task that is about to be stored. The store stamps the time.
@@ -44,7 +45,8 @@ impl NewTask {
     /// Where the task stands in a flow; none for a plain one.
     #[must_use]
     pub fn flow(&self) -> Option<TaskFlow> {
-        self.parent.clone().map(|parent| TaskFlow { parent: Some(parent), ending: None })
+        let flow = TaskFlow { parent: self.parent.clone(), trace: self.submission.trace.clone(), ending: None };
+        (flow != TaskFlow::default()).then_some(flow)
     }
 }
 

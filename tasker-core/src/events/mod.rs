@@ -8,6 +8,7 @@ mod cloud_event;
 mod nats;
 #[cfg(feature = "nats")]
 mod relay;
+mod retention;
 mod subject;
 #[cfg(feature = "test-support")]
 pub mod throwaway;
@@ -17,4 +18,5 @@ pub use cloud_event::{Category, CloudEvent};
 pub use nats::{NatsError, NatsOptions, StreamOptions};
 #[cfg(feature = "nats")]
 pub use relay::{RELAY, Relay, Relaying};
+pub use retention::{Remover, Retention, RetentionError};
 pub use subject::{PREFIX, Selection, subject};

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{BatchPart, Checkpoint, Ending, Json, Lease, TaskId, Timestamp};
+use super::{BatchPart, Checkpoint, Ending, Json, Lease, TaskId, Timestamp, TraceContext};
 
 /// One attempt of one step, handed to a worker together with all that its handler may ask for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +52,9 @@ pub struct Assignment {
     /// The step of another task that started this task and waits for its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentStep>,
+    /// The trace that the task belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_context: Option<TraceContext>,
     /// Of a compensation, and of a step of `finally`: how the task ends, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<Arc<Ending>>,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Json, ParentStep, StepError, StepId, TaskId, TaskState, Timestamp};
+use super::{Actor, Json, ParentStep, StepError, StepId, TaskId, TaskState, Timestamp, TraceContext};
 
 /// Where a step stands in a flow; plain steps have none of this.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct StepFlow {
 pub struct TaskFlow {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
+    /// The trace that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
     /// How it ends, once that is known and something is still to be done before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ending: Option<Arc<Ending>>,

@@ -15,6 +15,7 @@ mod report;
 mod step;
 mod task;
 mod time;
+mod trace;
 
 pub use actor::Actor;
 pub use assignment::{AssignedHandler, Assignment, AttemptKind, ParentStep};
@@ -34,3 +35,4 @@ pub use report::{Report, Reported};
 pub use step::{Step, StepState};
 pub use task::{Task, TaskCounts, TaskState};
 pub use time::Timestamp;
+pub use trace::TraceContext;

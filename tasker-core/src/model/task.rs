@@ -113,7 +113,7 @@ pub struct Task {
     pub idempotency_key: Option<String>,
     /// The task that this one runs again.
     pub rerun_of: Option<TaskId>,
-    /// Where it stands in a flow: the step that it runs for, and how it ends.
+    /// Where it stands in a flow: the step that it runs for, the trace that it belongs to, and how it ends.
     pub flow: TaskFlow,
     #[serde(rename = "counts")]
     pub counts: TaskCounts,

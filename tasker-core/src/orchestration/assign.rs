@@ -75,6 +75,7 @@ impl Engine {
                 let input = TaskInput {
                     context,
                     correlation_id: payload.correlation_id.map(Into::into),
+                    trace: payload.trace,
                     parent: payload.parent.as_ref().map(Parent::step),
                 };
                 self.payloads.put_input(task_id, input.clone());
@@ -119,6 +120,7 @@ impl Engine {
             batch: None,
             checkpoint: gathered.work.get(id).and_then(|work| work.checkpoint.clone()),
             parent: input.parent,
+            trace_context: input.trace,
             ending: claimed.ending.clone(),
         })
     }

@@ -4,7 +4,7 @@ use quick_cache::{Weighter, sync::Cache};
 
 use crate::{
     dag::{Definition, TemplateKey},
-    model::{Json, ParentStep, TaskId},
+    model::{Json, ParentStep, TaskId, TraceContext},
     state::Definitions,
 };
 
@@ -49,6 +49,7 @@ pub(super) struct TaskInput {
     pub(super) context: Json,
     pub(super) correlation_id: Option<Arc<str>>,
     pub(super) parent: Option<ParentStep>,
+    pub(super) trace: Option<TraceContext>,
 }
 
 #[derive(Clone)]

@@ -41,6 +41,11 @@ impl Recall {
         self.0.get(&task_id).map(|task| TaskSnapshot::clone(&task))
     }
 
+    /// Whether the task is here, which it is as long as this engine has not seen its end; it may be gone for other reasons.
+    pub(super) fn knows(&self, task_id: TaskId) -> bool {
+        self.0.peek(&task_id).is_some()
+    }
+
     pub(super) fn forget(&self, task_id: TaskId) {
         self.0.remove(&task_id);
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Engine, Error, Result, cache::TaskInput, group::Grouped, hand::Promise};
 use crate::{
     dag::{NewTask, Submission, plan},
-    model::{Json, Parent, StepId, StepState, TaskId, limits},
+    model::{Json, Parent, StepId, StepState, TaskId, TraceContext, limits},
     state::{Changes, Definitions, Route},
     store::{self, Inserted, Store},
 };
@@ -42,6 +42,12 @@ pub struct SubmitTask {
     /// A second submission with the same key, namespace and name answers with the task of the first.
     #[serde(default)]
     pub idempotency_key: Option<String>,
+    /// The trace that it belongs to, as in the header of this name (W3C Trace Context). Every handler is given it.
+    #[serde(default)]
+    pub traceparent: Option<String>,
+    /// As in the header of this name; only with a `traceparent`.
+    #[serde(default)]
+    pub tracestate: Option<String>,
 }
 
 impl SubmitTask {
@@ -60,6 +66,8 @@ impl SubmitTask {
             correlation_id: None,
             parent_correlation_id: None,
             idempotency_key: None,
+            traceparent: None,
+            tracestate: None,
         }
     }
 }
@@ -137,6 +145,7 @@ impl Engine {
 
     async fn plan(&self, request: SubmitTask) -> Result<NewTask> {
         check(&request)?;
+        let trace = trace(&request)?;
         let definition = self.definition_for(&request.namespace, &request.name, request.version.as_deref()).await?;
         definition.check_input(&request.context).map_err(Error::InputInvalid)?;
         let submission = Submission {
@@ -150,6 +159,7 @@ impl Engine {
             parent_correlation_id: request.parent_correlation_id,
             idempotency_key: request.idempotency_key,
             rerun_of: None,
+            trace,
         };
         Ok(plan(&definition, submission))
     }
@@ -208,6 +218,7 @@ impl TaskInput {
         Self {
             context: task.submission.context.clone(),
             correlation_id: task.submission.correlation_id.as_deref().map(Into::into),
+            trace: task.submission.trace.clone(),
             parent: task.parent.as_ref().map(Parent::step),
         }
     }
@@ -240,6 +251,16 @@ fn check(request: &SubmitTask) -> Result<()> {
         return Err(Error::FieldInvalid { field: "tags", reason });
     }
     request.tags.iter().try_for_each(|tag| check_text("tags", tag))
+}
+
+fn trace(request: &SubmitTask) -> Result<Option<TraceContext>> {
+    let tracestate = request.tracestate.as_deref();
+    let Some(traceparent) = request.traceparent.as_deref() else {
+        let reason = || "says nothing without a `traceparent`".to_owned();
+        return tracestate.map_or(Ok(None), |_| Err(Error::FieldInvalid { field: "tracestate", reason: reason() }));
+    };
+    let trace = TraceContext::parse(traceparent, tracestate);
+    trace.map(Some).map_err(|(field, reason)| Error::FieldInvalid { field, reason })
 }
 
 const TEXT_BYTES: usize = 1_024;

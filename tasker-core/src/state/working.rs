@@ -284,8 +284,8 @@ impl Working {
     pub(super) fn changed_flow(&self) -> Option<TaskFlow> {
         let before = self.task.flow.as_deref();
         let is_known = before.and_then(|flow| flow.ending.as_ref()) == self.ending.as_ref();
-        let parent = before.and_then(|flow| flow.parent.clone());
-        (!is_known && !self.task.state.is_final()).then(|| TaskFlow { parent, ending: self.ending.clone() })
+        let changed = || TaskFlow { ending: self.ending.clone(), ..before.cloned().unwrap_or_default() };
+        (!is_known && !self.task.state.is_final()).then(changed)
     }
 
     fn at(&self, idx: u32) -> Option<usize> {

@@ -55,6 +55,11 @@ fn skew_micros() -> i64 {
     i64::try_from(SKEW.as_micros()).unwrap_or(i64::MAX)
 }
 
+/// Above the ids of all tasks that were submitted before a time.
+pub(super) fn first_id_after(at: Timestamp) -> Uuid {
+    first_id(at + SKEW)
+}
+
 /// The least id of this millisecond.
 fn first_id(at: Timestamp) -> Uuid {
     let millis = u64::try_from(at.as_micros() / 1_000).unwrap_or(0) & 0xffff_ffff_ffff;

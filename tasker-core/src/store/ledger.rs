@@ -62,8 +62,8 @@ impl Counts {
     }
 }
 
-/// A place in the log of all tasks: behind one event. Its text is what `Last-Event-ID` carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A place in the log of all tasks: behind one event. Its text is what `Last-Event-ID` carries. The later place is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EventCursor {
     pub position: i64,
     pub task_id: TaskId,

@@ -198,6 +198,13 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets how far a relay has come; false if there is none.
     async fn forget_relay(&self, name: &str) -> Result<bool>;
 
+    /// Tasks that ended before a time and may be removed, ascending by id: at most `limit` of those behind `after`. Left out are
+    /// those of which a relay has not carried all events, and those whose parent has not ended.
+    async fn retired(&self, before: Timestamp, after: TaskId, limit: u32) -> Result<Vec<TaskId>>;
+
+    /// Removes those of these tasks that ended before a time, with their steps and events, in one transaction; says which.
+    async fn remove_tasks(&self, tasks: &[TaskId], before: Timestamp) -> Result<Vec<TaskId>>;
+
     /// What the database has done so far, for measurements; none where it does not count.
     async fn usage(&self) -> Result<Option<Usage>> {
         Ok(None)

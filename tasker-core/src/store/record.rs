@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dag::{TemplateKey, TemplateName},
-    model::{BatchPart, Checkpoint, Json, Parent, StepId, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{BatchPart, Checkpoint, Json, Parent, StepId, TaskId, TemplateId, Timestamp, TraceContext, WorkerId},
     state::{Changes, Route, Scope},
     template::Template,
 };
@@ -158,6 +158,8 @@ pub struct Payload {
     pub correlation_id: Option<String>,
     /// The step of another task that the task runs for.
     pub parent: Option<Parent>,
+    /// The trace that the task belongs to.
+    pub trace: Option<TraceContext>,
     /// Results by the step's index, ascending.
     pub results: Vec<(u32, Json)>,
     /// By the step's index, ascending.

@@ -88,6 +88,12 @@ impl EventView {
         }
     }
 
+    /// The name of a domain event; none for what the engine tells.
+    #[must_use]
+    pub fn domain_name(&self) -> Option<&str> {
+        if self.kind == "event.published" { self.details.get("name")?.as_str() } else { None }
+    }
+
     /// Whether nothing more happens to the task by itself.
     #[must_use]
     pub fn ends_task(&self) -> bool {

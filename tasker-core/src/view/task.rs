@@ -42,6 +42,11 @@ pub struct TaskView {
     pub parent_correlation_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// The trace that it belongs to (W3C Trace Context).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracestate: Option<String>,
     /// The task that this one runs again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = Uuid))]
@@ -132,6 +137,8 @@ impl TaskView {
             correlation_id: task.correlation_id,
             parent_correlation_id: task.parent_correlation_id,
             idempotency_key: task.idempotency_key,
+            traceparent: task.flow.trace.as_ref().map(|trace| trace.traceparent.to_string()),
+            tracestate: task.flow.trace.and_then(|trace| trace.tracestate).map(|state| state.to_string()),
             rerun_of: task.rerun_of,
             parent: task.flow.parent.as_ref().map(ParentView::from),
             root_uuid: task.flow.parent.as_ref().map(|parent| parent.root),

@@ -5,10 +5,12 @@
 
 mod error;
 pub(crate) mod http;
+mod subscription;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use tasker_core::{
     model::{Json, TaskId, Timestamp},
     orchestration::Engine,
@@ -16,12 +18,14 @@ use tasker_core::{
 };
 
 pub use error::Error;
+pub use subscription::Subscription;
 pub use tasker_core::{
     model::Actor,
     orchestration::{Action, SubmitTask},
     view::{
-        ActedItem, ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StatsView, StepPhase,
-        StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView, TreeView, WhyView, WorkerView,
+        ActedItem, ActedView, BulkAction, BulkSubmitted, EventPage, EventQuery, EventView, NextEvent, Page,
+        RegisteredView, StatsView, StepPhase, StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView,
+        TreeView, WhyView, WorkerView,
     },
 };
 pub use watch::Watch;
@@ -34,6 +38,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone)]
 pub struct Client {
     backend: Backend,
+}
+
+/// How an engine is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthView {
+    /// `ok`
+    pub status: String,
+    /// The version of Tasker.
+    pub version: String,
 }
 
 /// Where the engine is.
@@ -212,6 +225,24 @@ impl Client {
         }
     }
 
+    /// What happens next to any task: a page of events, behind a cursor or where a subscription goes on; waits where there is
+    /// nothing yet, as long as the query says.
+    ///
+    /// # Errors
+    /// `field_invalid`.
+    pub async fn next_events(&self, query: &EventQuery) -> Result<EventPage> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(EventPage::load(engine, query).await?),
+            Backend::Http(connection) => http::next_events(connection, query).await,
+        }
+    }
+
+    /// What happens to all tasks, event by event.
+    #[must_use]
+    pub fn subscribe(&self, query: EventQuery) -> Subscription {
+        Subscription::new(self.clone(), query)
+    }
+
     /// Waits for the end of a task, whichever process brings it about.
     ///
     /// # Errors
@@ -231,6 +262,20 @@ impl Client {
         match &self.backend {
             Backend::Embedded(engine) => Ok(WhyView::load(engine, task_id).await?),
             Backend::Http(connection) => http::why(connection, task_id).await,
+        }
+    }
+
+    /// Whether the engine can do its work: its database answers and has the schema of this version.
+    ///
+    /// # Errors
+    /// What is wrong: `database_unavailable`, `schema_mismatch`, `server_unreachable`, `shutting_down`.
+    pub async fn health(&self) -> Result<HealthView> {
+        match &self.backend {
+            Backend::Embedded(engine) => {
+                engine.check_ready().await?;
+                Ok(HealthView { status: "ok".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() })
+            }
+            Backend::Http(connection) => connection.get(connection.url(["health", "ready"])).await,
         }
     }
 

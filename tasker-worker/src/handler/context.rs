@@ -7,7 +7,8 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tasker_core::model::{
-    Assignment, BatchPart, BatchWork, CursorRange, DomainEvent, Ending, Json, ParentStep, StepError, TaskId, limits,
+    Assignment, BatchPart, BatchWork, CursorRange, DomainEvent, Ending, Json, ParentStep, StepError, TaskId,
+    TraceContext, limits,
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -105,6 +106,13 @@ impl StepContext {
     #[must_use]
     pub fn correlation_id(&self) -> Option<&str> {
         self.assignment().correlation_id.as_deref()
+    }
+
+    /// The trace that the task belongs to, to go on with: what was in the headers `traceparent` and `tracestate` of whoever
+    /// submitted it.
+    #[must_use]
+    pub fn trace_context(&self) -> Option<&TraceContext> {
+        self.assignment().trace_context.as_ref()
     }
 
     /// Which execution of the step this is, from 1. Executions whose worker was lost count too.
@@ -346,6 +354,7 @@ pub(super) mod tests {
             batch: None,
             checkpoint: None,
             parent: None,
+            trace_context: None,
             ending: None,
         }
     }

@@ -9,12 +9,14 @@ use tasker_core::model::{Json, TaskId};
 
 use super::{Result, refused};
 use crate::{
-    client::{Action, Actor, BulkAction, Client, SubmitTask, TaskQuery},
+    client::{Action, Actor, BulkAction, Client, EventQuery, SubmitTask, TaskQuery},
     worker::template_files,
 };
 
 /// Every method, for the error about one that does not exist.
-const METHODS: [&str; 22] = [
+const METHODS: [&str; 25] = [
+    "event.next",
+    "health.get",
     "stats.get",
     "task.act",
     "task.cancel",
@@ -26,6 +28,7 @@ const METHODS: [&str; 22] = [
     "task.resolve",
     "task.resume",
     "task.retry",
+    "task.signal",
     "task.steps",
     "task.submit",
     "task.submit_many",
@@ -64,6 +67,7 @@ pub(super) async fn call(client: &Client, method: &str, params: &Json) -> Result
             let of: History = read(method, params)?;
             answer(&client.history(of.task_uuid, of.after_seq).await?)
         }
+        "event.next" => answer(&client.next_events(&read::<EventQuery>(method, params)?).await?),
         "task.wait" => {
             let wait: WaitForTask = read(method, params)?;
             answer(&client.wait(wait.task_uuid, Duration::from_millis(wait.timeout_ms)).await?)
@@ -81,8 +85,16 @@ pub(super) async fn call(client: &Client, method: &str, params: &Json) -> Result
             let Resolve { task_uuid, step, result, by, reason } = read(method, params)?;
             operate(client, (task_uuid, Action::ResolveStep { step, result }, Actor { by, reason })).await
         }
+        "task.signal" => {
+            let Signal { task_uuid, signal, payload, by } = read(method, params)?;
+            answer(&client.signal(task_uuid, &signal, payload.unwrap_or_else(Json::null), by).await?)
+        }
         "task.tree" => answer(&client.tree(read::<OfTask>(method, params)?.task_uuid).await?),
         "task.why" => answer(&client.why(read::<OfTask>(method, params)?.task_uuid).await?),
+        "health.get" => {
+            let Nothing {} = read(method, params)?;
+            answer(&client.health().await?)
+        }
         "worker.list" => {
             let Nothing {} = read(method, params)?;
             answer(&client.workers().await?)
@@ -91,6 +103,9 @@ pub(super) async fn call(client: &Client, method: &str, params: &Json) -> Result
             let Nothing {} = read(method, params)?;
             answer(&client.stats().await?)
         }
+        // Only in builds for tests: each language's suite looks what becomes of a fault in here.
+        #[cfg(debug_assertions)]
+        "test.panic" => panic!("asked for by `test.panic`"),
         _ => {
             let remedy = format!("the methods are: {}", METHODS.join(", "));
             Err(refused("method_unknown", format!("there is no method `{method}`"), remedy))
@@ -210,6 +225,19 @@ struct Resolve {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Signal {
+    task_uuid: TaskId,
+    /// The name that a step waits for.
+    signal: String,
+    /// What it brings; null if not given.
+    #[serde(default)]
+    payload: Option<Json>,
+    #[serde(default)]
+    by: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Nothing {}
 
 /// Does one thing to one task, and answers the task afterwards.
@@ -242,4 +270,21 @@ fn answer<T: Serialize + ?Sized>(value: &T) -> Result<Json> {
         let message = format!("the answer cannot be written: {error}");
         refused("answer_not_json", message, "please report it with what led to it")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    /// Every client has the methods of this list, by a test of its own suite.
+    const CLIENT_CALLS: &str = include_str!("../../tests/client_calls.json");
+
+    #[test]
+    fn every_method_is_a_call_of_every_client() {
+        let calls: BTreeMap<String, Vec<String>> = serde_json::from_str(CLIENT_CALLS).unwrap_or_default();
+        let named: BTreeSet<_> = calls.values().flatten().map(String::as_str).collect();
+        assert_eq!(named, BTreeSet::from(METHODS), "tests/client_calls.json");
+    }
 }

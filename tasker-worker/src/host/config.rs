@@ -1,4 +1,4 @@
-use std::{env, time::Duration};
+use std::{env, ops::RangeInclusive, time::Duration};
 
 use serde::Deserialize;
 
@@ -21,11 +21,15 @@ pub struct HostConfig {
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, `off`, or per target as in `warn,tasker_core=debug`; else
     /// `TASKER_LOG`, else `info`.
     pub log: String,
+    /// How long an engine in this process gives leases for, in milliseconds, 1,000 to 3,600,000; they are renewed while a
+    /// handler runs, and a step whose worker vanished waits that long. A server has a time of its own.
+    pub lease_ms: u64,
     /// Threads that carry the host, 1 to 64.
     pub threads: usize,
 }
 
 const THREADS_MAX: usize = 64;
+const LEASE_MS: RangeInclusive<u64> = 1_000..=3_600_000;
 
 impl Default for HostConfig {
     fn default() -> Self {
@@ -35,6 +39,7 @@ impl Default for HostConfig {
             environment: None,
             migrate: true,
             log: variable("TASKER_LOG").unwrap_or_else(|| "info".to_owned()),
+            lease_ms: 30_000,
             threads: 2,
         }
     }
@@ -56,11 +61,15 @@ impl HostConfig {
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        if (1..=THREADS_MAX).contains(&self.threads) {
-            return Ok(());
+        if !(1..=THREADS_MAX).contains(&self.threads) {
+            let message = format!("{} threads; a host has 1 to {THREADS_MAX}", self.threads);
+            return Err(refused("config_invalid", message, "leave `threads` out for the default of 2"));
         }
-        let message = format!("{} threads; a host has 1 to {THREADS_MAX}", self.threads);
-        Err(refused("config_invalid", message, "leave `threads` out for the default of 2"))
+        if !LEASE_MS.contains(&self.lease_ms) {
+            let message = format!("leases of {} ms; they take a second to an hour", self.lease_ms);
+            return Err(refused("config_invalid", message, "leave `lease_ms` out for the default of 30,000"));
+        }
+        Ok(())
     }
 
     pub(super) fn url(&self) -> String {

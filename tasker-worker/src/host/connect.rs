@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tasker_core::{
     orchestration::{Engine, Options},
@@ -37,7 +37,8 @@ impl Connection {
         if config.migrate {
             store.migrate().await?;
         }
-        let options = Options { environment: config.environment(), ..Options::default() };
+        let lease = Duration::from_millis(config.lease_ms);
+        let options = Options { environment: config.environment(), lease, ..Options::default() };
         let engine = Engine::new(store, options);
         let client = Client::embedded(Arc::clone(&engine));
         Ok(Self { client, backend: Backend::Embedded { engine, sqlite } })

@@ -12,7 +12,7 @@ pub use schema::schema;
 pub use tasker_core::model::{
     AssignedHandler, Assignment, AttemptKind, BatchConfig, BatchPart, BatchWork, Batches, Checkpoint, CursorRange,
     DomainEvent, ErrorKind, FailureStrategy, Json, Lease, Next, Outcome, ParentStep, Report, Reported, StepError,
-    TaskId, Timestamp, Verdict,
+    TaskId, Timestamp, TraceContext, Verdict,
 };
 
 /// What a poll gives.

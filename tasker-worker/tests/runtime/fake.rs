@@ -266,6 +266,7 @@ fn assignment(timeout: Option<Duration>) -> Assignment {
         batch: None,
         checkpoint: None,
         parent: None,
+        trace_context: None,
         ending: None,
     }
 }

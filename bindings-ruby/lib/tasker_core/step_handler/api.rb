@@ -32,6 +32,13 @@ module TaskerCore
         @timeout = timeout
       end
 
+      # One that sends these besides; the same one if there are none.
+      def with_headers(headers)
+        return self if headers.empty?
+
+        dup.tap { |api| api.instance_variable_set(:@headers, @headers.merge(headers)) }
+      end
+
       def get(path, params: {}, headers: {})
         request(Net::HTTP::Get, path, params: params, headers: headers)
       end
@@ -114,7 +121,7 @@ module TaskerCore
         private
 
         def arguments(context)
-          { **super, api: self.class.api }
+          { **super, api: self.class.api.with_headers(context.trace_context) }
         end
       end
 

@@ -59,6 +59,17 @@ module TaskerCore
       end
     end
 
+    # A page of a listing.
+    class Page < Array
+      # What +after+ takes to go on; nil at the end.
+      attr_reader :next_page
+
+      def initialize(items, next_page)
+        super(items)
+        @next_page = next_page
+      end
+    end
+
     # A task, with its steps where the call gives them.
     class Task < Document
       ENDED = %w[complete error cancelled resolved_manually].freeze

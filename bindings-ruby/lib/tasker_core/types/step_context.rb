@@ -57,6 +57,11 @@ module TaskerCore
         @attempt.correlation_id
       end
 
+      # The trace that the task belongs to, as headers to go on with: +traceparent+ and perhaps +tracestate+. Empty without.
+      def trace_context
+        @trace_context ||= @attempt.trace_context || {}
+      end
+
       # Which execution of the step this is, from 1; executions whose worker was lost count too.
       def attempt
         @attempt.attempt
@@ -184,7 +189,8 @@ module TaskerCore
       def checkpoint(cursor:, accumulated_results: nil, items_processed: 0)
         stored = { "cursor" => cursor, "accumulated_results" => accumulated_results, "items_processed" => items_processed }
         @attempt.store_checkpoint(stored)
-        @stored = [stored]
+        # As the next attempt will see it.
+        @stored = [Native.from_json(Native.to_json(stored))]
         nil
       rescue Errors::ClientError => e
         kinds = { "lease_lost" => Errors::CancelledError }

@@ -18,11 +18,12 @@ module TaskerCore
         # as for TaskerCore.open; +templates+ is a path (else TASKER_TEMPLATE_PATH); +namespace+ or +namespaces+ to serve;
         # all other options as for Threads.new.
         def start!(url: nil, api_key: nil, templates: ENV.fetch("TASKER_TEMPLATE_PATH", nil), environment: nil, log: nil,
-                   namespace: nil, namespaces: [], **options)
+                   lease: nil, namespace: nil, namespaces: [], **options)
           LOCK.synchronize do
             return @instance if @instance&.running?
 
-            tasker = Tasker.new(url, api_key: api_key, templates: templates, environment: environment, log: log)
+            tasker = Tasker.new(url, api_key: api_key, templates: templates, environment: environment, log: log,
+lease: lease)
             begin
               worker = tasker.start_worker(namespaces: [*namespace, *namespaces], **options)
             rescue StandardError
@@ -50,10 +51,10 @@ module TaskerCore
         # Starts the worker, and stops it on Ctrl-C or SIGTERM: handlers may end what they do. A second signal ends the
         # program at once. Returns when all is done.
         def run(grace: Tasker::GRACE, **options)
-          bootstrap = start!(**options)
-          # A queue, since Ruby allows no locks within a trap.
+          # A queue, since Ruby allows no locks within a trap; before the start, since handlers may run before it returns.
           signals = Queue.new
           before = %w[INT TERM].to_h { |name| [name, trap(name) { |number| signals << number }] }
+          bootstrap = start!(**options)
           signals.pop
           before.each_key { |name| trap(name) { |number| exit!(128 + number) } }
           bootstrap.shutdown!(grace: grace)

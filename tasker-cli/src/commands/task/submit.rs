@@ -42,6 +42,9 @@ pub(crate) struct Submit {
     /// What else belongs to the same matter
     #[arg(long, value_name = "ID")]
     correlation_id: Option<String>,
+    /// The trace that it belongs to (W3C Trace Context); handlers are given it
+    #[arg(long, value_name = "HEADER", env = "TRACEPARENT")]
+    traceparent: Option<String>,
     /// Who wants it
     #[arg(long, value_name = "NAME")]
     initiator: Option<String>,
@@ -93,6 +96,7 @@ impl Submit {
             tags: self.tag,
             correlation_id: self.correlation_id,
             idempotency_key: self.idempotency_key,
+            traceparent: self.traceparent,
             ..SubmitTask::new(namespace, name, context)
         })
     }

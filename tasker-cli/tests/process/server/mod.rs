@@ -1,6 +1,7 @@
 //! `tasker server`, as its clients see it.
 
 mod documents;
+mod events;
 mod keys;
 mod limits;
 mod published;
@@ -65,6 +66,10 @@ impl Server {
         let line = lines.next().expect("the server says where it is").expect("a line");
         let started: Value = serde_json::from_str(&line).expect("a line of JSON");
         Self { child, lines, url: started["url"].as_str().expect("a URL").to_owned() }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// The address without `http://`.

@@ -44,5 +44,6 @@ fn submission(task: Task, actor: &Actor) -> Submission {
         // What happens to the old task meanwhile moves its `seq`, so that a later wish is another one.
         idempotency_key: Some(format!("rerun of {} at event {}", task.task_id, task.seq)),
         rerun_of: Some(task.task_id),
+        trace: task.flow.trace,
     }
 }

@@ -75,6 +75,7 @@ impl Working {
             correlation_id,
             idempotency_key: None,
             rerun_of: None,
+            trace: self.task.flow.as_ref().and_then(|flow| flow.trace.clone()),
         };
         let at = self.move_step(idx, StepCause::Wait)?;
         let now = self.now();

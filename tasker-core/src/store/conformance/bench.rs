@@ -8,7 +8,7 @@ use crate::{
     dag::{Definition, NewTask, Submission, TemplateKey, TemplateName, plan},
     model::{
         Actor, Event, EventBatch, Json, Lease, Outcome, Step, StepError, StepId, StepState, Task, TaskCounts, TaskId,
-        TemplateId, Verdict, WorkerId,
+        TemplateId, TraceContext, Verdict, WorkerId,
     },
     state::{Changes, Claim, Claimed, Decision, Definitions, Input, Look, Route, Scope, Verb, decide, scope},
     store::{NewTemplate, Store, Transacted},
@@ -214,8 +214,14 @@ pub(super) fn new_task(definition: &Definition) -> NewTask {
         parent_correlation_id: None,
         idempotency_key: None,
         rerun_of: None,
+        trace: None,
     };
     plan(definition, submission)
+}
+
+pub(super) fn trace_context() -> TraceContext {
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    TraceContext::parse(traceparent, Some("rojo=00f067aa0ba902b7,congo=\"t61\"")).unwrap()
 }
 
 pub(super) fn with_key(definition: &Definition, key: &str) -> NewTask {

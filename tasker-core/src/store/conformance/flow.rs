@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::json;
 
-use super::bench::{Bench, failed, lease, report_of, template};
+use super::bench::{Bench, failed, lease, report_of, template, trace_context};
 use crate::{
     model::{Actor, Fact, Json, Next, Outcome, StepError, StepState, TaskId, TaskState, Verdict, limits},
     state::{Input, Verb},
@@ -163,6 +163,7 @@ async fn family(bench: &mut Bench) -> TaskId {
     let mut task = super::bench::new_task(&definition);
     task.submission.context = Json::from(&json!({"more": 2}));
     task.submission.correlation_id = Some("order 7".to_owned());
+    task.submission.trace = Some(trace_context());
     let task_id = bench.insert(task).await;
     let claimed = bench.claim(&["handle"], 1).await;
     bench.report(lease(&claimed[0]), Outcome::succeeded(Json::from(&json!({"total": 5})))).await;
@@ -184,6 +185,7 @@ pub(super) async fn a_sub_workflow_runs_and_wakes_its_parent(store: Arc<dyn Stor
     let child = child_of(&bench, task_id, 1).await;
     let task = bench.task(child).await;
     assert_eq!((task.context.to_value(), task.correlation_id.as_deref()), (json!({"sum": 7}), Some("order 7")));
+    assert_eq!(task.flow.trace, Some(trace_context()), "the trace goes on into the sub-workflow");
     assert_eq!(task.flow.parent.map(|parent| (parent.task_id, parent.step, parent.depth)), Some((task_id, 1, 1)));
     for result in ["1", "{\"z\": 1.10}"] {
         let claimed = bench.claim(&["handle"], 9).await;

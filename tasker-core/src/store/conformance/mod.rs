@@ -15,6 +15,7 @@ mod list;
 mod operate;
 mod relay;
 mod report;
+mod retention;
 mod search;
 mod submit;
 mod sweep;
@@ -72,6 +73,7 @@ checks! {
     search: each_condition_alone, a_page_looks_through_a_part;
     ledger: the_log_of_all_tasks_is_followed_without_a_gap, workers_and_counts_tell_what_goes_on,
         a_sound_store_has_no_oddities, keys_are_found_by_their_hash_until_they_are_revoked;
+    retention: only_what_has_ended_is_removed_with_all_that_belongs_to_it, what_a_receiver_has_not_got_stays;
     relay: one_process_carries_at_a_time, relays_tell_how_far_they_are_behind;
     list: filters_and_pages, events_from_a_position, unknown_ids_are_nothing, workers_as_they_said_last,
         usage_counts_what_is_written;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::bench::{Bench, failed, ids, lease, new_task, odd_texts, report_of, succeeded};
+use super::bench::{Bench, failed, ids, lease, new_task, odd_texts, report_of, succeeded, trace_context};
 use crate::{
     model::{Fact, Json, Lease, StepError, StepId, StepState, TaskId, TaskState, Verdict},
     state::Input,
@@ -171,6 +171,7 @@ pub(super) async fn payloads_by_request(store: Arc<dyn Store>) {
     let mut new = new_task(&definition);
     new.submission.context = Json::parse(r#"{"n":1}"#.to_owned()).unwrap();
     new.submission.correlation_id = Some("c-1".to_owned());
+    new.submission.trace = Some(trace_context());
     let task_id = bench.insert(new).await;
     let other = bench.submit(&definition).await;
     let claimed = bench.claim(&["handle"], 2).await;
@@ -199,6 +200,7 @@ pub(super) async fn payloads_by_request(store: Arc<dyn Store>) {
     assert_eq!(texts(3), [(0, "10".to_owned())]);
     assert_eq!(payloads[0].correlation_id.as_deref(), Some("c-1"));
     assert_eq!(payloads[2].correlation_id, None);
+    assert_eq!((&payloads[0].trace, &payloads[2].trace), (&Some(trace_context()), &None));
 }
 
 pub(super) async fn changes_from_memory_are_written_where_nothing_has_moved(store: Arc<dyn Store>) {

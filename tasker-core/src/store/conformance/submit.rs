@@ -1,6 +1,6 @@
 use std::{collections::HashMap, sync::Arc};
 
-use super::bench::{Bench, QUEUE, new_task, odd_texts, template, with_key};
+use super::bench::{Bench, QUEUE, new_task, odd_texts, template, trace_context, with_key};
 use crate::{
     dag::Submission,
     model::{Fact, Json, Lease, Outcome, Step, StepState, TaskCounts, TaskState, Verdict},
@@ -12,6 +12,7 @@ pub(super) async fn what_is_submitted_is_stored(store: Arc<dyn Store>) {
     let (bench, definition) = Bench::with(store, "a b:a c:a d:b,c e").await;
     let mut new = new_task(&definition);
     let some = |text: &str| Some(text.to_owned());
+    let trace = trace_context();
     new.template.environment = Some("production".into());
     new.deadline_ms = Some(60_000);
     new.submission = Submission {
@@ -25,6 +26,7 @@ pub(super) async fn what_is_submitted_is_stored(store: Arc<dyn Store>) {
         parent_correlation_id: some("c-0"),
         idempotency_key: some("o-1"),
         rerun_of: None,
+        trace: Some(trace.clone()),
     };
     assert_eq!(bench.store.insert_tasks(&[new.clone()]).await.unwrap(), [Inserted::Created(new.task_id)]);
 
@@ -36,7 +38,7 @@ pub(super) async fn what_is_submitted_is_stored(store: Arc<dyn Store>) {
     assert_eq!(task.tags, new.submission.tags);
     assert_eq!((task.initiator, task.source_system, task.reason), (some("ann"), some("web"), some("ordered")));
     assert_eq!((task.correlation_id, task.parent_correlation_id), (some("c-1"), some("c-0")));
-    assert_eq!(task.idempotency_key, some("o-1"));
+    assert_eq!((task.idempotency_key, task.flow.trace, task.flow.parent), (some("o-1"), Some(trace), None));
     assert_eq!(task.counts, TaskCounts { total: 5, ..TaskCounts::default() });
     assert_eq!(task.deadline_at.unwrap().since(task.created_at).as_millis(), 60_000);
     assert_eq!((task.updated_at, task.completed_at, task.error), (task.created_at, None, None));

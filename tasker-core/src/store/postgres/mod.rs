@@ -7,6 +7,7 @@ mod migrate;
 mod operations;
 mod payload;
 mod relay;
+mod retention;
 mod row;
 mod search;
 mod sql;
@@ -20,7 +21,7 @@ use self::{hot::Hot, transaction::Open};
 use super::{
     Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
     Oddity, Payload, PayloadRequest, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate, TaskFilter,
-    TemplateSummary, Transacted, Usage, WorkerRecord, transaction::transact,
+    TemplateSummary, Transacted, Usage, WorkerRecord, filter::first_id_after, transaction::transact,
 };
 use crate::{
     dag::NewTask,
@@ -343,6 +344,14 @@ impl Store for PostgresStore {
 
     async fn forget_relay(&self, name: &str) -> Result<bool> {
         within(self.forget(name)).await
+    }
+
+    async fn retired(&self, before: Timestamp, after: TaskId, limit: u32) -> Result<Vec<TaskId>> {
+        within(self.list_retired(before, after.0..first_id_after(before), limit)).await
+    }
+
+    async fn remove_tasks(&self, tasks: &[TaskId], before: Timestamp) -> Result<Vec<TaskId>> {
+        within(self.remove(tasks, before)).await
     }
 
     async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>> {

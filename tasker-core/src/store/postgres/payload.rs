@@ -53,8 +53,8 @@ async fn inputs(source: &mut Source<'_>, requests: &[PayloadRequest]) -> Result<
     let rows = source.fetch(sqlx::query(sql::LOAD_PAYLOADS_TASKS.sql()).bind(wanted)).await?;
     let inputs = rows.iter().map(|row| {
         let (context, correlation_id) = (row::json(row, "context")?, row.try_get("correlation_id")?);
-        let parent = row::structured::<TaskFlow>(row, "flow")?.and_then(|flow| flow.parent);
-        Ok((row.try_get("id")?, Payload { context, correlation_id, parent, ..Payload::default() }))
+        let TaskFlow { parent, trace, .. } = row::structured(row, "flow")?.unwrap_or_default();
+        Ok((row.try_get("id")?, Payload { context, correlation_id, parent, trace, ..Payload::default() }))
     });
     inputs.collect()
 }

@@ -103,13 +103,18 @@ pub(super) async fn put(transaction: &mut SqliteTransaction<'_>, tasks: &[&NewTa
     }
     let plans = plans.iter().map(|plan| plan.iter().map(StepRow::new).collect::<Result<Vec<_>>>());
     let (rows, plans) = (encode::text(&rows)?, encode::text(&plans.collect::<Result<Vec<_>>>()?)?);
-    let connection = &mut *transaction.inner;
-    sqlx::query(sql::INSERT_TASKS.sql()).bind(&rows).bind(now.as_micros()).execute(&mut *connection).await?;
-    sqlx::query(sql::INSERT_STEPS.sql()).bind(&rows).bind(plans).bind(now.as_micros()).execute(connection).await?;
+    let events = events.iter().map(EventRow::new).collect::<Result<Vec<_>>>()?;
+    sqlx::query(sql::INSERT.as_str())
+        .bind(&rows)
+        .bind(now.as_micros())
+        .bind(plans)
+        .bind(encode::text(&events)?)
+        .execute(&mut *transaction.inner)
+        .await?;
     if tasks.iter().any(|task| !task.submission.tags.is_empty()) {
         sqlx::query(sql::INSERT_TAGS.sql()).bind(&rows).execute(&mut *transaction.inner).await?;
     }
-    transaction.put(sql::APPLY_EVENTS.sql(), events.iter().map(EventRow::new)).await
+    Ok(())
 }
 
 #[derive(Serialize)]

@@ -12,6 +12,7 @@ mod load;
 mod operations;
 mod read;
 mod relay;
+mod retention;
 mod search;
 mod sql;
 mod template;
@@ -28,7 +29,7 @@ use self::{connections::Connections, transaction::SqliteTransaction};
 use super::{
     Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
     Oddity, Payload, PayloadRequest, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate, TaskFilter,
-    TemplateSummary, Transacted, WorkerRecord, schema::Schema, transaction::transact,
+    TemplateSummary, Transacted, WorkerRecord, filter::first_id_after, schema::Schema, transaction::transact,
 };
 use crate::{
     dag::NewTask,
@@ -240,6 +241,14 @@ impl Store for SqliteStore {
 
     async fn forget_relay(&self, name: &str) -> Result<bool> {
         relay::forget(self, name).await
+    }
+
+    async fn retired(&self, before: Timestamp, after: TaskId, limit: u32) -> Result<Vec<TaskId>> {
+        retention::retired(self, before, after.0..first_id_after(before), limit).await
+    }
+
+    async fn remove_tasks(&self, tasks: &[TaskId], before: Timestamp) -> Result<Vec<TaskId>> {
+        retention::remove(self, tasks, before).await
     }
 
     async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>> {

@@ -97,13 +97,9 @@ async fn contexts(source: &mut Source<'_, '_>, requests: &[PayloadRequest]) -> R
     let payload = |row| {
         let mut columns = Columns::new(row, "a task");
         let task_id = TaskId(columns.uuid()?);
-        let payload = Payload {
-            context: columns.json_or_none()?,
-            correlation_id: columns.read()?,
-            parent: columns.decoded_or_none::<TaskFlow>()?.and_then(|flow| flow.parent),
-            ..Payload::default()
-        };
-        Ok((task_id, payload))
+        let (context, correlation_id) = (columns.json_or_none()?, columns.read()?);
+        let TaskFlow { parent, trace, .. } = columns.decoded_or_none()?.unwrap_or_default();
+        Ok((task_id, Payload { context, correlation_id, parent, trace, ..Payload::default() }))
     };
     rows.iter().map(payload).collect()
 }

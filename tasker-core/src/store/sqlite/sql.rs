@@ -1,6 +1,17 @@
 //! The statements, by their files in `store/sql/sqlite`.
 
-use crate::store::statement::statements;
+use std::sync::LazyLock;
+
+use crate::store::statement::{Statement, statements};
+
+/// Statements that are sent together: each call is a way to the connection's thread and back. `$1` is the tasks, `$2` the time,
+/// `$3` the steps or the plans that tasks share, `$4` the events.
+pub(super) static APPLY: LazyLock<String> = LazyLock::new(|| together(&[&APPLY_TASKS, &APPLY_STEPS, &APPLY_EVENTS]));
+pub(super) static INSERT: LazyLock<String> = LazyLock::new(|| together(&[&INSERT_TASKS, &INSERT_STEPS, &APPLY_EVENTS]));
+
+fn together(statements: &[&Statement]) -> String {
+    statements.iter().map(|statement| statement.sql()).collect::<Vec<_>>().join(";\n")
+}
 
 statements! { "sqlite":
     ADD_STEPS = "add_steps",
@@ -14,7 +25,6 @@ statements! { "sqlite":
     COUNT_REST = "count_rest",
     COUNT_STATES = "count_states",
     COUNT_TOTAL = "count_total",
-    COUNT_UNCHANGED = "count_unchanged",
     DUE_STEPS = "due_steps",
     DUE_TASKS = "due_tasks",
     END_OF_EVENTS = "end_of_events",
@@ -39,6 +49,7 @@ statements! { "sqlite":
     LIST_KEYS = "list_keys",
     LIST_KNOWN_WORKERS = "list_known_workers",
     LIST_RELAYS = "list_relays",
+    LIST_RETIRED = "list_retired",
     LIST_ROUTES = "list_routes",
     LIST_STEPS = "list_steps",
     LIST_TEMPLATES = "list_templates",
@@ -62,6 +73,10 @@ statements! { "sqlite":
     PUT_TEMPLATE = "put_template",
     PUT_WORKER = "put_worker",
     RELEASE_RELAY = "release_relay",
+    REMOVE_EVENTS = "remove_events",
+    REMOVE_STEPS = "remove_steps",
+    REMOVE_TAGS = "remove_tags",
+    REMOVE_TASKS = "remove_tasks",
     REVOKE_KEY = "revoke_key",
     SEARCH_TASKS = "search_tasks",
     TOUCH_KEY = "touch_key",

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     model::{EventBatch, TaskCounts, TaskFlow, TaskId, Timestamp},
     state::{Changes, Claim, NewStep, Scope, Snapshot, StepChange, TaskChange},
-    store::{Payload, PayloadRequest, Result, transaction::Transaction},
+    store::{Error, Payload, PayloadRequest, Result, transaction::Transaction},
 };
 
 pub(super) struct SqliteTransaction<'c> {
@@ -44,12 +44,12 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
-        let Changes { tasks, steps, events, .. } = changes;
         self.put(sql::ADD_STEPS.sql(), changes.added.iter().map(AddedRow::new)).await?;
         self.put(sql::PUT_FLOWS.sql(), changes.flows.iter().map(FlowRow::new)).await?;
-        self.put(sql::APPLY_TASKS.sql(), tasks.iter().map(TaskRow::new)).await?;
-        self.put(sql::APPLY_STEPS.sql(), steps.iter().map(StepRow::new)).await?;
-        self.put(sql::APPLY_EVENTS.sql(), events.iter().map(EventRow::new)).await?;
+        if !changes.is_empty() && !self.put_rows(changes, false).await? {
+            let missing = "rows that were read under a lock are gone, or their events are there already";
+            return Err(Error::Corrupt(missing.to_owned()));
+        }
         if !changes.spawned.is_empty() {
             insert::put(self, &changes.spawned.iter().collect::<Vec<_>>(), self.now).await?;
         }
@@ -73,16 +73,28 @@ impl Transaction for SqliteTransaction<'_> {
 impl SqliteTransaction<'_> {
     /// Writes changes, unless a task has moved on.
     pub(super) async fn apply_unchanged(mut self, changes: &Changes) -> Result<bool> {
-        let seen = changes.events.iter().map(|batch| (Hex(batch.task_id.0), batch.first_seq - 1));
-        let query = sqlx::query_scalar(sql::COUNT_UNCHANGED.sql()).bind(encode::text(&seen.collect::<Vec<_>>())?);
-        let count: i64 = query.fetch_one(&mut *self.inner).await?;
-        if usize::try_from(count).ok() != Some(changes.tasks.len()) {
+        if !self.put_rows(changes, true).await? {
             self.rollback().await?;
             return Ok(false);
         }
-        self.apply(changes).await?;
         self.commit().await?;
         Ok(true)
+    }
+
+    /// Writes the rows of changes; `if_unchanged`, tasks that have moved on stay as they are. False if not all were written.
+    async fn put_rows(&mut self, changes: &Changes, if_unchanged: bool) -> Result<bool> {
+        let Changes { tasks, steps, events, .. } = changes;
+        let rows = tasks.len() + steps.len() + events.len();
+        let seen = |at: usize| events.get(at).map(|batch| batch.first_seq - 1).filter(|_| if_unchanged);
+        let tasks = tasks.iter().enumerate().map(|(at, task)| TaskRow::new(task, seen(at)));
+        let done = sqlx::query(sql::APPLY.as_str())
+            .bind(encode::text(&tasks.collect::<Result<Vec<_>>>()?)?)
+            .bind(self.now.as_micros())
+            .bind(encode::text(&steps.iter().map(StepRow::new).collect::<Result<Vec<_>>>()?)?)
+            .bind(encode::text(&events.iter().map(EventRow::new).collect::<Result<Vec<_>>>()?)?)
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(usize::try_from(done.rows_affected()).ok() == Some(rows))
     }
 
     /// Executes a statement over a list of rows.
@@ -160,10 +172,13 @@ struct TaskRow {
     error: Option<String>,
     updated_at: Micros,
     completed_at: Option<Micros>,
+    /// The last event that was known of the task; none if it is locked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen: Option<i64>,
 }
 
 impl TaskRow {
-    fn new(change: &TaskChange) -> Result<Self> {
+    fn new(change: &TaskChange, seen: Option<i64>) -> Result<Self> {
         let TaskCounts { total, done, active, failed } = change.counts;
         Ok(Self {
             id: Hex(change.task_id.0),
@@ -177,6 +192,7 @@ impl TaskRow {
             error: change.error.as_ref().map(encode::text).transpose()?,
             updated_at: Micros(change.updated_at),
             completed_at: change.completed_at.map(Micros),
+            seen,
         })
     }
 }

@@ -13,8 +13,8 @@ use tasker_core::{
     model::{Json, TaskId},
     orchestration::{self, SubmitTask},
     view::{
-        ActedView, BulkAction, BulkSubmitted, EventView, Page, RegisteredView, StepView, SubmittedView, TaskQuery,
-        TaskView, TemplateDiff, TemplateView, TreeView, WhyView, WorkerView,
+        ActedView, BulkAction, BulkSubmitted, EventPage, EventQuery, EventView, Page, RegisteredView, StepView,
+        SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView, TreeView, WhyView, WorkerView,
     },
 };
 use tokio::time::sleep;
@@ -80,6 +80,11 @@ pub(super) async fn submit_many(connection: &Connection, requests: &[SubmitTask]
     let has_keys = requests.iter().all(|request| request.idempotency_key.is_some());
     let repeat = if has_keys { Repeat::Always } else { Repeat::IfUnsent };
     connection.post(connection.url(["v1", "tasks", "bulk"]), &json!({"tasks": requests}), repeat).await
+}
+
+pub(super) async fn next_events(connection: &Connection, query: &EventQuery) -> Result<EventPage> {
+    let wait = Duration::from_millis(query.wait_ms.unwrap_or(0));
+    connection.post_waiting(connection.url(["v1", "events", "next"]), query, Repeat::Always, wait).await
 }
 
 pub(super) async fn get(connection: &Connection, task_id: TaskId) -> Result<TaskView> {

@@ -26,7 +26,8 @@ locked as materialized (
     for no key update skip locked
 ),
 fresh as materialized (
-    select distinct on (t.id) t.* from locked t join found f on f.task_id = t.id and f.seq = t.seq
+    -- Sets are asked by hashed subplans, as in insert_tasks.
+    select * from locked where ((id, seq) in (select task_id, seq from found)) is true
 )
 select
     t.id as task_id, null::integer as idx, t.state, clock_timestamp() as now, false as is_stale,
@@ -43,5 +44,5 @@ select
     s.flow::text
 from found f
 join tasker.steps s using (task_id, idx)
-where f.task_id = any(array(select id from fresh))
+where (f.task_id in (select id from fresh)) is true
 order by task_id, idx nulls first

@@ -1,4 +1,5 @@
--- Only sqlite: it has no writing common table expressions, so that each table takes a statement.
+-- Only sqlite: it has no writing common table expressions, so that each table takes a statement. See apply_tasks.
+-- $3: the steps.
 update steps
 set
     state = change.value ->> 'state',
@@ -13,5 +14,5 @@ set
     result = coalesce(change.value ->> 'result', result),
     error = coalesce(change.value ->> 'error', error),
     flow = coalesce(change.value ->> 'flow', flow)
-from jsonb_each(?1) as change
+from jsonb_each($3) as change
 where steps.task_id = unhex(change.value ->> 'task_id') and steps.idx = change.value ->> 'idx'

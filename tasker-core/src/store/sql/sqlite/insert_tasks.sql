@@ -6,9 +6,9 @@ insert into tasks (
     rerun_of, parent_id, flow
 )
 select
-    unhex(value ->> 'id'), unhex(value ->> 'template_id'), 1, ?2, ?2 + value ->> 'deadline_us',
-    value ->> 'total', value ->> 'priority', ?2, value ->> 'namespace', value ->> 'name', value ->> 'version',
+    unhex(value ->> 'id'), unhex(value ->> 'template_id'), 1, $2, $2 + value ->> 'deadline_us',
+    value ->> 'total', value ->> 'priority', $2, value ->> 'namespace', value ->> 'name', value ->> 'version',
     value ->> 'environment', value ->> 'correlation_id', value ->> 'parent_correlation_id',
     value ->> 'idempotency_key', value ->> 'initiator', value ->> 'source_system', value ->> 'reason',
     value ->> 'tags', value ->> 'context', unhex(value ->> 'rerun_of'), unhex(value ->> 'parent_id'), value ->> 'flow'
-from jsonb_each(?1)
+from jsonb_each($1)

@@ -1,0 +1,98 @@
+"""What Tasker answers: documents whose keys are attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Document(dict[str, Any]):
+    """A document as Tasker gives it: keys are attributes too, and one that is left out is None."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self:
+            return self[name]
+        if name in _fields(type(self)):
+            return None
+        raise AttributeError(f"{type(self).__name__} has no {name!r}")
+
+
+class Step(Document):
+    """One step of one task."""
+
+    step_uuid: str
+    task_uuid: str
+    name: str
+    current_state: str
+    handler: str
+    dependencies: list[str]
+    attempts: int
+    max_attempts: int
+    failures: int
+    losses: int
+    results: Any
+    error: dict[str, Any] | None
+    next_retry_at: str | None
+    started_at: str | None
+    completed_at: str | None
+
+
+class Task(Document):
+    """One run of a template."""
+
+    task_uuid: str
+    name: str
+    namespace: str
+    version: str
+    status: str
+    context: Any
+    initiator: str | None
+    source_system: str | None
+    reason: str | None
+    priority: int
+    tags: list[str]
+    correlation_id: str | None
+    traceparent: str | None
+    tracestate: str | None
+    created_at: str
+    updated_at: str
+    completed_at: str | None
+    error: dict[str, Any] | None
+    total_steps: int
+    pending_steps: int
+    in_progress_steps: int
+    completed_steps: int
+    failed_steps: int
+    ready_steps: int | None
+    completion_percentage: float
+
+    @property
+    def steps(self) -> list[Step]:
+        """In the order of the template; empty in lists of tasks."""
+        return [Step(step) for step in self.get("steps") or []]
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What the steps returned, by their names."""
+        return {step.name: step.results for step in self.steps if "results" in step}
+
+
+class Event(Document):
+    """Something that happened to a task or to one of its steps."""
+
+    task_uuid: str
+    seq: int
+    at: str
+    type: str
+    step: str | None
+    attempt: int | None
+    error: dict[str, Any] | None
+
+
+class TaskPage(list[Task]):
+    """Tasks, newest first; ``next`` is what ``after`` takes to go on, and None at the end."""
+
+    next: str | None = None
+
+
+def _fields(kind: type) -> set[str]:
+    return {name for base in kind.__mro__ for name in getattr(base, "__annotations__", {})}
