@@ -50,22 +50,24 @@ each() {
   done
 }
 
-# A database for each, or what one leaves behind would slow the next.
+# A cluster for each, or what one leaves behind would slow the next.
 each_on_postgres() {
-  local psql language
-  psql=$("$here/find-postgres.sh")/psql
+  local language
   for language in rust python ruby node; do
-    "$psql" "$TASKER_TEST_DATABASE_URL" --quiet --command "create database bench_$language"
-    echo "== $language"
-    bench "$language" --workload "${1:-diamond}" --slots 256 --store "${TASKER_TEST_DATABASE_URL%/*}/bench_$language"
+    TASKER_PG_DURABLE=1 "$here/with-postgres.sh" "${BASH_SOURCE[0]}" on_postgres "$language" "$1"
   done
+}
+
+on_postgres() {
+  echo "== $1"
+  bench "$1" --workload "$2" --slots 256 --store "$TASKER_TEST_DATABASE_URL"
 }
 
 case ${1:-} in
   build) build ;;
   sqlite) each "${2:-diamond}" ;;
-  postgres) TASKER_PG_DURABLE=1 "$here/with-postgres.sh" "${BASH_SOURCE[0]}" each_on_postgres "${2:-diamond}" ;;
-  each_on_postgres) each_on_postgres "$2" ;;
+  postgres) each_on_postgres "${2:-diamond}" ;;
+  on_postgres) on_postgres "$2" "$3" ;;
   memory) bench "$2" --workload diamond --slots 256 --calls "$3" ;;
   *)
     sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2

@@ -45,10 +45,7 @@ expect() {
   [[ $got == "$3" ]] || fail "$2 is $got and not $3"
 }
 
-psql=$(scripts/find-postgres.sh)/psql
-database=four_languages_$$
-"$psql" "$TASKER_TEST_DATABASE_URL" --quiet --command "create database $database"
-export DATABASE_URL=${TASKER_TEST_DATABASE_URL%/*}/$database
+export DATABASE_URL=$TASKER_TEST_DATABASE_URL
 
 cargo build --quiet --locked -p tasker-cli
 cargo build --quiet --locked -p tasker-examples --example parcel_worker
@@ -82,7 +79,10 @@ expect "$lost" '.steps[3].current_state' cancelled
 
 for language in "${!workers[@]}"; do
   kill -TERM "${workers[$language]}"
-  wait "${workers[$language]}" || fail "the worker in $language ended with $?"
+  status=0
+  wait "${workers[$language]}" || status=$?
+  # Node ends by the signal itself once it is drained, as programs do that are asked to stop.
+  ((status == 0 || status == 143)) || fail "the worker in $language ended with $status"
 done
 workers=()
 echo "four languages: one parcel through four workers"

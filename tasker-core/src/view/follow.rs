@@ -138,7 +138,10 @@ impl EventPage {
         let mut feed = Feed::new(Arc::clone(engine), query.begin(engine).await?);
         let limit = query.limit.unwrap_or(PAGE);
         let mut pause = LOOK_AGAIN.0;
-        while limit > 0 {
+        if limit == 0 {
+            return Ok(Self { items: Vec::new(), cursor: feed.cursor().to_string() });
+        }
+        loop {
             watch.seen();
             let found = feed.next(limit).await?;
             let is_end = found.is_empty();
@@ -149,7 +152,7 @@ impl EventPage {
                 return Ok(Self { items, cursor: feed.cursor().to_string() });
             }
             if Instant::now() >= until {
-                break;
+                return Ok(Self { items: Vec::new(), cursor: feed.cursor().to_string() });
             }
             if is_end {
                 tokio::select! {
@@ -159,7 +162,6 @@ impl EventPage {
                 }
             }
         }
-        Ok(Self { items: Vec::new(), cursor: feed.cursor().to_string() })
     }
 }
 

@@ -16,11 +16,11 @@ async fn a_cluster_of_three_loses_nothing_when_one_after_the_other_is_killed() {
     let stream = stream(&urls.join(",")).await;
     assert_complete(&bench, &stream).await;
     assert_eq!(stream.get_info().await.unwrap().config.num_replicas, 3);
-    for at in 0..servers.len() {
+    for server in &mut servers {
         bench.run(10).await;
-        servers[at].kill();
+        server.kill();
         bench.run(10).await;
-        servers[at].restart();
+        server.restart();
         assert_complete(&bench, &stream).await;
     }
 }
