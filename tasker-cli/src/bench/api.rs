@@ -14,7 +14,7 @@ use serde_json::json;
 use tasker_core::model::{Json, TaskId, TaskState};
 use tasker_worker::{
     Client, StepContext, StepError, Worker,
-    client::{Actor, SubmitTask, TaskQuery},
+    client::{Action, Actor, BulkAction, SubmitTask, TaskQuery},
 };
 use tokio::time::sleep;
 
@@ -189,28 +189,37 @@ impl Load {
     async fn demand_all_complete(&self, name: &str) -> Result<()> {
         let states = TaskState::ALL.into_iter().filter(|state| *state != TaskState::Complete);
         let states = states.map(TaskState::as_str).collect::<Vec<_>>().join(",");
-        let query = TaskQuery { status: Some(states), limit: Some(1), ..named(name) };
+        let mut query = TaskQuery { status: Some(states), limit: Some(1), ..named(name) };
         let began = Instant::now();
         loop {
-            match self.client.list(&query).await?.items.first() {
-                None => return Ok(()),
-                Some(task) if began.elapsed() > PATIENCE => return Err(incomplete(task.task_uuid, task.status)),
-                Some(_) => sleep(Duration::from_millis(10)).await,
+            let page = self.client.list(&query).await?;
+            match (page.items.first(), page.next) {
+                (None, None) => return Ok(()),
+                // This page looked at a part of the tasks.
+                (None, next) => query.after = next,
+                (Some(task), _) if began.elapsed() > PATIENCE => return Err(incomplete(task.task_uuid, task.status)),
+                (Some(_), _) => {
+                    query.after = None;
+                    sleep(Duration::from_millis(10)).await;
+                }
             }
         }
     }
 
     /// What was submitted to nobody is not left behind.
     async fn cancel_unserved(&self) -> Result<()> {
-        let query = TaskQuery { status: Some("pending".to_owned()), limit: Some(1_000), ..named(UNSERVED) };
+        let mut query = TaskQuery { status: Some("pending".to_owned()), limit: Some(1_000), ..named(UNSERVED) };
         loop {
             let page = self.client.list(&query).await?;
-            if page.items.is_empty() {
+            for ids in page.items.chunks(BULK) {
+                let ids = ids.iter().map(|task| task.task_uuid).collect();
+                let request = BulkAction::new(Action::Cancel, Actor::named("tasker bench"));
+                self.client.act(BulkAction { ids: Some(ids), ..request }).await?;
+            }
+            if page.next.is_none() {
                 return Ok(());
             }
-            for task in page.items {
-                self.client.cancel(task.task_uuid, Actor::named("tasker bench")).await?;
-            }
+            query.after = page.next;
         }
     }
 }

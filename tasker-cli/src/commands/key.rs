@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tasker_core::{
-    model::Timestamp,
+    model::{Actor, Timestamp},
     orchestration::{ApiKey, NewKey, Permission, Permissions},
 };
 
@@ -45,9 +45,12 @@ pub(crate) struct Create {
     /// How long it is good for: 30m, 720h; without it, for ever
     #[arg(long, value_name = "TIME", value_parser = span::parse)]
     lifetime: Option<Duration>,
-    /// Who makes it
+    /// Who makes it; kept with the key
     #[arg(long, value_name = "NAME", env = "USER", hide_env = true)]
     by: Option<String>,
+    /// Why; kept with the key
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
 }
 
 /// List the API keys, the ended ones too
@@ -59,9 +62,12 @@ pub(crate) struct List {}
 pub(crate) struct Revoke {
     /// The key's id, or the beginning of its secret, as `tasker key list` shows it
     key: String,
-    /// Who ends it
+    /// Who ends it; kept with the key
     #[arg(long, value_name = "NAME", env = "USER", hide_env = true)]
     by: Option<String>,
+    /// Why; kept with the key
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
 }
 
 impl Key {
@@ -82,7 +88,8 @@ impl Create {
             namespaces: self.namespaces.into_iter().collect::<BTreeSet<_>>(),
         };
         let lifetime_ms = self.lifetime.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
-        let created = engine.create_key(NewKey { name: self.name, permissions, lifetime_ms }, self.by).await?;
+        let new = NewKey { name: self.name, permissions, lifetime_ms, by: self.by, reason: self.reason };
+        let created = engine.create_key(new).await?;
         output.either(&created, || created.secret.clone());
         output.note("this is shown here and never again; pass it as TASKER_API_KEY");
         Ok(Exit::Complete)
@@ -100,7 +107,7 @@ async fn list(settings: &Settings, output: &Output) -> Result<Exit> {
         output.note("there is no key: `tasker key create NAME --allow read` makes one");
     }
     let now = engine.store().now().await?;
-    let mut table = Table::new(&["KEY", "NAME", "BEGINS", "STATE", "ALLOWS", "IN", ">USED"]);
+    let mut table = Table::new(&["KEY", "NAME", "BEGINS", "STATE", "ALLOWS", "IN", ">USED", "WHO AND WHY"]);
     for key in &keys {
         let (state, tone) = state(key, now);
         let namespaces: Vec<_> = key.permissions.namespaces.iter().cloned().collect();
@@ -113,6 +120,7 @@ async fn list(settings: &Settings, output: &Output) -> Result<Exit> {
             (key.permissions.verbs.iter().map(word).collect::<Vec<_>>().join(", "), Tone::Plain),
             (if namespaces.is_empty() { "all".to_owned() } else { namespaces.join(", ") }, Tone::Plain),
             (used, Tone::Dim),
+            (who_and_why(key), Tone::Dim),
         ]);
     }
     table.print(output);
@@ -127,10 +135,19 @@ impl Revoke {
         let found = keys.iter().find(meant).ok_or_else(|| {
             Failure::new("key_not_found", format!("there is no key {}", self.key), "`tasker key list` shows the keys")
         })?;
-        engine.revoke_key(found.key_id, self.by.as_deref()).await?;
+        engine.revoke_key(found.key_id, &Actor { by: self.by, reason: self.reason }).await?;
         output.either(&json!({"key_id": found.key_id, "name": found.name}), || format!("{} is revoked", found.name));
         Ok(Exit::Complete)
     }
+}
+
+/// Who made the key, or who ended it, and why.
+fn who_and_why(key: &ApiKey) -> String {
+    let (by, because) = match key.revoked_at {
+        Some(_) => (&key.revoked_by, &key.revoked_because),
+        None => (&key.created_by, &key.created_because),
+    };
+    [by, because].into_iter().flatten().cloned().collect::<Vec<_>>().join(": ")
 }
 
 fn state(key: &ApiKey, now: Timestamp) -> (String, Tone) {

@@ -36,7 +36,8 @@ fn show(stats: &StatsView, output: &Output) {
         let (mark, tone) = of_task(state);
         let count = stats.tasks.get(state.as_str()).copied().unwrap_or(0);
         let tone = if count == 0 { Tone::Dim } else { tone };
-        tasks.row([(format!("{mark} {state}"), tone), (count.to_string(), Tone::Plain)]);
+        let about = if stats.is_estimated && state == TaskState::Complete { "about " } else { "" };
+        tasks.row([(format!("{mark} {state}"), tone), (format!("{about}{count}"), Tone::Plain)]);
     }
     tasks.print(output);
     output.line("");

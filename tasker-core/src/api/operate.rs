@@ -41,14 +41,14 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(patch_step))
 }
 
-/// Who does it, and why; kept in the task's history.
+/// Who does it, and why; kept in the history.
 #[derive(Debug, Default, Deserialize, ToSchema, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Doer {
+pub(super) struct Doer {
     /// A person's or a program's name.
-    by: Option<String>,
-    reason: Option<String>,
+    pub(super) by: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 async fn shown(caller: &Caller, api: &Api, task: Task) -> Result<Json<TaskView>> {

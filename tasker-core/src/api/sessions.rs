@@ -1,14 +1,15 @@
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use uuid::Uuid;
 
+use super::access::Caller;
 use crate::{
-    model::{Report, Reported, WorkerId},
-    orchestration::{Engine, Session},
+    model::{Lease, Report, Reported, TaskId, WorkerId},
+    orchestration::{Engine, Error, Session},
     state::Look,
 };
 
@@ -37,7 +38,7 @@ impl Sessions {
         if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&id) {
             return false;
         }
-        let joined = Arc::new(Joined { session, key_id, last: tokio::sync::Mutex::default() });
+        let joined = Arc::new(Joined { session, key_id, last: tokio::sync::Mutex::default(), tasks: Mutex::default() });
         sessions.insert(id, Entry { joined, seen_at: Instant::now() });
         true
     }
@@ -57,7 +58,12 @@ pub(super) struct Joined {
     /// Who opened it, and so who may go on with it.
     pub(super) key_id: Option<Uuid>,
     last: tokio::sync::Mutex<Option<(u64, Reported)>>,
+    /// Tasks of which it was given steps, and so in namespaces of its key.
+    tasks: Mutex<HashSet<TaskId>>,
 }
+
+/// Tasks that are remembered of one worker.
+const TASKS_MAX: usize = 100_000;
 
 /// One call of a worker.
 pub(super) struct Call {
@@ -79,7 +85,44 @@ impl Joined {
         }
         let reported = engine.report(&self.session, call.reports, call.want, call.look).await?;
         let is_empty = reported.verdicts.is_empty() && reported.assignments.is_empty();
+        if self.key_id.is_some() {
+            self.remember(&reported);
+        }
         *last = call.number.filter(|_| !is_empty).map(|number| (number, reported.clone()));
         Ok(reported)
+    }
+
+    fn remember(&self, reported: &Reported) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        if tasks.len() >= TASKS_MAX {
+            tasks.clear();
+        }
+        tasks.extend(reported.assignments.iter().map(|assignment| assignment.lease.task_id));
+    }
+
+    /// Of the tasks of these leases, those in namespaces that the worker's key is not for. Whoever guesses a lease learns
+    /// nothing from it, and changes nothing.
+    pub(super) async fn foreign(
+        &self,
+        engine: &Engine,
+        caller: &Caller,
+        leases: impl Iterator<Item = Lease>,
+    ) -> crate::orchestration::Result<HashSet<TaskId>> {
+        let Some(namespaces) = caller.namespaces() else { return Ok(HashSet::new()) };
+        let unknown: HashSet<TaskId> = {
+            let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            leases.map(|lease| lease.task_id).filter(|task_id| !tasks.contains(task_id)).collect()
+        };
+        let mut foreign = HashSet::new();
+        for task_id in unknown {
+            match engine.task(task_id).await {
+                Ok(task) if namespaces.contains(&task.namespace) => {}
+                Ok(_) | Err(Error::TaskNotFound(_)) => {
+                    foreign.insert(task_id);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(foreign)
     }
 }

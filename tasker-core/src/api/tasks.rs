@@ -125,6 +125,9 @@ async fn submit_bulk(
 }
 
 /// List and search tasks, newest first
+///
+/// A page looks through the newest 10,000 tasks that one of the filters leaves. It may hold fewer than `limit`, even none, and
+/// have a `next`: only a page without `next` is the last.
 #[utoipa::path(get, path = "/v1/tasks", tag = "tasks", params(TaskQuery), responses(
     (status = OK, description = "One page, without the steps.", body = Page<TaskView>),
     Refusals,

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{iter, sync::Arc, time::Duration};
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use super::{
     sessions::{Call, Joined},
 };
 use crate::{
-    model::{Checkpoint, Lease, Page, Report, Reported, Timestamp, WorkerId, limits},
+    model::{Checkpoint, Lease, Page, Report, Reported, Timestamp, Verdict, WorkerId, limits},
     orchestration::{Permission, WorkerRecord},
     state::Look,
     view::WorkerView,
@@ -135,19 +135,29 @@ async fn work(
     let until = Instant::now() + if may_wait { wait } else { Duration::ZERO };
     let mut pause = LOOK_AGAIN.0;
     let mut reports = work.reports;
+    let foreign = joined.foreign(&api.engine, &caller, reports.iter().map(|report| report.lease)).await?;
+    let is_foreign: Vec<bool> = reports.iter().map(|report| foreign.contains(&report.lease.task_id)).collect();
+    reports.retain(|report| !foreign.contains(&report.lease.task_id));
     loop {
         let call = Call { number: work.call, reports: std::mem::take(&mut reports), want: work.want, look: work.look };
         let reported = carry_out(&api, &joined, call).await?;
         if !reported.assignments.is_empty() || Instant::now() >= until {
-            return Ok(Json(reported));
+            return Ok(Json(with_foreign(reported, &is_foreign)));
         }
         tokio::select! {
             () = joined.session.woken() => {}
             () = sleep_until(until.min(Instant::now() + pause)) => {}
-            () = api.closing.cancelled() => return Ok(Json(reported)),
+            () = api.closing.cancelled() => return Ok(Json(with_foreign(reported, &is_foreign))),
         }
         pause = (pause * 2).min(LOOK_AGAIN.1);
     }
+}
+
+/// The verdicts with those of outcomes that were left out, which are answered like those of a lease that is lost.
+fn with_foreign(reported: Reported, is_foreign: &[bool]) -> Reported {
+    let mut verdicts = reported.verdicts.into_iter();
+    let verdict = |is_foreign: &bool| if *is_foreign { Some(Verdict::StaleLease) } else { verdicts.next() };
+    Reported { verdicts: is_foreign.iter().filter_map(verdict).collect(), ..reported }
 }
 
 /// In a task of its own: a client that goes away in the middle does not leave a transaction half done, and finds the answer
@@ -230,9 +240,16 @@ async fn leases(
     Path(worker_id): Path<WorkerId>,
     Body(Leases { leases }): Body<Leases>,
 ) -> Result<Json<Extended>> {
-    joined(&api, &caller, worker_id)?;
+    let joined = joined(&api, &caller, worker_id)?;
     demand_at_most("leases", leases.len(), LEASES_MAX)?;
-    Ok(Json(Extended { until: api.engine.extend(&leases).await? }))
+    let foreign = joined.foreign(&api.engine, &caller, leases.iter().copied()).await?;
+    let own: Vec<Lease> = leases.iter().filter(|lease| !foreign.contains(&lease.task_id)).copied().collect();
+    let mut extended = api.engine.extend(&own).await?.into_iter();
+    let until = |lease: &Lease| {
+        let is_own = !foreign.contains(&lease.task_id);
+        is_own.then(|| extended.next().flatten()).flatten()
+    };
+    Ok(Json(Extended { until: leases.iter().map(until).collect() }))
 }
 
 /// How far an attempt has come.
@@ -264,7 +281,10 @@ async fn checkpoint(
     Path(worker_id): Path<WorkerId>,
     Body(Reached { lease, checkpoint }): Body<Reached>,
 ) -> Result<Json<Kept>> {
-    joined(&api, &caller, worker_id)?;
+    let joined = joined(&api, &caller, worker_id)?;
+    if !joined.foreign(&api.engine, &caller, iter::once(lease)).await?.is_empty() {
+        return Ok(Json(Kept { until: None }));
+    }
     let until = api.engine.checkpoint(&[(lease, checkpoint)]).await?;
     Ok(Json(Kept { until: until.into_iter().flatten().next() }))
 }

@@ -14,6 +14,8 @@ pub const LOSSES: u32 = 5;
 pub const ERROR_BYTES: usize = 64 * 1024;
 /// Rows of one page.
 pub const PAGE: u32 = 1_000;
+/// Tasks that one page of a search looks through.
+pub const SEARCH: u32 = 10_000;
 /// Outcomes in one report.
 pub const REPORT: usize = 1_000;
 /// Tasks in one submission.

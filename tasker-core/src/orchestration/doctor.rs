@@ -45,7 +45,7 @@ impl Engine {
             kinds.entry(check).or_default().push(place);
         }
         findings.extend(kinds.into_iter().map(|(check, places)| finding(check, places)));
-        let served = self.stats().await?;
+        let served = self.count_all().await?;
         if served.workers == 0 && !served.counts.queues.is_empty() {
             let queues = served.counts.queues.iter().take(ROWS as usize);
             findings.push(Finding {

@@ -8,6 +8,7 @@ use super::{
     group::GroupCommit,
     keys::KeyCache,
     observe::Observer,
+    overview::StatsCache,
     recall::Recall,
     submit::Pending,
     templates::TemplateIndex,
@@ -27,6 +28,7 @@ pub struct Engine {
     pub(super) wakeups: Wakeups,
     pub(super) submissions: GroupCommit<Pending>,
     pub(super) observer: OnceLock<Arc<dyn Observer>>,
+    pub(super) stats: StatsCache,
 }
 
 /// How an engine behaves. The defaults suit both a laptop and a server.
@@ -67,6 +69,7 @@ impl Engine {
             templates: TemplateIndex::default(),
             wakeups: Wakeups::default(),
             observer: OnceLock::new(),
+            stats: StatsCache::default(),
             options,
         })
     }

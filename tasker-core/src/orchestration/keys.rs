@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Engine, Error, Result, submit::check_text};
+use tracing::info;
+
+use super::{Engine, Error, Result, control::check_actor, submit::check_text};
 use crate::{
-    model::{Timestamp, limits},
+    model::{Actor, Timestamp, limits},
     store::{self, StoredKey},
 };
 
@@ -71,12 +73,16 @@ pub struct ApiKey {
     pub prefix: String,
     pub permissions: Permissions,
     pub created_at: Timestamp,
+    /// Who made it, and why.
     pub created_by: Option<String>,
+    pub created_because: Option<String>,
     pub expires_at: Option<Timestamp>,
     /// To within a minute.
     pub last_used_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+    /// Who ended it, and why.
     pub revoked_by: Option<String>,
+    pub revoked_because: Option<String>,
 }
 
 /// A key that is to be made.
@@ -89,6 +95,12 @@ pub struct NewKey {
     /// Milliseconds that the key is good for, at most those of a hundred years; for ever if not given.
     #[serde(default)]
     pub lifetime_ms: Option<u64>,
+    /// Who makes it; the name of the key that the request brings if not given.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// Why; kept with the key.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// A key that was made. The secret is shown here and never again.
@@ -118,14 +130,16 @@ struct Known {
 }
 
 impl Engine {
-    /// Makes an API key.
+    /// Makes an API key; who and why is kept with it.
     ///
     /// # Errors
     /// [`Error::FieldInvalid`] for a key without a name or without a permission, and for a lifetime over
     /// [`limits::KEY_LIFETIME_MS`]; [`Error::Store`].
-    pub async fn create_key(&self, new: NewKey, by: Option<String>) -> Result<CreatedKey> {
+    pub async fn create_key(&self, new: NewKey) -> Result<CreatedKey> {
         let invalid = |field, reason: &str| Err(Error::FieldInvalid { field, reason: reason.to_owned() });
         check_text("name", &new.name)?;
+        let actor = Actor { by: new.by, reason: new.reason };
+        check_actor(&actor)?;
         if new.name.trim().is_empty() {
             return invalid("name", "is empty: say what the key is for");
         }
@@ -152,13 +166,17 @@ impl Engine {
             hash: Sha256::digest(secret.as_bytes()).into(),
             permissions,
             created_at: self.store.now().await?,
-            created_by: by,
+            created_by: actor.by,
+            created_because: actor.reason,
             expires_at,
             last_used_at: None,
             revoked_at: None,
             revoked_by: None,
+            revoked_because: None,
         };
         self.store.put_key(&stored).await?;
+        let (by, reason) = (stored.created_by.as_deref(), stored.created_because.as_deref());
+        info!(key_id = %stored.id, name = stored.name, by, reason, "an API key was made");
         Ok(CreatedKey { key: ApiKey::read(stored)?, secret })
     }
 
@@ -173,11 +191,15 @@ impl Engine {
     /// Ends a key; within five seconds no engine takes it any more.
     ///
     /// # Errors
-    /// [`Error::KeyNotFound`] if there is none, or it was ended before; [`Error::Store`].
-    pub async fn revoke_key(&self, key_id: Uuid, by: Option<&str>) -> Result<()> {
-        if !self.store.revoke_key(key_id, by).await? {
+    /// [`Error::KeyNotFound`] if there is none, or it was ended before; [`Error::FieldInvalid`] for a text that is too long;
+    /// [`Error::Store`].
+    pub async fn revoke_key(&self, key_id: Uuid, actor: &Actor) -> Result<()> {
+        check_actor(actor)?;
+        if !self.store.revoke_key(key_id, actor).await? {
             return Err(Error::KeyNotFound(key_id));
         }
+        let (by, reason) = (actor.by.as_deref(), actor.reason.as_deref());
+        info!(%key_id, by, reason, "an API key was ended");
         self.keys.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
     }
@@ -244,10 +266,12 @@ impl ApiKey {
             permissions,
             created_at: stored.created_at,
             created_by: stored.created_by,
+            created_because: stored.created_because,
             expires_at: stored.expires_at,
             last_used_at: stored.last_used_at,
             revoked_at: stored.revoked_at,
             revoked_by: stored.revoked_by,
+            revoked_because: stored.revoked_because,
         })
     }
 }

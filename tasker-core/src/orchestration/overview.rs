@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -12,6 +12,15 @@ use crate::{
 const QUEUES: u32 = 200;
 /// The span that tells how fast tasks come in and end.
 const SPAN: Duration = Duration::from_secs(60);
+
+/// Tasks that are counted one by one; of more, those that are complete are estimated.
+const COUNTED: u64 = 50_000;
+/// Counts are given again for this many times as long as it took to count, so that whoever asks, however often, takes a small part
+/// of one connection's time.
+const AGAIN: u32 = 20;
+
+/// The last counts, when they were made, and for how long they are good.
+pub(super) type StatsCache = tokio::sync::Mutex<Option<(Stats, Instant, Duration)>>;
 
 /// How much there is of what, and how fast it moves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,13 +44,27 @@ pub fn age_ms(task_id: TaskId, now: Timestamp) -> u64 {
 }
 
 impl Engine {
-    /// How many tasks are in each state, how deep and old the queues are, how fast tasks come in.
+    /// How many tasks are in each state, how deep and old the queues are, how fast tasks come in; as it was at `at`, a moment
+    /// ago.
     ///
     /// # Errors
     /// [`super::Error::Store`].
     pub async fn stats(&self) -> Result<Stats> {
+        // Who asks meanwhile waits for the same answer.
+        let mut last = self.stats.lock().await;
+        if let Some((stats, _, _)) = last.as_ref().filter(|(_, counted_at, good_for)| counted_at.elapsed() < *good_for)
+        {
+            return Ok(stats.clone());
+        }
+        let began = Instant::now();
+        let stats = self.count_all().await?;
+        *last = Some((stats.clone(), Instant::now(), began.elapsed() * AGAIN));
+        Ok(stats)
+    }
+
+    pub(super) async fn count_all(&self) -> Result<Stats> {
         let at = self.store.now().await?;
-        let counts = self.store.counts(QUEUES).await?;
+        let counts = self.store.counts(QUEUES, COUNTED).await?;
         let created = TimeRange { from: Some(ago(at, SPAN)), before: None };
         let recent = TaskFilter { created, ..TaskFilter::default() };
         let workers = self.store.known_workers(ago(at, ALIVE), limits::PAGE).await?;

@@ -30,7 +30,8 @@ impl Engine {
         self.definition(&TemplateKey { id: task.template_id, environment }).await
     }
 
-    /// Tasks that pass the filter, newest first; at most [`limits::PAGE`] on a page.
+    /// Tasks that pass the filter, newest first; at most [`limits::PAGE`] on a page. A page looks through a bounded number of
+    /// tasks: it may hold fewer than asked for, even none, and tell where to go on.
     ///
     /// # Errors
     /// [`Error::Store`].

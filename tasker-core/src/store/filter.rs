@@ -25,6 +25,8 @@ pub struct TaskFilter {
     pub completed: TimeRange,
     /// Continue behind this task.
     pub after: Option<TaskCursor>,
+    /// How many tasks one page looks through at most; [`SEARCH`](crate::model::limits::SEARCH) if not given.
+    pub window: Option<u32>,
 }
 
 /// From a time, and before another; open where none is given.
@@ -77,13 +79,19 @@ impl FromStr for TaskCursor {
 }
 
 impl TaskCursor {
-    /// The page that the first `limit` of these make up; one more than that tells that there is another page.
-    pub(super) fn page<T>(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> TaskId) -> Page<T> {
+    /// The page that the first `limit` of these make up; one more than that tells that there is another page, and so does a
+    /// task down to which was looked.
+    pub(super) fn page<T>(
+        mut items: Vec<T>,
+        limit: u32,
+        looked_to: Option<Uuid>,
+        id: impl Fn(&T) -> TaskId,
+    ) -> Page<T> {
         let limit = limit as usize;
         let has_more = items.len() > limit;
         items.truncate(limit);
-        let next = items.last().filter(|_| has_more).map(|item| id(item).to_string());
-        Page { items, next }
+        let last = items.last().filter(|_| has_more).map(|item| id(item).to_string());
+        Page { items, next: last.or_else(|| looked_to.map(|task_id| task_id.to_string())) }
     }
 }
 

@@ -26,6 +26,8 @@ pub struct KnownWorker {
 pub struct Counts {
     /// Tasks by state; a state without tasks is left out.
     pub tasks: BTreeMap<&'static str, u64>,
+    /// Whether there are so many tasks that those which are complete were estimated, and others counted up to a limit only.
+    pub is_estimated: bool,
     /// The deepest queues first.
     pub queues: Vec<QueueDepth>,
     /// Attempts under a lease.
@@ -47,6 +49,16 @@ pub struct QueueDepth {
 impl Counts {
     pub(super) fn add_tasks(&mut self, state: TaskState, tasks: i64) {
         self.tasks.insert(state.as_str(), u64::try_from(tasks).unwrap_or(0));
+    }
+
+    /// Takes all that are in no other state for complete.
+    pub(super) fn estimate_complete(&mut self, total: i64) {
+        let rest: u64 = self.tasks.values().sum();
+        let complete = u64::try_from(total).unwrap_or(0).saturating_sub(rest);
+        if complete > 0 {
+            self.tasks.insert(TaskState::Complete.as_str(), complete);
+        }
+        self.is_estimated = true;
     }
 }
 
@@ -114,10 +126,12 @@ pub struct StoredKey {
     pub permissions: String,
     pub created_at: Timestamp,
     pub created_by: Option<String>,
+    pub created_because: Option<String>,
     pub expires_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
     pub revoked_by: Option<String>,
+    pub revoked_because: Option<String>,
 }
 
 /// What the invariants do not allow, as a row of one of the doctor's statements.

@@ -38,7 +38,7 @@ pub use statement::Statement;
 
 use crate::{
     dag::NewTask,
-    model::{Checkpoint, EventBatch, Lease, Page, Step, Task, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{Actor, Checkpoint, EventBatch, Lease, Page, Step, Task, TaskId, TemplateId, Timestamp, WorkerId},
     state::{Changes, Claim, Decision, Route, Scope, Snapshot},
 };
 
@@ -158,8 +158,8 @@ pub trait Store: Send + Sync + 'static {
     /// Workers that were seen since then, the latest first.
     async fn known_workers(&self, since: Timestamp, limit: u32) -> Result<Vec<KnownWorker>>;
 
-    /// How much there is of what; at most so many queues.
-    async fn counts(&self, queues: u32) -> Result<Counts>;
+    /// How much there is of what; at most so many queues. Of more tasks than `exactly`, those that are complete are estimated.
+    async fn counts(&self, queues: u32, exactly: u64) -> Result<Counts>;
 
     /// How many claimable steps go before an enqueued one in its queue, counted up to `limit`.
     async fn count_ahead(&self, step: &Step, priority: i16, limit: u32) -> Result<u64>;
@@ -177,7 +177,7 @@ pub trait Store: Send + Sync + 'static {
     async fn keys(&self, limit: u32) -> Result<Vec<StoredKey>>;
 
     /// Ends a key; false if there is none, or it was ended before.
-    async fn revoke_key(&self, id: Uuid, by: Option<&str>) -> Result<bool>;
+    async fn revoke_key(&self, id: Uuid, actor: &Actor) -> Result<bool>;
 
     /// Records that a key was used just now.
     async fn touch_key(&self, id: Uuid) -> Result<()>;

@@ -5,8 +5,11 @@
 
 use std::collections::HashMap;
 
-use super::TaskFilter;
-use crate::model::TaskState;
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{Result, TaskFilter};
+use crate::model::{TaskState, limits};
 
 /// What a search answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,45 +20,144 @@ pub(super) enum Want {
     Count,
 }
 
-/// Where a search looks.
+/// A condition that an index leads to, newest tasks first. A search looks through what one of them leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
-    /// Through all that the conditions leave.
-    Everywhere,
-    /// Among the newest tasks only: open ones mostly are.
-    Newest,
-    /// Among tasks that have a step in a queue, one that is due some time or one that waits: every open task that is not paused
-    /// has.
+pub(super) enum By {
+    CorrelationId,
+    ParentCorrelationId,
+    Tag,
+    Initiator,
+    /// Another than 0, which nearly all tasks have.
+    Priority,
+    /// Tasks that have a step in a queue, one that is due some time or one that waits: every open task that is not paused has.
     Open,
+    /// Tasks that failed, and those that an operator paused, stopped or closed.
+    Apart,
+    SourceSystem,
+    Name,
+    Namespace,
+    /// Every task.
+    All,
 }
 
-impl Look {
-    /// The looks to try, one after the other, until a page is full.
-    pub(super) fn of(filter: &TaskFilter, want: Want) -> &'static [Self] {
+impl By {
+    /// Those that the filter gives, what mostly leaves fewest tasks first.
+    fn given(filter: &TaskFilter) -> Vec<Self> {
+        let states = &filter.states;
+        let all = |is: fn(&TaskState) -> bool| !states.is_empty() && states.iter().all(is);
         let is_open = |state: &TaskState| matches!(state, TaskState::Pending | TaskState::InProgress);
-        if filter.states.is_empty() || !filter.states.iter().all(is_open) {
-            return &[Self::Everywhere];
+        let is_apart =
+            |state: &TaskState| !matches!(state, TaskState::Pending | TaskState::InProgress | TaskState::Complete);
+        let given = [
+            (Self::CorrelationId, filter.correlation_id.is_some()),
+            (Self::ParentCorrelationId, filter.parent_correlation_id.is_some()),
+            (Self::Tag, filter.tag.is_some()),
+            (Self::Initiator, filter.initiator.is_some()),
+            (Self::Priority, filter.priority.is_some_and(|priority| priority != 0)),
+            (Self::Open, all(is_open)),
+            (Self::Apart, all(is_apart)),
+            (Self::SourceSystem, filter.source_system.is_some()),
+            (Self::Name, filter.name.is_some()),
+            (Self::Namespace, filter.namespace.is_some()),
+        ];
+        given.into_iter().filter(|(_, is_given)| *is_given).map(|(by, _)| by).collect()
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::CorrelationId => "correlation_id",
+            Self::ParentCorrelationId => "parent_correlation_id",
+            Self::Tag => "tag",
+            Self::Initiator => "initiator",
+            Self::Priority => "priority",
+            Self::Open => "open",
+            Self::Apart => "apart",
+            Self::SourceSystem => "source_system",
+            Self::Name => "name",
+            Self::Namespace => "namespace",
+            Self::All => "all",
         }
-        if want == Want::Count { &[Self::Open] } else { &[Self::Newest, Self::Open] }
     }
 }
 
-/// The words of a search, by which its lines are kept.
-pub(super) fn words(filter: &TaskFilter, want: Want, look: Look) -> Vec<&'static str> {
-    let is_apart =
-        |state: &TaskState| !matches!(state, TaskState::Pending | TaskState::InProgress | TaskState::Complete);
+/// One statement of a search.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask<'a> {
+    pub(super) filter: &'a TaskFilter,
+    pub(super) by: By,
+    /// The oldest task to look at.
+    pub(super) since: Option<Uuid>,
+    /// Rows at most; of a probe, rows to pass over.
+    pub(super) limit: u64,
+}
+
+impl Ask<'_> {
+    /// The first id to look at.
+    pub(super) fn start(&self) -> Uuid {
+        self.filter.ids().start.max(self.since.unwrap_or_default())
+    }
+}
+
+/// What a database does for a search.
+#[async_trait]
+pub(super) trait Search: Sync {
+    type Row: Send;
+
+    /// The id behind as many tasks as the limit tells, the newest that the one condition leaves; none if it leaves no more.
+    async fn probe(&self, ask: &Ask<'_>) -> Result<Option<Uuid>>;
+
+    /// Tasks that pass every condition, newest first.
+    async fn find(&self, ask: &Ask<'_>, want: Want) -> Result<Vec<Self::Row>>;
+}
+
+/// What a search found.
+pub(super) struct Found<R> {
+    pub(super) rows: Vec<R>,
+    /// The last task that was looked at, where older ones were left out.
+    pub(super) looked_to: Option<Uuid>,
+}
+
+/// Searches among the newest tasks that one condition leaves, so many that it always ends soon, whatever the others leave.
+/// The condition is the one which reaches back furthest with them. A count looks at all tasks.
+pub(super) async fn search<S: Search>(store: &S, filter: &TaskFilter, want: Want, limit: u64) -> Result<Found<S::Row>> {
+    let (by, since) = place(store, filter).await?;
+    let looked_to = since.filter(|_| want != Want::Count);
+    let rows = store.find(&Ask { filter, by, since: looked_to, limit }, want).await?;
+    Ok(Found { rows, looked_to })
+}
+
+/// Which condition to go by, and back to which task.
+async fn place<S: Search>(store: &S, filter: &TaskFilter) -> Result<(By, Option<Uuid>)> {
+    let mut given = By::given(filter);
+    if given.iter().all(|by| *by == By::Open) {
+        given.push(By::All);
+    }
+    if let [only] = given[..]
+        && conditions(filter).iter().all(|word| *word == only.word())
+    {
+        return Ok((only, None));
+    }
+    let limit = u64::from(filter.window.unwrap_or(limits::SEARCH));
+    let mut furthest = None;
+    for by in given {
+        match store.probe(&Ask { filter, by, since: None, limit }).await? {
+            None => return Ok((by, None)),
+            // Not in an order, so that there is no telling back to where.
+            Some(_) if by == By::Open => {}
+            Some(id) if furthest.is_none_or(|(_, furthest)| id < furthest) => furthest = Some((by, id)),
+            Some(_) => {}
+        }
+    }
+    Ok(furthest.map_or((By::All, None), |(by, id)| (by, Some(id))))
+}
+
+/// What the filter asks for.
+fn conditions(filter: &TaskFilter) -> Vec<&'static str> {
     let given = [
-        ("rows", want == Want::Rows),
-        ("ids", want == Want::Ids),
-        ("count", want == Want::Count),
-        ("list", want != Want::Count),
         ("namespace", filter.namespace.is_some()),
         ("name", filter.name.is_some()),
         ("version", filter.version.is_some()),
         ("states", !filter.states.is_empty()),
-        ("apart", !filter.states.is_empty() && filter.states.iter().all(is_apart)),
-        ("open", look == Look::Open),
-        ("newest", look == Look::Newest),
         ("tag", filter.tag.is_some()),
         ("correlation_id", filter.correlation_id.is_some()),
         ("parent_correlation_id", filter.parent_correlation_id.is_some()),
@@ -72,16 +174,38 @@ pub(super) fn words(filter: &TaskFilter, want: Want, look: Look) -> Vec<&'static
     given.into_iter().filter(|(_, is_given)| *is_given).map(|(word, _)| word).collect()
 }
 
+/// The words of a search, by which its lines are kept: `by x` for the condition that it goes by, `x too` for the others.
+pub(super) fn words(ask: &Ask<'_>, want: Want) -> Vec<String> {
+    let by = ask.by.word();
+    let shape: &[&str] = match want {
+        Want::Rows => &["rows", "list"],
+        Want::Ids => &["ids", "list"],
+        Want::Count => &["count"],
+    };
+    let others = conditions(ask.filter).into_iter().filter(|word| *word != by).map(|word| format!("{word} too"));
+    shape.iter().map(ToString::to_string).chain([format!("by {by}")]).chain(others).collect()
+}
+
+/// The words of a probe.
+pub(super) fn probe_words(by: By) -> Vec<String> {
+    let shape: &[&str] = match by {
+        By::Open => &[],
+        By::Tag => &["in order"],
+        _ => &["in order", "tasks"],
+    };
+    shape.iter().map(ToString::to_string).chain([format!("by {}", by.word())]).collect()
+}
+
 /// A statement with only the lines of `words`, and its parameters (`sign` and a number) numbered anew from 1; with it the old
 /// numbers, in the order of the new ones.
-pub(super) fn keep(text: &str, words: &[&str], sign: char) -> (String, Vec<usize>) {
+pub(super) fn keep(text: &str, words: &[String], sign: char) -> (String, Vec<usize>) {
     let mut kept = String::with_capacity(text.len());
     let mut numbers: HashMap<usize, usize> = HashMap::new();
     let mut order = Vec::new();
     for line in text.lines().filter(|line| !line.trim_start().starts_with("-- ")) {
         let (line, word) = line.split_once("--?").unwrap_or((line, ""));
         let word = word.trim();
-        if !word.is_empty() && !words.contains(&word) {
+        if !word.is_empty() && !words.iter().any(|kept| kept == word) {
             continue;
         }
         let mut parts = line.trim_end().split(sign);
@@ -110,7 +234,7 @@ mod tests {
     fn lines_that_are_not_asked_for_are_left_out_with_their_parameters() {
         let text = "-- What it does.\nselect a --? rows\nselect 1 --? count\nwhere b = $1\n  and c = $2::text --? c\n  \
                     and d in ($3, $3) --? d\nlimit $4\n";
-        let kept = keep(text, &["rows", "d"], '$');
+        let kept = keep(text, &["rows".to_owned(), "d".to_owned()], '$');
         assert_eq!(kept, ("select a\nwhere b = $1\n  and d in ($2, $2)\nlimit $3\n".to_owned(), vec![1, 3, 4]));
     }
 }

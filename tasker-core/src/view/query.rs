@@ -101,6 +101,7 @@ impl TaskQuery {
             updated: range(("updated_from", &self.updated_from), ("updated_before", &self.updated_before))?,
             completed: range(("completed_from", &self.completed_from), ("completed_before", &self.completed_before))?,
             after: self.after.as_deref().map(cursor).transpose()?,
+            window: None,
         })
     }
 

@@ -16,7 +16,10 @@ pub struct StatsView {
     pub at: Timestamp,
     /// Tasks by state; a state without tasks is left out.
     pub tasks: BTreeMap<String, u64>,
-    /// Steps that wait for a worker, the deepest queues first.
+    /// Whether `complete` is an estimate, and every other state counted up to 100,000: so it is for more than 50,000 tasks.
+    #[serde(default)]
+    pub is_estimated: bool,
+    /// Steps that wait for a worker, the deepest queues first; each counted up to 100,000.
     pub queues: Vec<QueueView>,
     /// Attempts under a lease.
     pub running: u64,
@@ -56,6 +59,7 @@ impl StatsView {
         Ok(Self {
             at: stats.at,
             tasks: counts.tasks.into_iter().map(|(state, tasks)| (state.to_owned(), tasks)).collect(),
+            is_estimated: counts.is_estimated,
             queues: queues.collect(),
             running: counts.running,
             delayed: counts.delayed,

@@ -1,6 +1,9 @@
 use clap::Args;
 use tasker_core::model::{Timestamp, limits};
-use tasker_worker::client::{Page, TaskQuery, TaskView};
+use tasker_worker::{
+    Client,
+    client::{Page, TaskQuery, TaskView},
+};
 
 use super::filter::Filter;
 use crate::{
@@ -30,7 +33,7 @@ impl List {
     pub(super) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
         let client = reach::client(settings).await?;
         let query = TaskQuery { after: self.after, limit: Some(self.limit), ..self.filter.query(settings) };
-        let page = client.list(&query).await?;
+        let page = full_page(&client, query.clone(), self.limit as usize).await?;
         if output.is_json() {
             output.document(&page);
             return Ok(Exit::Complete);
@@ -39,6 +42,21 @@ impl List {
         tell_what_is_not_shown(&page, &query, output);
         Ok(Exit::Complete)
     }
+}
+
+/// As many tasks as were asked for, if there are so many: a page of the client looks through a part of all tasks only.
+async fn full_page(client: &Client, mut query: TaskQuery, limit: usize) -> Result<Page<TaskView>> {
+    let mut page = client.list(&query).await?;
+    while page.items.len() < limit
+        && let Some(next) = page.next.take()
+    {
+        query.after = Some(next);
+        query.limit = u32::try_from(limit - page.items.len()).ok();
+        let more = client.list(&query).await?;
+        page.items.extend(more.items);
+        page.next = more.next;
+    }
+    Ok(page)
 }
 
 fn table(tasks: &[TaskView], now: Timestamp) -> Table {

@@ -85,7 +85,7 @@ async fn act_on_pages(client: &Client, mut request: BulkAction) -> Result<ActedV
 /// Asks a person, who may have meant fewer tasks.
 async fn confirm(client: &Client, request: &BulkAction, verb: &str) -> Result<()> {
     let foreseen = client.act(BulkAction { dry_run: true, ..request.clone() }).await?;
-    if foreseen.done == 0 {
+    if foreseen.matched == 0 {
         return Ok(());
     }
     let count = usize::try_from(foreseen.matched).unwrap_or(usize::MAX);

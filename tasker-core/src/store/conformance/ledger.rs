@@ -2,9 +2,10 @@ use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
-use super::bench::{Bench, QUEUE, failed, lease, succeeded};
+use super::bench::{Bench, QUEUE, failed, lease, operate, succeeded};
 use crate::{
-    model::{StepError, Timestamp, WorkerId},
+    model::{Actor, StepError, Timestamp, WorkerId},
+    state::Verb,
     store::{EventCursor, Store, StoredKey, WorkerRecord},
 };
 
@@ -66,7 +67,7 @@ pub(super) async fn workers_and_counts_tell_what_goes_on(store: Arc<dyn Store>) 
 
     let tasks = [bench.submit(&definition).await, bench.submit(&definition).await];
     let claimed = bench.claim(&["handle"], 1).await;
-    let counts = bench.store.counts(10).await.unwrap();
+    let counts = bench.store.counts(10, 100).await.unwrap();
     assert_eq!(counts.tasks, [("in_progress", 1), ("pending", 1)].into());
     assert_eq!((counts.running, counts.delayed, counts.queues.len()), (1, 0, 1));
     let queue = &counts.queues[0];
@@ -77,9 +78,16 @@ pub(super) async fn workers_and_counts_tell_what_goes_on(store: Arc<dyn Store>) 
     let steps = bench.steps(tasks[1]).await;
     assert_eq!(bench.store.count_ahead(&steps[1], 0, 10).await.unwrap(), 2);
     assert_eq!(bench.store.count_ahead(&steps[1], 5, 10).await.unwrap(), 0, "urgent ones go first");
+    let ended = bench.submit(&definition).await;
+    bench.transact(&[operate(ended, Verb::Resolve)], None).await;
+    let estimated = bench.store.counts(10, 1).await.unwrap();
+    let rest = [("in_progress", 1), ("pending", 1), ("resolved_manually", 1)];
+    let rest_is = |(state, count): &(&'static str, u64)| estimated.tasks.get(state) == Some(count);
+    assert!(estimated.is_estimated && rest.iter().all(rest_is), "{estimated:?}");
+    assert!(!bench.store.counts(10, 100).await.unwrap().is_estimated);
     let broken = StepError::retryable("broken", "once").with_retry_after(Duration::from_secs(3600));
     bench.report(lease(&claimed[0]), failed(broken)).await;
-    let counts = bench.store.counts(10).await.unwrap();
+    let counts = bench.store.counts(10, 100).await.unwrap();
     assert_eq!((counts.running, counts.delayed), (0, 1));
 }
 
@@ -105,10 +113,12 @@ pub(super) async fn keys_are_found_by_their_hash_until_they_are_revoked(store: A
         permissions: "{\"verbs\":[\"read\"]}".to_owned(),
         created_at: now,
         created_by: Some("ann".to_owned()),
+        created_because: Some("for the pipeline".to_owned()),
         expires_at,
         last_used_at: None,
         revoked_at: None,
         revoked_by: None,
+        revoked_because: None,
     };
     let (first, second) = (key(1, None), key(2, Some(Timestamp::from_micros(now.as_micros() + 1_000_000))));
     bench.store.put_key(&first).await.unwrap();
@@ -119,10 +129,11 @@ pub(super) async fn keys_are_found_by_their_hash_until_they_are_revoked(store: A
     assert_eq!(bench.store.key_of_hash(&[3; 32]).await.unwrap(), None);
     bench.store.touch_key(first.id).await.unwrap();
     assert!(bench.store.key_of_hash(&[1; 32]).await.unwrap().unwrap().last_used_at.is_some());
-    assert!(bench.store.revoke_key(first.id, Some("bob")).await.unwrap());
-    assert!(!bench.store.revoke_key(first.id, None).await.unwrap(), "only once");
+    assert!(bench.store.revoke_key(first.id, &Actor::named("bob").because("lost")).await.unwrap());
+    assert!(!bench.store.revoke_key(first.id, &Actor::default()).await.unwrap(), "only once");
     let keys = bench.store.keys(10).await.unwrap();
     assert_eq!(keys.len(), 2);
     let revoked = keys.iter().find(|key| key.id == first.id).unwrap();
-    assert_eq!((revoked.revoked_at.is_some(), revoked.revoked_by.as_deref()), (true, Some("bob")));
+    assert!(revoked.revoked_at.is_some());
+    assert_eq!((revoked.revoked_by.as_deref(), revoked.revoked_because.as_deref()), (Some("bob"), Some("lost")));
 }

@@ -78,15 +78,51 @@ pub(super) async fn each_condition_alone(store: Arc<dyn Store>) {
         assert_eq!((found, page.next), (expected.clone(), None), "{filter:?}");
         assert_eq!(bench.store.task_ids(&filter, 10).await.unwrap().items, expected, "{filter:?}");
         assert_eq!(bench.store.count_tasks(&filter, 100).await.unwrap(), expected.len() as u64, "{filter:?}");
-        let mut paged = Vec::new();
-        let mut after: Option<TaskCursor> = None;
-        loop {
-            let page = bench.store.task_ids(&TaskFilter { after, ..filter.clone() }, 1).await.unwrap();
-            paged.extend(page.items);
-            let Some(next) = page.next else { break };
-            after = Some(next.parse().unwrap());
+        for window in [None, Some(2)] {
+            let paged = page_through(bench.store.as_ref(), &TaskFilter { window, ..filter.clone() }).await;
+            assert_eq!(paged, expected, "{filter:?}, a task a page");
         }
-        assert_eq!(paged, expected, "{filter:?}, a task a page");
     }
     assert_eq!(bench.store.count_tasks(&TaskFilter::default(), 3).await.unwrap(), 3);
+    let rare = TaskFilter { priority: Some(-7), version: some("1.0.0"), window: Some(0), ..TaskFilter::default() };
+    assert_eq!(page_through(bench.store.as_ref(), &rare).await, [ids[2]]);
+}
+
+/// What comes on the pages, one task each.
+async fn page_through(store: &dyn Store, filter: &TaskFilter) -> Vec<TaskId> {
+    let mut paged = Vec::new();
+    let mut after: Option<TaskCursor> = None;
+    loop {
+        let page = store.task_ids(&TaskFilter { after, ..filter.clone() }, 1).await.unwrap();
+        assert!(page.items.len() <= 1, "{filter:?}");
+        paged.extend(page.items);
+        let Some(next) = page.next else { return paged };
+        let next: TaskCursor = next.parse().unwrap();
+        assert!(after.is_none_or(|after| next.0 < after.0), "{filter:?}: the pages go on");
+        after = Some(next);
+    }
+}
+
+/// A page looks through a bounded number of tasks, and says where to go on although it found nothing.
+pub(super) async fn a_page_looks_through_a_part(store: Arc<dyn Store>) {
+    let (bench, order) = Bench::with(store, "a").await;
+    let mut tasks: Vec<_> = (0..10).map(|_| new_task(&order)).collect();
+    tasks.sort_by_key(|task| task.task_id);
+    tasks[0].submission.source_system = some("web");
+    for task in &mut tasks {
+        task.submission.initiator = some("ann");
+    }
+    let ids: Vec<TaskId> = tasks.iter().map(|task| task.task_id).collect();
+    bench.store.insert_tasks(&tasks).await.unwrap();
+    let complete = vec![TaskState::Complete];
+    let filter = TaskFilter { initiator: some("ann"), states: complete, window: Some(4), ..TaskFilter::default() };
+    let page = bench.store.tasks(&filter, 10).await.unwrap();
+    assert_eq!((page.items.len(), page.next), (0, Some(ids[5].to_string())), "five were looked at");
+    // What leaves few tasks is gone by, and then there is no rest.
+    let filter = TaskFilter { source_system: some("web"), ..filter };
+    let page = bench.store.tasks(&filter, 10).await.unwrap();
+    assert_eq!((page.items.len(), page.next), (0, None));
+    let open = vec![TaskState::Pending];
+    let page = bench.store.tasks(&TaskFilter { states: open, ..filter }, 10).await.unwrap();
+    assert_eq!((page.items.iter().map(|task| task.task_id).collect(), page.next), (vec![ids[0]], None));
 }

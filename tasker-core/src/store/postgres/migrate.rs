@@ -9,6 +9,7 @@ const SCHEMA: Schema = Schema {
         (2, "operations", include_str!("../../../../migrations/postgres/0002_operations.sql")),
         (3, "flows", include_str!("../../../../migrations/postgres/0003_flows.sql")),
         (4, "relays", include_str!("../../../../migrations/postgres/0004_relays.sql")),
+        (5, "audits", include_str!("../../../../migrations/postgres/0005_audits.sql")),
     ],
     table: "tasker.migrations",
 };

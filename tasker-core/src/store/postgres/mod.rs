@@ -9,6 +9,7 @@ mod payload;
 mod relay;
 mod retention;
 mod row;
+mod search;
 mod sql;
 mod time;
 mod transaction;
@@ -19,12 +20,12 @@ use uuid::Uuid;
 use self::{hot::Hot, transaction::Open};
 use super::{
     Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
-    Oddity, Payload, PayloadRequest, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate, TaskCursor,
-    TaskFilter, TemplateSummary, Transacted, Usage, WorkerRecord, filter::first_id_after, transaction::transact,
+    Oddity, Payload, PayloadRequest, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate, TaskFilter,
+    TemplateSummary, Transacted, Usage, WorkerRecord, filter::first_id_after, transaction::transact,
 };
 use crate::{
     dag::NewTask,
-    model::{Checkpoint, EventBatch, Lease, Page, Step, StepId, Task, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{Actor, Checkpoint, EventBatch, Lease, Page, Step, StepId, Task, TaskId, TemplateId, Timestamp, WorkerId},
     state::{Changes, Claim, Route, Scope},
 };
 use async_trait::async_trait;
@@ -77,7 +78,10 @@ impl PostgresStore {
             .application_name("tasker")
             .options([("statement_timeout", format!("{}ms", PATIENCE.as_millis()))]);
         // A search has other conditions, and so another best index, with each set of values.
-        let listing = options.clone().options([("plan_cache_mode", "force_custom_plan")]);
+        // Workers of its own would take longer to start than such a statement runs.
+        let listing = options
+            .clone()
+            .options([("plan_cache_mode", "force_custom_plan"), ("max_parallel_workers_per_gather", "0")]);
         let query = PgPoolOptions::new().max_connections(8).acquire_timeout(PATIENCE).test_before_acquire(false);
         // The pool would try until its patience ends, and then tell of that instead of the reason.
         options.connect().await?.close().await?;
@@ -266,19 +270,11 @@ impl Store for PostgresStore {
     }
 
     async fn tasks(&self, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
-        within(async {
-            let tasks = self.search_rows(filter, u64::from(limit) + 1).await?;
-            Ok(TaskCursor::page(tasks, limit, |task| task.task_id))
-        })
-        .await
+        within(self.search_tasks(filter, limit)).await
     }
 
     async fn task_ids(&self, filter: &TaskFilter, limit: u32) -> Result<Page<TaskId>> {
-        within(async {
-            let ids = self.search_ids(filter, u64::from(limit) + 1).await?;
-            Ok(TaskCursor::page(ids, limit, |task_id| *task_id))
-        })
-        .await
+        within(self.search_ids(filter, limit)).await
     }
 
     async fn count_tasks(&self, filter: &TaskFilter, limit: u64) -> Result<u64> {
@@ -297,8 +293,8 @@ impl Store for PostgresStore {
         within(self.known_workers_since(since, limit)).await
     }
 
-    async fn counts(&self, queues: u32) -> Result<Counts> {
-        within(self.count_all(queues)).await
+    async fn counts(&self, queues: u32, exactly: u64) -> Result<Counts> {
+        within(self.count_all(queues, exactly)).await
     }
 
     async fn count_ahead(&self, step: &Step, priority: i16, limit: u32) -> Result<u64> {
@@ -322,8 +318,8 @@ impl Store for PostgresStore {
         within(self.list_keys(limit)).await
     }
 
-    async fn revoke_key(&self, id: Uuid, by: Option<&str>) -> Result<bool> {
-        within(self.end_key(id, by)).await
+    async fn revoke_key(&self, id: Uuid, actor: &Actor) -> Result<bool> {
+        within(self.end_key(id, actor)).await
     }
 
     async fn touch_key(&self, id: Uuid) -> Result<()> {

@@ -2,84 +2,17 @@
 
 use std::sync::Arc;
 
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Row, postgres::PgArguments, postgres::PgRow, query::Query};
+use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{PostgresStore, row, sql};
 use crate::{
     dag::TemplateKey,
-    model::{EventBatch, Task, TaskId, TaskState, TemplateId, Timestamp},
-    store::{
-        Counts, Error, EventCursor, Followed, KnownWorker, Oddity, QueueDepth, Result, StoredKey, TaskFilter,
-        search::{Look, Want, keep, words},
-    },
+    model::{Actor, EventBatch, TaskId, TaskState, TemplateId, Timestamp, limits},
+    store::{Counts, Error, EventCursor, Followed, KnownWorker, Oddity, QueueDepth, Result, StoredKey},
 };
 
-/// A search; the statement is made for what is asked for.
-async fn search(pool: &PgPool, filter: &TaskFilter, want: Want, look: Look, limit: u64) -> Result<Vec<PgRow>> {
-    let (text, order) = keep(sql::SEARCH_TASKS.sql(), &words(filter, want, look), '$');
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for number in order {
-        query = bind(query, filter, number, limit);
-    }
-    Ok(query.fetch_all(pool).await?)
-}
-
-fn bind<'q>(
-    query: Query<'q, Postgres, PgArguments>,
-    filter: &'q TaskFilter,
-    number: usize,
-    limit: u64,
-) -> Query<'q, Postgres, PgArguments> {
-    match number {
-        1 => query.bind(i64::try_from(limit).unwrap_or(i64::MAX)),
-        2 => query.bind(filter.ids().start),
-        3 => query.bind(filter.ids().end),
-        4 => query.bind(&filter.namespace),
-        5 => query.bind(&filter.name),
-        6 => query.bind(&filter.version),
-        7 => query.bind(filter.states.iter().map(|state| state.as_str()).collect::<Vec<_>>()),
-        8 => query.bind(&filter.tag),
-        9 => query.bind(&filter.correlation_id),
-        10 => query.bind(&filter.parent_correlation_id),
-        11 => query.bind(&filter.initiator),
-        12 => query.bind(&filter.source_system),
-        13 => query.bind(filter.priority),
-        14 => query.bind(filter.created.from),
-        15 => query.bind(filter.created.before),
-        16 => query.bind(filter.updated.from),
-        17 => query.bind(filter.updated.before),
-        18 => query.bind(filter.completed.from),
-        _ => query.bind(filter.completed.before),
-    }
-}
-
-async fn page(pool: &PgPool, filter: &TaskFilter, want: Want, limit: u64) -> Result<Vec<PgRow>> {
-    let mut found = Vec::new();
-    for look in Look::of(filter, want) {
-        found = search(pool, filter, want, *look, limit).await?;
-        if found.len() as u64 >= limit {
-            break;
-        }
-    }
-    Ok(found)
-}
-
 impl PostgresStore {
-    pub(super) async fn search_rows(&self, filter: &TaskFilter, limit: u64) -> Result<Vec<Task>> {
-        page(&self.query, filter, Want::Rows, limit).await?.iter().map(row::task).collect()
-    }
-
-    pub(super) async fn search_ids(&self, filter: &TaskFilter, limit: u64) -> Result<Vec<TaskId>> {
-        let rows = page(&self.query, filter, Want::Ids, limit).await?;
-        rows.iter().map(|row| Ok(TaskId(row.try_get("id")?))).collect()
-    }
-
-    pub(super) async fn search_count(&self, filter: &TaskFilter, limit: u64) -> Result<u64> {
-        let rows = page(&self.query, filter, Want::Count, limit).await?;
-        rows.first().map_or(Ok(0), |row| Ok(unsigned(row.try_get(0)?)))
-    }
-
     pub(super) async fn follow(&self, after: EventCursor, limit: u32) -> Result<Vec<Followed>> {
         // Two statements, each with a snapshot of its own: what ended between them is visible to the second.
         let end = self.log_end().await?;
@@ -119,12 +52,29 @@ impl PostgresStore {
         rows.iter().map(worker).collect()
     }
 
-    pub(super) async fn count_all(&self, limit: u32) -> Result<Counts> {
+    /// Tasks by state.
+    async fn count_tasks_by_state(&self, exactly: u64) -> Result<Counts> {
+        let exactly = signed(exactly);
+        let total = sqlx::query(sql::COUNT_TOTAL.sql()).bind(exactly).fetch_one(&self.query).await?;
+        let (counted, estimated): (i64, Option<i64>) = (total.try_get("counted")?, total.try_get("estimated")?);
+        let is_estimated = counted >= exactly;
+        let query = match is_estimated {
+            true => sqlx::query(sql::COUNT_REST.sql()).bind(signed(limits::COUNT)),
+            false => sqlx::query(sql::COUNT_STATES.sql()),
+        };
         let mut counts = Counts::default();
-        for row in &sqlx::query(sql::COUNT_STATES.sql()).fetch_all(&self.query).await? {
+        for row in &query.fetch_all(&self.query).await? {
             let state: TaskState = row.try_get::<&str, _>("state")?.parse().map_err(Error::Corrupt)?;
             counts.add_tasks(state, row.try_get("tasks")?);
         }
+        if is_estimated {
+            counts.estimate_complete(counted.max(estimated.unwrap_or(0)));
+        }
+        Ok(counts)
+    }
+
+    pub(super) async fn count_all(&self, limit: u32, exactly: u64) -> Result<Counts> {
+        let mut counts = self.count_tasks_by_state(exactly).await?;
         for row in &sqlx::query(sql::COUNT_DUE.sql()).fetch_all(&self.query).await? {
             let steps = unsigned(row.try_get("steps")?);
             match row.try_get::<&str, _>("state")? {
@@ -132,8 +82,8 @@ impl PostgresStore {
                 _ => counts.delayed += steps,
             }
         }
-        let queues = sqlx::query(sql::COUNT_QUEUES.sql()).bind(i64::from(limit)).fetch_all(&self.query).await?;
-        for row in &queues {
+        let queues = sqlx::query(sql::COUNT_QUEUES.sql()).bind(i64::from(limit)).bind(signed(limits::COUNT));
+        for row in &queues.fetch_all(&self.query).await? {
             counts.queues.push(QueueDepth {
                 queue: row.try_get("queue")?,
                 handler: row.try_get("handler")?,
@@ -183,7 +133,8 @@ impl PostgresStore {
             .bind(key.hash.to_vec())
             .bind(&key.permissions)
             .bind(&key.created_by)
-            .bind(key.expires_at);
+            .bind(key.expires_at)
+            .bind(&key.created_because);
         query.execute(&self.query).await?;
         Ok(())
     }
@@ -198,8 +149,9 @@ impl PostgresStore {
         rows.iter().map(key).collect()
     }
 
-    pub(super) async fn end_key(&self, id: Uuid, by: Option<&str>) -> Result<bool> {
-        Ok(!sqlx::query(sql::REVOKE_KEY.sql()).bind(id).bind(by).fetch_all(&self.query).await?.is_empty())
+    pub(super) async fn end_key(&self, id: Uuid, actor: &Actor) -> Result<bool> {
+        let query = sqlx::query(sql::REVOKE_KEY.sql()).bind(id).bind(&actor.by).bind(&actor.reason);
+        Ok(!query.fetch_all(&self.query).await?.is_empty())
     }
 
     pub(super) async fn mark_key(&self, id: Uuid) -> Result<()> {
@@ -222,11 +174,17 @@ fn key(row: &PgRow) -> Result<StoredKey> {
         permissions: row.try_get("permissions")?,
         created_at: row.try_get("created_at")?,
         created_by: row.try_get("created_by")?,
+        created_because: row.try_get("created_because")?,
         expires_at: row.try_get("expires_at")?,
         last_used_at: row.try_get("last_used_at")?,
         revoked_at: row.try_get("revoked_at")?,
         revoked_by: row.try_get("revoked_by")?,
+        revoked_because: row.try_get("revoked_because")?,
     })
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn unsigned(count: i64) -> u64 {

@@ -13,6 +13,7 @@ mod operations;
 mod read;
 mod relay;
 mod retention;
+mod search;
 mod sql;
 mod template;
 mod transaction;
@@ -27,13 +28,12 @@ use uuid::Uuid;
 use self::{connections::Connections, transaction::SqliteTransaction};
 use super::{
     Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
-    Oddity, Payload, PayloadRequest, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate, TaskCursor,
-    TaskFilter, TemplateSummary, Transacted, WorkerRecord, filter::first_id_after, schema::Schema,
-    transaction::transact,
+    Oddity, Payload, PayloadRequest, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate, TaskFilter,
+    TemplateSummary, Transacted, WorkerRecord, filter::first_id_after, schema::Schema, transaction::transact,
 };
 use crate::{
     dag::NewTask,
-    model::{Checkpoint, Clock, EventBatch, Lease, Page, Step, Task, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{Actor, Checkpoint, Clock, EventBatch, Lease, Page, Step, Task, TaskId, TemplateId, Timestamp, WorkerId},
     state::{Changes, Claim, Route, Scope},
 };
 
@@ -43,6 +43,7 @@ const SCHEMA: Schema = Schema {
         (2, "operations", include_str!("../../../../migrations/sqlite/0002_operations.sql")),
         (3, "flows", include_str!("../../../../migrations/sqlite/0003_flows.sql")),
         (4, "relays", include_str!("../../../../migrations/sqlite/0004_relays.sql")),
+        (5, "audits", include_str!("../../../../migrations/sqlite/0005_audits.sql")),
     ],
     table: "_tasker_migrations",
 };
@@ -167,17 +168,15 @@ impl Store for SqliteStore {
     }
 
     async fn tasks(&self, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
-        let tasks = operations::rows(self, filter, u64::from(limit) + 1).await?;
-        Ok(TaskCursor::page(tasks, limit, |task| task.task_id))
+        search::tasks(self, filter, limit).await
     }
 
     async fn task_ids(&self, filter: &TaskFilter, limit: u32) -> Result<Page<TaskId>> {
-        let ids = operations::ids(self, filter, u64::from(limit) + 1).await?;
-        Ok(TaskCursor::page(ids, limit, |task_id| *task_id))
+        search::ids(self, filter, limit).await
     }
 
     async fn count_tasks(&self, filter: &TaskFilter, limit: u64) -> Result<u64> {
-        operations::count(self, filter, limit).await
+        search::count(self, filter, limit).await
     }
 
     async fn all_events(&self, after: EventCursor, limit: u32) -> Result<Vec<Followed>> {
@@ -192,8 +191,8 @@ impl Store for SqliteStore {
         operations::workers(self, since, limit).await
     }
 
-    async fn counts(&self, queues: u32) -> Result<Counts> {
-        operations::counts(self, queues).await
+    async fn counts(&self, queues: u32, exactly: u64) -> Result<Counts> {
+        operations::counts(self, queues, exactly).await
     }
 
     async fn count_ahead(&self, step: &Step, priority: i16, limit: u32) -> Result<u64> {
@@ -216,8 +215,8 @@ impl Store for SqliteStore {
         operations::list_keys(self, limit).await
     }
 
-    async fn revoke_key(&self, id: Uuid, by: Option<&str>) -> Result<bool> {
-        operations::end_key(self, id, by).await
+    async fn revoke_key(&self, id: Uuid, actor: &Actor) -> Result<bool> {
+        operations::end_key(self, id, actor).await
     }
 
     async fn touch_key(&self, id: Uuid) -> Result<()> {

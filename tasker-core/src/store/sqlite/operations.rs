@@ -2,89 +2,19 @@
 
 use std::sync::Arc;
 
-use sqlx::{AssertSqlSafe, Sqlite, query::Query, sqlite::SqliteArguments, sqlite::SqliteRow};
+use sqlx::{
+    Sqlite,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 use uuid::Uuid;
 
-use super::{SqliteStore, columns::Columns, encode, read, sql};
+use super::{SqliteStore, columns::Columns, sql};
 use crate::{
     dag::TemplateKey,
-    model::{EventBatch, Step, Task, TaskId, TaskState, TemplateId, Timestamp},
-    store::{
-        Counts, Error, EventCursor, Followed, KnownWorker, Oddity, QueueDepth, Result, StoredKey, TaskFilter,
-        search::{Look, Want, keep, words},
-    },
+    model::{Actor, EventBatch, Step, TaskId, TaskState, TemplateId, Timestamp, limits},
+    store::{Counts, Error, EventCursor, Followed, KnownWorker, Oddity, QueueDepth, Result, StoredKey},
 };
-
-/// A search; the statement is made for what is asked for.
-async fn search(
-    store: &SqliteStore,
-    filter: &TaskFilter,
-    want: Want,
-    look: Look,
-    limit: u64,
-) -> Result<Vec<SqliteRow>> {
-    let (text, order) = keep(sql::SEARCH_TASKS.sql(), &words(filter, want, look), '?');
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for number in order {
-        query = bind(query, filter, number, limit)?;
-    }
-    store.connections.fetch(query).await
-}
-
-fn bind<'q>(
-    query: Query<'q, Sqlite, SqliteArguments>,
-    filter: &'q TaskFilter,
-    number: usize,
-    limit: u64,
-) -> Result<Query<'q, Sqlite, SqliteArguments>> {
-    let micros = |time: Option<Timestamp>| time.map(Timestamp::as_micros);
-    Ok(match number {
-        1 => query.bind(i64::try_from(limit).unwrap_or(i64::MAX)),
-        2 => query.bind(filter.ids().start),
-        3 => query.bind(filter.ids().end),
-        4 => query.bind(&filter.namespace),
-        5 => query.bind(&filter.name),
-        6 => query.bind(&filter.version),
-        7 => query.bind(encode::rows(filter.states.iter().map(|state| state.as_str()))?),
-        8 => query.bind(&filter.tag),
-        9 => query.bind(&filter.correlation_id),
-        10 => query.bind(&filter.parent_correlation_id),
-        11 => query.bind(&filter.initiator),
-        12 => query.bind(&filter.source_system),
-        13 => query.bind(filter.priority),
-        14 => query.bind(micros(filter.created.from)),
-        15 => query.bind(micros(filter.created.before)),
-        16 => query.bind(micros(filter.updated.from)),
-        17 => query.bind(micros(filter.updated.before)),
-        18 => query.bind(micros(filter.completed.from)),
-        _ => query.bind(micros(filter.completed.before)),
-    })
-}
-
-async fn page(store: &SqliteStore, filter: &TaskFilter, want: Want, limit: u64) -> Result<Vec<SqliteRow>> {
-    let mut found = Vec::new();
-    for look in Look::of(filter, want) {
-        found = search(store, filter, want, *look, limit).await?;
-        if found.len() as u64 >= limit {
-            break;
-        }
-    }
-    Ok(found)
-}
-
-pub(super) async fn rows(store: &SqliteStore, filter: &TaskFilter, limit: u64) -> Result<Vec<Task>> {
-    page(store, filter, Want::Rows, limit).await?.iter().map(read::read_task).collect()
-}
-
-pub(super) async fn ids(store: &SqliteStore, filter: &TaskFilter, limit: u64) -> Result<Vec<TaskId>> {
-    let rows = page(store, filter, Want::Ids, limit).await?;
-    rows.iter().map(|row| Columns::new(row, "a task").uuid().map(TaskId)).collect()
-}
-
-pub(super) async fn count(store: &SqliteStore, filter: &TaskFilter, limit: u64) -> Result<u64> {
-    let rows = page(store, filter, Want::Count, limit).await?;
-    rows.first().map_or(Ok(0), |row| number(&mut Columns::new(row, "a count")))
-}
 
 pub(super) async fn follow(store: &SqliteStore, after: EventCursor, limit: u32) -> Result<Vec<Followed>> {
     let query = sqlx::query(sql::LIST_ALL_EVENTS.sql()).bind(after.position).bind(after.task_id.0).bind(limit);
@@ -129,13 +59,40 @@ pub(super) async fn workers(store: &SqliteStore, since: Timestamp, limit: u32) -
     store.connections.fetch(query).await?.iter().map(worker).collect()
 }
 
-pub(super) async fn counts(store: &SqliteStore, limit: u32) -> Result<Counts> {
+/// Tasks by state.
+async fn count_tasks_by_state(store: &SqliteStore, exactly: u64) -> Result<Counts> {
+    let exactly = signed(exactly);
+    let total = store.connections.fetch(sqlx::query(sql::COUNT_TOTAL.sql()).bind(exactly)).await?;
+    let (counted, estimated): (i64, Option<i64>) = match total.first() {
+        Some(row) => {
+            let mut columns = Columns::new(row, "a count");
+            (columns.read()?, columns.read()?)
+        }
+        None => (0, None),
+    };
+    let is_estimated = counted >= exactly;
+    let query = match is_estimated {
+        true => sqlx::query(sql::COUNT_REST.sql()).bind(signed(limits::COUNT)),
+        false => sqlx::query(sql::COUNT_STATES.sql()),
+    };
     let mut counts = Counts::default();
-    for row in &store.connections.fetch(sqlx::query(sql::COUNT_STATES.sql())).await? {
+    for row in &store.connections.fetch(query).await? {
         let mut columns = Columns::new(row, "a count");
         let state: TaskState = columns.word()?;
         counts.add_tasks(state, columns.read()?);
     }
+    if is_estimated {
+        counts.estimate_complete(counted.max(estimated.unwrap_or(0)));
+    }
+    Ok(counts)
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+pub(super) async fn counts(store: &SqliteStore, limit: u32, exactly: u64) -> Result<Counts> {
+    let mut counts = count_tasks_by_state(store, exactly).await?;
     for row in &store.connections.fetch(sqlx::query(sql::COUNT_DUE.sql())).await? {
         let mut columns = Columns::new(row, "a count");
         let state: &str = columns.read()?;
@@ -145,7 +102,9 @@ pub(super) async fn counts(store: &SqliteStore, limit: u32) -> Result<Counts> {
             _ => counts.delayed += steps,
         }
     }
-    for row in &store.connections.fetch(sqlx::query(sql::COUNT_QUEUES.sql()).bind(limit)).await? {
+    for row in
+        &store.connections.fetch(sqlx::query(sql::COUNT_QUEUES.sql()).bind(limit).bind(signed(limits::COUNT))).await?
+    {
         let mut columns = Columns::new(row, "a queue");
         counts.queues.push(QueueDepth {
             queue: columns.read()?,
@@ -196,7 +155,8 @@ pub(super) async fn add_key(store: &SqliteStore, key: &StoredKey) -> Result<()> 
         .bind(&key.permissions)
         .bind(&key.created_by)
         .bind(key.expires_at.map(Timestamp::as_micros))
-        .bind(store.clock.now().as_micros());
+        .bind(store.clock.now().as_micros())
+        .bind(&key.created_because);
     write(store, query).await?;
     Ok(())
 }
@@ -210,9 +170,10 @@ pub(super) async fn list_keys(store: &SqliteStore, limit: u32) -> Result<Vec<Sto
     store.connections.fetch(sqlx::query(sql::LIST_KEYS.sql()).bind(limit)).await?.iter().map(key).collect()
 }
 
-pub(super) async fn end_key(store: &SqliteStore, id: Uuid, by: Option<&str>) -> Result<bool> {
+pub(super) async fn end_key(store: &SqliteStore, id: Uuid, actor: &Actor) -> Result<bool> {
     let now = store.clock.now().as_micros();
-    Ok(!write(store, sqlx::query(sql::REVOKE_KEY.sql()).bind(id).bind(by).bind(now)).await?.is_empty())
+    let query = sqlx::query(sql::REVOKE_KEY.sql()).bind(id).bind(&actor.by).bind(now).bind(&actor.reason);
+    Ok(!write(store, query).await?.is_empty())
 }
 
 pub(super) async fn mark_key(store: &SqliteStore, id: Uuid) -> Result<()> {
@@ -240,10 +201,12 @@ fn key(row: &SqliteRow) -> Result<StoredKey> {
         permissions: columns.read()?,
         created_at: columns.time()?,
         created_by: columns.read()?,
+        created_because: columns.read()?,
         expires_at: columns.time_or_none()?,
         last_used_at: columns.time_or_none()?,
         revoked_at: columns.time_or_none()?,
         revoked_by: columns.read()?,
+        revoked_because: columns.read()?,
     })
 }
 

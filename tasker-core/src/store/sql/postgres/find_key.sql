@@ -1,5 +1,5 @@
 select
-    id, name, prefix, hash, permissions::text as permissions, created_at, created_by, expires_at, last_used_at,
-    revoked_at, revoked_by
+    id, name, prefix, hash, permissions::text as permissions, created_at, created_by, created_because, expires_at, last_used_at,
+    revoked_at, revoked_by, revoked_because
 from tasker.api_keys
 where hash = $1

@@ -1,3 +1,5 @@
-select id, name, prefix, hash, permissions, created_at, created_by, expires_at, last_used_at, revoked_at, revoked_by
+select
+    id, name, prefix, hash, permissions, created_at, created_by, created_because, expires_at, last_used_at, revoked_at,
+    revoked_by, revoked_because
 from api_keys
 where hash = ?1

@@ -1,5 +1,7 @@
--- Tasks by what a search asks for, newest first: rows, ids, or how many (up to ?1). A line that ends in `--? word` is kept
--- only where the search has that word.
+-- Tasks by what a search asks for, newest first: rows, ids, or how many (up to ?1). A line that ends in `--? words` is kept
+-- only where the search has these words.
+-- Differs from postgres: a plus keeps a condition out of the choice of the index, since nothing tells here how many tasks it
+-- leaves.
 select count(*) from ( --? count
 select
     1 --? count
@@ -9,25 +11,33 @@ select
     seq, error, created_at, updated_at, completed_at, deadline_at --? rows
 from tasks
 where id >= ?2 and id < ?3
-    and namespace = ?4 --? namespace
-    and name = ?5 --? name
-    and version = ?6 --? version
-    and state in (select value from json_each(?7)) --? states
-    and (error is not null or is_stopped) --? apart
-    and id in (select task_id from steps where state = 'enqueued' union select task_id from steps where due_at is not null union select task_id from steps where state = 'waiting') --? open
-    and id >= coalesce((select recent.id from tasks recent where recent.id < ?3 order by recent.id desc limit 1 offset 2000), ?2) --? newest
-    and id in (select task_id from task_tags where tag = ?8) --? tag
-    and correlation_id = ?9 --? correlation_id
-    and parent_correlation_id = ?10 --? parent_correlation_id
-    and initiator = ?11 --? initiator
-    and source_system = ?12 --? source_system
-    and priority = ?13 --? priority
-    and created_at >= ?14 --? created_from
-    and created_at < ?15 --? created_before
-    and updated_at >= ?16 --? updated_from
-    and updated_at < ?17 --? updated_before
-    and completed_at >= ?18 --? completed_from
-    and completed_at < ?19 --? completed_before
+    and namespace = ?4 --? by namespace
+    and +namespace = ?4 --? namespace too
+    and name = ?5 --? by name
+    and +name = ?5 --? name too
+    and version = ?6 --? version too
+    and state in (select value from json_each(?7)) --? states too
+    and (error is not null or is_stopped) --? by apart
+    and id in (select task_id from steps where state = 'enqueued' union select task_id from steps where due_at is not null union select task_id from steps where state = 'waiting') --? by open
+    and id in (select task_id from task_tags where tag = ?8 and task_id >= ?2 and task_id < ?3) --? by tag
+    and exists (select 1 from task_tags where tag = ?8 and task_id = tasks.id) --? tag too
+    and correlation_id = ?9 --? by correlation_id
+    and +correlation_id = ?9 --? correlation_id too
+    and parent_correlation_id = ?10 --? by parent_correlation_id
+    and +parent_correlation_id = ?10 --? parent_correlation_id too
+    and initiator = ?11 --? by initiator
+    and +initiator = ?11 --? initiator too
+    and source_system = ?12 --? by source_system
+    and +source_system = ?12 --? source_system too
+    and priority = ?13 --? by priority
+    and +priority = ?13 --? priority too
+    and priority <> 0 --? by priority
+    and created_at >= ?14 --? created_from too
+    and created_at < ?15 --? created_before too
+    and updated_at >= ?16 --? updated_from too
+    and updated_at < ?17 --? updated_before too
+    and completed_at >= ?18 --? completed_from too
+    and completed_at < ?19 --? completed_before too
 order by id desc --? list
 limit ?1
 ) as counted --? count
