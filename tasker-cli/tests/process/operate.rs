@@ -118,6 +118,26 @@ fn many_tasks_are_steered_at_once_after_a_dry_run() {
 }
 
 #[test]
+fn a_task_is_run_again_from_a_step_with_another_result() {
+    everywhere(|place| {
+        let id = place.submit(&[]);
+        assert_eq!(place.refused(&["task", "rerun", &id, "--from-step", "b"]), "task_unfit");
+        place.json(&["task", "resolve", &id, "--step", "a", "--result", r#"{"by": "hand"}"#]);
+        place.json(&["task", "resolve", &id, "--step", "b", "--result", "7", "--complete"]);
+        let again = place.json(&["task", "rerun", &id, "--from-step", "b", "--set", "note=again", "--by", "ada"]);
+        assert_eq!((text(&again, "rerun_of"), &again["context"]["note"]), (id.clone(), &"again".into()));
+        let new = text(&again, "task_uuid");
+        assert_eq!(place.step(&new, "a")["results"]["by"], "hand");
+        assert_eq!(place.step(&new, "b")["current_state"], "enqueued");
+        let given = place.json(&["task", "rerun", &id, "--from-step", "b", "--set-result", r#"a={"by": "ada"}"#]);
+        assert_eq!(place.step(&text(&given, "task_uuid"), "a")["results"]["by"], "ada");
+        assert_eq!(place.refused(&["task", "rerun", &id, "--from-step", "c"]), "step_not_found");
+        let unfit = place.run(&["task", "rerun", &id, "--set-result", "a=1"]);
+        assert_eq!((unfit.code, unfit.error_code().as_str()), (2, "usage"));
+    });
+}
+
+#[test]
 fn a_task_that_is_closed_by_hand_is_watched_to_its_end() {
     everywhere(|place| {
         let id = place.submit(&[]);

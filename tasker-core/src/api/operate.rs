@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     model::{self, Actor, Task, TaskId, limits},
-    orchestration::Permission,
+    orchestration::{Permission, RerunFrom},
     state::Which,
     view::{ActedView, BulkAction, StepView, SubmittedView, TaskView},
 };
@@ -176,11 +176,29 @@ async fn retry(
     shown(&caller, &api, task).await
 }
 
+/// How to run a task again.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Rerun {
+    /// The name of the step to run again from, with all that depend on it; from the beginning if not given.
+    from: Option<String>,
+    /// With `from`: the new task's input, in place of that of the old one.
+    #[schema(value_type = Option<serde_json::Value>)]
+    context: Option<model::Json>,
+    /// With `from`: results by the names of steps, in place of those that the old task has.
+    #[serde(default)]
+    #[schema(value_type = std::collections::BTreeMap<String, serde_json::Value>)]
+    results: std::collections::BTreeMap<String, model::Json>,
+    by: Option<String>,
+    reason: Option<String>,
+}
+
 /// Run an ended task again
 ///
-/// A new task of the same template version with the same input, whose `rerun_of` names the old one.
+/// A new task of the same template version with the same input, whose `rerun_of` names the old one. With `from`, it takes over the
+/// results of all steps but that one and those that depend on it; `context` and `results` then change what it begins with.
 #[utoipa::path(post, path = "/v1/tasks/{task_uuid}/rerun", tag = "tasks", params(("task_uuid" = TaskId, Path,)),
-    request_body = Option<Doer>, responses(
+    request_body = Option<Rerun>, responses(
     (status = CREATED, description = "The new task.", body = SubmittedView, headers(("location" = String, description = "Where it is."))),
     (status = OK, description = "The new task, which an earlier request of the same kind has made.", body = SubmittedView),
     Refusals,
@@ -189,10 +207,18 @@ async fn rerun(
     State(api): State<Api>,
     caller: Caller,
     Path(id): Path<TaskId>,
-    OptionalBody(doer): OptionalBody<Doer>,
+    OptionalBody(Rerun { from, context, results, by, reason }): OptionalBody<Rerun>,
 ) -> Result<Response> {
     caller.demand_task(&api, Permission::Operate, id).await?;
-    let submitted = SubmittedView::from(api.engine.rerun(id, caller.actor(doer.by, doer.reason)).await?);
+    let actor = caller.actor(by, reason);
+    let submitted = match from {
+        Some(from) => api.engine.rerun_from(id, RerunFrom { from, context, results }, actor).await?,
+        None if context.is_some() || !results.is_empty() => {
+            return Err(field_invalid("from", "name the step to run again from, or submit another task"));
+        }
+        None => api.engine.rerun(id, actor).await?,
+    };
+    let submitted = SubmittedView::from(submitted);
     let status = if submitted.is_new { StatusCode::CREATED } else { StatusCode::OK };
     let place = format!("/v1/tasks/{}", submitted.task_uuid);
     Ok((status, [(header::LOCATION, place)], Json(submitted)).into_response())

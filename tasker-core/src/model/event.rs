@@ -64,6 +64,15 @@ pub enum Fact {
         #[serde(flatten)]
         actor: Actor,
     },
+    /// Its result is that of the same step of another task, which this one runs again from a later step, or one that was given in
+    /// its place.
+    #[serde(rename = "step.taken_over")]
+    StepTakenOver {
+        step: u32,
+        from: TaskId,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_given: bool,
+    },
     /// It came to the task while that ran: a compensation, or a step of `finally`.
     #[serde(rename = "step.added")]
     StepAdded { step: u32 },
@@ -166,7 +175,8 @@ impl Fact {
             | Self::TaskPrioritized { .. }
             | Self::TaskEnding { .. }
             | Self::TaskRerun { .. } => None,
-            Self::StepAdded { step }
+            Self::StepTakenOver { step, .. }
+            | Self::StepAdded { step }
             | Self::StepEnqueued { step }
             | Self::StepStarted { step, .. }
             | Self::StepCompleted { step, .. }

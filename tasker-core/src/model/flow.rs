@@ -120,4 +120,6 @@ pub enum SkipReason {
     Dependencies,
     /// It failed for good, and its `on_exhaustion` says so.
     Failure,
+    /// It was skipped in the task that this one goes on from.
+    TakenOver,
 }

@@ -27,7 +27,7 @@ mod templates;
 mod tree;
 mod wake;
 
-pub use control::{Acted, Action, Bulk, BulkDone, BulkItem, Selection};
+pub use control::{Acted, Action, Bulk, BulkDone, BulkItem, RerunFrom, Selection};
 pub use doctor::Finding;
 pub use engine::{Engine, Options};
 pub use error::Error;

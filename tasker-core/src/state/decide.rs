@@ -186,7 +186,11 @@ impl<'a> Desk<'a> {
         }
         let definition = self.tasks[at].definition.as_ref();
         let lifetime = definition.and_then(|definition| definition.template.lifecycle.max_duration());
-        self.tasks[at].operate(verb, actor, lifetime)
+        let Verb::RerunFrom(takeover) = verb else { return self.tasks[at].operate(verb, actor, lifetime) };
+        let taken = self.tasks[at].taken(takeover)?;
+        self.tasks[at].operate(verb, actor, lifetime)?;
+        self.take_over(at, takeover, &taken);
+        Ok(())
     }
 
     fn refuse(&mut self, place: usize, refusal: Refusal) -> Verdict {
@@ -310,19 +314,21 @@ impl<'a> Desk<'a> {
     }
 
     fn finish(self, mut changes: Changes) -> Decision {
-        for (mut working, before) in self.tasks.into_iter().zip(&self.snapshot.tasks) {
+        for (at, mut working) in self.tasks.into_iter().enumerate() {
+            let before = self.snapshot.tasks.get(at);
+            let task_id = working.task.task_id;
             changes.enqueued.extend(working.announce_fresh());
             changes.next_due = changes.next_due.into_iter().chain(working.next_due()).min();
-            if working.task.priority != before.priority {
-                changes.priorities.push((before.task_id, working.task.priority));
+            if before.is_some_and(|before| before.priority != working.task.priority) {
+                changes.priorities.push((task_id, working.task.priority));
             }
             if !working.task.state.is_final() {
                 working.announce_ending();
             }
-            changes.flows.extend(working.changed_flow().map(|flow| (before.task_id, flow)));
+            changes.flows.extend(working.changed_flow().map(|flow| (task_id, flow)));
             changes.added.append(&mut working.added);
             let Some((task, steps, events)) = working.into_rows() else { continue };
-            if task.state.is_final() && task.state != before.state {
+            if task.state.is_final() && before.is_none_or(|before| before.state != task.state) {
                 changes.ended.push((task.task_id, task.state));
             }
             changes.tasks.push(task);

@@ -31,6 +31,13 @@ impl Working {
                 self.close_steps(which, StepCause::CompleteManually, Some(result), &actor, lifetime)
             }
             Verb::Prioritize(priority) => self.prioritize(*priority, actor),
+            Verb::RerunFrom(takeover) => {
+                if !self.task.state.is_final() {
+                    return Err(Refusal::TaskState(self.task.state));
+                }
+                self.say(Fact::TaskRerun { task: takeover.task.task_id, actor });
+                Ok(())
+            }
             Verb::NoteRerun { task, seq } => {
                 if !self.task.state.is_final() {
                     return Err(Refusal::TaskState(self.task.state));

@@ -61,7 +61,7 @@ impl Desk<'_> {
     /// Tells the step that waits for a task of its end; false if there is nothing to tell.
     fn wake_parent(&mut self, at: usize) -> bool {
         let working = &self.tasks[at];
-        let was_open = !self.snapshot.tasks[at].state.is_final();
+        let was_open = self.snapshot.tasks.get(at).is_none_or(|task| !task.state.is_final());
         if working.has_told || !was_open || !working.task.state.is_final() {
             return false;
         }

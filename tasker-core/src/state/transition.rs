@@ -29,6 +29,8 @@ pub enum StepCause {
     Resolve,
     /// An operator gave its result.
     CompleteManually,
+    /// Its result is taken over from another task.
+    TakeOver,
     /// A decision, a condition or a failure left it out.
     Skip,
     /// It begins to wait for a time, a signal or another task.
@@ -95,6 +97,10 @@ const STEP: &[(StepState, StepCause, StepState)] = &[
     (StepState::InProgress,      StepCause::Skip,             StepState::Skipped),
     (StepState::Waiting,         StepCause::Resolve,          StepState::ResolvedManually),
     (StepState::Waiting,         StepCause::CompleteManually, StepState::Complete),
+    (StepState::Pending,         StepCause::TakeOver,         StepState::Complete),
+    (StepState::Enqueued,        StepCause::TakeOver,         StepState::Complete),
+    (StepState::Waiting,         StepCause::TakeOver,         StepState::Complete),
+    (StepState::Enqueued,        StepCause::Skip,             StepState::Skipped),
     (StepState::Pending,         StepCause::Wait,             StepState::Waiting),
     (StepState::Waiting,         StepCause::Wait,             StepState::Waiting),
     (StepState::WaitingForRetry, StepCause::Wait,             StepState::Waiting),

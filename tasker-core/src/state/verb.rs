@@ -1,6 +1,12 @@
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use crate::model::{Json, StepState, TaskId, TaskState};
+use crate::{
+    dag::NewTask,
+    model::{Json, StepState, TaskId, TaskState},
+};
 
 /// What an operator does to a task.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,11 +31,32 @@ pub enum Verb {
         result: Json,
     },
     Prioritize(i16),
+    /// Has an ended task run again as another, from a step on.
+    RerunFrom(Box<Takeover>),
     /// Keeps in the history of an ended task that it runs again as another, unless the task has moved on from `seq`.
     NoteRerun {
         task: TaskId,
         seq: i64,
     },
+}
+
+/// A task that goes on from where another one stood.
+#[derive(Clone, Debug)]
+pub struct Takeover {
+    pub task: NewTask,
+    /// The step that it runs again, with all that depend on it.
+    pub from: u32,
+    /// Results of steps that were done, and of those that are given in their place.
+    pub results: BTreeMap<u32, Json>,
+    /// The steps whose results are given.
+    pub given: BTreeSet<u32>,
+}
+
+/// There is one of a kind: no two tasks have the same id.
+impl PartialEq for Takeover {
+    fn eq(&self, other: &Self) -> bool {
+        self.task.task_id == other.task.task_id
+    }
 }
 
 /// Which steps of a task an operator means.
@@ -60,6 +87,10 @@ pub enum Refusal {
     },
     /// The task is on its way to its end, or was: only what it does before that can be retried or resolved.
     Ending,
+    /// The step that a task is to be run again from comes after one that has no result.
+    NoResult {
+        step: Arc<str>,
+    },
     /// None of the task's steps is in `error`.
     NothingFailed,
 }

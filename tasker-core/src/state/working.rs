@@ -109,6 +109,13 @@ impl Working {
         Some(at)
     }
 
+    /// Completes a step that has not begun with a result from elsewhere; what waits for it is not told.
+    pub(super) fn put_result(&mut self, idx: u32, result: Option<Json>) -> bool {
+        let Some(at) = self.move_step(idx, StepCause::TakeOver) else { return false };
+        self.steps[at].result = Some(result.unwrap_or_else(Json::null));
+        true
+    }
+
     /// Lets the running attempt's step run again after a delay.
     pub(super) fn retry(&mut self, idx: u32, error: StepError, due_at: Timestamp) {
         let Some(at) = self.end_attempt(idx, StepCause::Retry) else { return };

@@ -2,20 +2,20 @@
 //! puts the changes back.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
 
 use tasker_core::{
-    dag::{Definition, TemplateKey},
+    dag::{Definition, EndWork, Submission, TemplateKey, plan},
     model::{
         Actor, Fact, Json, Lease, Outcome, StepId, StepState, TaskCounts, TaskId, TaskState, TemplateId, Timestamp,
         Verdict, WorkerId,
     },
     state::{
         Changes, Claim, Claimed, Decision, Input, Look, NewStep, Refusal, Route, Scope, Snapshot, StepSnapshot,
-        TaskSnapshot, Values, Verb, decide, scope,
+        Takeover, TaskSnapshot, Values, Verb, decide, scope,
     },
     template,
 };
@@ -96,6 +96,14 @@ impl Desk {
     /// The result of a step.
     pub(crate) fn result(&self, name: &str) -> serde_json::Value {
         self.results[&self.step(name).id].to_value()
+    }
+
+    pub(crate) fn end_work(&self) -> &EndWork {
+        &self.definition.end_work
+    }
+
+    pub(crate) fn result_of(&self, step: StepId) -> serde_json::Value {
+        self.results[&step].to_value()
     }
 
     /// The input of every task.
@@ -179,6 +187,30 @@ impl Desk {
         let actor = Actor::named("ops").because("a test");
         let input = Input::Operate { task_id: self.task().task_id, verb, actor };
         self.run(&[input], None).refusals.pop().map(|(_, refusal)| refusal)
+    }
+
+    /// Has the first task run again from a step, as the second one.
+    pub(crate) fn rerun_from(&mut self, from: &str, given: &[(&str, serde_json::Value)]) -> Option<Refusal> {
+        let idx = |name: &str| self.definition.steps.iter().find(|step| *step.name == *name).unwrap().idx;
+        let given: BTreeMap<u32, Json> = given.iter().map(|(name, result)| (idx(name), Json::from(result))).collect();
+        let mut results: BTreeMap<u32, Json> = self.results.iter().map(|(id, it)| (id.idx, it.clone())).collect();
+        results.extend(given.clone());
+        let submission = Submission {
+            context: self.input.clone(),
+            priority: 0,
+            initiator: None,
+            source_system: None,
+            reason: None,
+            tags: Vec::new(),
+            correlation_id: None,
+            parent_correlation_id: None,
+            idempotency_key: None,
+            rerun_of: Some(self.task().task_id),
+            trace: None,
+        };
+        let task = plan(&self.definition, submission);
+        let given = given.into_keys().collect();
+        self.operate(Verb::RerunFrom(Box::new(Takeover { task, from: idx(from), results, given })))
     }
 
     pub(crate) fn claim(&mut self, want: usize) -> Vec<Claimed> {
@@ -329,6 +361,10 @@ impl Desk {
     }
 
     fn write(&mut self, changes: &Changes) {
+        for task in &changes.spawned {
+            self.tasks.push(TaskSnapshot::of_new(task));
+            self.log.push((task.task_id, 1, vec![Fact::TaskCreated]));
+        }
         for change in &changes.tasks {
             let task = self.tasks.iter_mut().find(|task| task.task_id == change.task_id).unwrap();
             assert_eq!(change.completed_at.is_some(), change.state.is_final(), "{change:?}");

@@ -4,8 +4,10 @@
 
 mod desk;
 mod ending;
+mod endings_at_random;
 mod flow;
 mod operate;
+mod rerun;
 
 use std::time::Duration;
 

@@ -180,6 +180,7 @@ impl TaskModel {
             Fact::EventPublished { .. }
             | Fact::TaskEnding { .. }
             | Fact::StepAdded { .. }
+            | Fact::StepTakenOver { .. }
             | Fact::TaskBlocked { .. }
             | Fact::StepWaiting { .. }
             | Fact::StepChildStarted { .. }

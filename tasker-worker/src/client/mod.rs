@@ -21,7 +21,7 @@ pub use error::Error;
 pub use subscription::Subscription;
 pub use tasker_core::{
     model::Actor,
-    orchestration::{Action, SubmitTask},
+    orchestration::{Action, RerunFrom, SubmitTask},
     view::{
         ActedItem, ActedView, BulkAction, BulkSubmitted, EventPage, EventQuery, EventView, NextEvent, Page,
         RegisteredView, StatsView, StepPhase, StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView,
@@ -396,6 +396,20 @@ impl Client {
         actor: Actor,
     ) -> Result<TaskView> {
         self.operate(task_id, Action::ResolveStep { step: step.map(str::to_owned), result }, actor).await
+    }
+
+    /// Runs an ended task again from one of its steps, as a new one that takes over what was done apart from that step and all
+    /// that depend on it; answers the new one.
+    ///
+    /// # Errors
+    /// `task_not_found`, `task_unfit`, `step_not_found`, `input_invalid`, `result_invalid`; `field_invalid` where a step before
+    /// has no result.
+    pub async fn rerun_from(&self, task_id: TaskId, request: RerunFrom, actor: Actor) -> Result<TaskView> {
+        let submitted = match &self.backend {
+            Backend::Embedded(engine) => engine.rerun_from(task_id, request, actor).await?.task_id,
+            Backend::Http(connection) => http::rerun_from(connection, task_id, &request, actor).await?.task_uuid,
+        };
+        self.get(submitted).await
     }
 
     /// Runs an ended task again, as a new one with the same input; answers the new one.

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
@@ -9,7 +10,7 @@ use tasker_core::model::{Json, TaskId};
 
 use super::{Result, refused};
 use crate::{
-    client::{Action, Actor, BulkAction, Client, EventQuery, SubmitTask, TaskQuery},
+    client::{Action, Actor, BulkAction, Client, EventQuery, RerunFrom, SubmitTask, TaskQuery},
     worker::template_files,
 };
 
@@ -76,7 +77,7 @@ pub(super) async fn call(client: &Client, method: &str, params: &Json) -> Result
         "task.cancel" => operate(client, read::<OnTask>(method, params)?.of(Action::Cancel)).await,
         "task.pause" => operate(client, read::<OnTask>(method, params)?.of(Action::Pause)).await,
         "task.resume" => operate(client, read::<OnTask>(method, params)?.of(Action::Resume)).await,
-        "task.rerun" => operate(client, read::<OnTask>(method, params)?.of(Action::Rerun)).await,
+        "task.rerun" => rerun(client, read::<Rerun>(method, params)?).await,
         "task.retry" => {
             let OnStep { task_uuid, step, by, reason } = read(method, params)?;
             operate(client, (task_uuid, Action::Retry { step }, Actor { by, reason })).await
@@ -191,6 +192,37 @@ struct OnTask {
 impl OnTask {
     fn of(self, action: Action) -> (TaskId, Action, Actor) {
         (self.task_uuid, action, Actor { by: self.by, reason: self.reason })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rerun {
+    task_uuid: TaskId,
+    /// The step to run again from; from the beginning if not given.
+    #[serde(default)]
+    from: Option<String>,
+    /// With `from`, the input in place of that of the old task.
+    #[serde(default)]
+    context: Option<Json>,
+    /// With `from`, results by the names of steps.
+    #[serde(default)]
+    results: BTreeMap<String, Json>,
+    #[serde(default)]
+    by: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+async fn rerun(client: &Client, Rerun { task_uuid, from, context, results, by, reason }: Rerun) -> Result<Json> {
+    let actor = Actor { by, reason };
+    match from {
+        Some(from) => answer(&client.rerun_from(task_uuid, RerunFrom { from, context, results }, actor).await?),
+        None if context.is_some() || !results.is_empty() => {
+            let remedy = "name the step to run again from, or submit another task";
+            Err(refused("params_invalid", "task.rerun: `context` and `results` go with `from`".to_owned(), remedy))
+        }
+        None => operate(client, (task_uuid, Action::Rerun, actor)).await,
     }
 }
 

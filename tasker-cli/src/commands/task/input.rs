@@ -37,6 +37,13 @@ pub(super) fn read(input: Option<&str>, pairs: &[String]) -> Result<Json> {
     Ok(Json::from(&value))
 }
 
+/// An input with values put in.
+pub(super) fn changed(input: &Json, pairs: &[String]) -> Result<Json> {
+    let mut value = input.to_value();
+    pairs.iter().try_for_each(|pair| set(&mut value, pair))?;
+    Ok(Json::from(&value))
+}
+
 /// Puts `a.b.c=value` in. The value is JSON where it can be read as such, and text where not.
 fn set(target: &mut Value, pair: &str) -> Result<()> {
     let fault = |message: String| Failure::usage(message, "write --set key=value, or --set outer.inner=value");

@@ -2,11 +2,13 @@
 
 use clap::Args;
 use tasker_core::{model::Json, orchestration::Action};
+use tasker_worker::client::RerunFrom;
 
 use super::{input, targets::Targets};
 use crate::{
-    failure::{Exit, Result},
+    failure::{Exit, Failure, Result},
     output::Output,
+    reach,
     settings::Settings,
 };
 
@@ -74,8 +76,25 @@ pub(crate) struct Resolve {
 }
 
 /// Run ended tasks again, each as a new task with the same input
+///
+///   tasker task rerun 0197a3...                                   from the beginning
+///   tasker task rerun 0197a3... --from-step ship                  from a step on: what else was done is taken over
+///   tasker task rerun 0197a3... --from-step ship --set-result 'charge={"id": 7}' --set address=Oslo
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Rerun {
+    /// The step to run again from, with all that depend on it; for one task
+    #[arg(long, value_name = "STEP", conflicts_with_all = ["which", "dry_run"])]
+    from_step: Option<String>,
+    /// The result of a step in place of the one that it had, as JSON; may be repeated
+    #[arg(long, value_name = "STEP=JSON", requires = "from_step")]
+    set_result: Vec<String>,
+    /// Another input: JSON, @FILE, or - for standard input
+    #[arg(short, long, value_name = "JSON", requires = "from_step")]
+    input: Option<String>,
+    /// Put a value into the input; a dot leads into objects and lists
+    #[arg(short, long, value_name = "KEY=VALUE", requires = "from_step")]
+    set: Vec<String>,
     #[command(flatten)]
     targets: Targets,
 }
@@ -124,7 +143,20 @@ impl Resolve {
 
 impl Rerun {
     pub(super) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
-        self.targets.act(Action::Rerun, "run again", settings, output).await
+        let Self { from_step: Some(from), set_result, input, set, targets } = self else {
+            return self.targets.act(Action::Rerun, "run again", settings, output).await;
+        };
+        let client = reach::client(settings).await?;
+        let (task_id, actor) = targets.single()?;
+        let context = match (&input, set.is_empty()) {
+            (None, true) => None,
+            (None, false) => Some(input::changed(&client.get(task_id).await?.context, &set)?),
+            (Some(text), _) => Some(input::read(Some(text), &set)?),
+        };
+        let results = set_result.iter().map(|pair| result_of(pair)).collect::<Result<_>>()?;
+        let task = client.rerun_from(task_id, RerunFrom { from, context, results }, actor).await?;
+        output.either(&task, || format!("task {} runs {task_id} again", task.task_uuid));
+        Ok(Exit::Complete)
     }
 }
 
@@ -133,6 +165,14 @@ impl Priority {
         let action = Action::Prioritize { priority: self.to };
         self.targets.act(action, "change the priority of", settings, output).await
     }
+}
+
+/// `STEP=JSON`
+fn result_of(pair: &str) -> Result<(String, Json)> {
+    let usage = |message: String| Failure::usage(message, "write --set-result 'STEP={\"key\": \"value\"}'");
+    let (step, text) = pair.split_once('=').ok_or_else(|| usage(format!("`{pair}` has no `=`")))?;
+    let result = Json::parse(text.to_owned()).map_err(|error| usage(format!("the result of `{step}`: {error}")))?;
+    Ok((step.to_owned(), result))
 }
 
 fn resolution(step: Option<String>, result: Option<Json>, complete: bool, whole: bool) -> Action {

@@ -43,6 +43,14 @@ pub(super) struct Targets {
 }
 
 impl Targets {
+    /// The only task, where there may be no other, and who wants it.
+    pub(super) fn single(self) -> Result<(TaskId, Actor)> {
+        match self.ids.as_slice() {
+            [task_id] => Ok((*task_id, Actor { by: self.by, reason: self.reason })),
+            _ => Err(Failure::usage("this is for one task at a time", "name one task by its id")),
+        }
+    }
+
     /// Does it, and tells what became of each task. `verb` is what is done, in words.
     pub(super) async fn act(self, action: Action, verb: &str, settings: &Settings, output: &Output) -> Result<Exit> {
         let client = reach::client(settings).await?;

@@ -6,6 +6,7 @@ mod rerun;
 
 pub use action::Action;
 pub use bulk::{Acted, Bulk, BulkDone, BulkItem, Selection};
+pub use rerun::RerunFrom;
 
 use super::{Engine, Error, Result, submit::check_text};
 use crate::{
@@ -148,6 +149,10 @@ impl Error {
             Refusal::StepState { step, state } => Self::StepUnfit { task_id, step: step.to_string(), state: *state },
             Refusal::Doomed { step, by } => Self::StepDoomed { task_id, step: step.to_string(), by: by.to_string() },
             Refusal::Ending => Self::TaskEnding(task_id),
+            Refusal::NoResult { step } => {
+                let reason = format!("step `{step}` comes before it and has no result: give one, or begin there");
+                Self::FieldInvalid { field: "from", reason }
+            }
             Refusal::NothingFailed => Self::NothingFailed(task_id),
         }
     }

@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use super::working::Working;
 use crate::{
-    dag::Rules,
+    dag::{Rules, Submission},
     model::{Json, TaskId},
 };
 
@@ -44,6 +44,12 @@ pub struct Values {
 }
 
 impl Values {
+    /// Those of a task that is about to be stored.
+    #[must_use]
+    pub fn of_submission(submission: &Submission) -> Self {
+        Self::new(&submission.context, submission.correlation_id.as_deref(), &[], &[])
+    }
+
     /// The values of an input and of results, as they are stored.
     #[must_use]
     pub fn new(input: &Json, correlation_id: Option<&str>, asked: &[u32], results: &[(u32, Json)]) -> Self {

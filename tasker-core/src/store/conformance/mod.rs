@@ -69,6 +69,7 @@ checks! {
         a_refused_decision_writes_nothing, a_dropped_call_leaves_the_store_usable;
     operate: a_paused_task_rests_until_it_is_resumed, a_failed_task_goes_on_after_a_retry, steps_are_closed_by_hand,
         another_priority_is_another_place_in_the_queue, a_rerun_is_linked_and_noted_once,
+        a_task_goes_on_from_a_step_of_another,
         a_report_and_a_verb_in_one_call_count_in_order;
     search: each_condition_alone, a_page_looks_through_a_part;
     ledger: the_log_of_all_tasks_is_followed_without_a_gap, workers_and_counts_tell_what_goes_on,

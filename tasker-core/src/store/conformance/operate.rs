@@ -1,9 +1,9 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::bench::{Bench, failed, ids, lease, new_task, operate, report_of, succeeded};
+use super::bench::{Bench, cancel_of, failed, ids, lease, new_task, operate, report_of, succeeded};
 use crate::{
     model::{Fact, Json, Outcome, StepError, StepState, TaskState, Verdict},
-    state::{Refusal, Verb, Which},
+    state::{Refusal, Takeover, Verb, Which},
     store::Store,
 };
 
@@ -137,4 +137,34 @@ pub(super) async fn a_report_and_a_verb_in_one_call_count_in_order(store: Arc<dy
     assert_eq!(bench.states(task_id).await, [StepState::Pending, StepState::Pending]);
     assert_eq!(bench.task(task_id).await.state, TaskState::Paused);
     bench.audit(task_id).await;
+}
+
+pub(super) async fn a_task_goes_on_from_a_step_of_another(store: Arc<dyn Store>) {
+    let (bench, definition) = Bench::with(store, "a b:a c:b").await;
+    let task_id = bench.submit(&definition).await;
+    for result in ["{\"z\": 1.10}", "2"] {
+        let claimed = bench.claim(&["handle"], 1).await;
+        bench.report(lease(&claimed[0]), succeeded(result)).await;
+    }
+    bench.transact(&[cancel_of(task_id)], None).await;
+    let mut task = new_task(&definition);
+    task.submission.rerun_of = Some(task_id);
+    let new_id = task.task_id;
+    let taken = Json::parse("{\"z\": 1.10}".to_owned()).unwrap();
+    let results = [(0, taken.clone())].into();
+    let takeover = Takeover { task, from: 1, results, given: BTreeSet::new() };
+    bench.transact(&[operate(task_id, Verb::RerunFrom(Box::new(takeover)))], None).await;
+    assert_eq!(bench.states(new_id).await, [StepState::Complete, StepState::Enqueued, StepState::Pending]);
+    let steps = bench.steps(new_id).await;
+    assert_eq!((steps[0].result.as_ref(), steps[0].attempt), (Some(&taken), 0), "as it was written");
+    bench.audit(new_id).await;
+    bench.audit(task_id).await;
+    for _ in 0..2 {
+        let claimed = bench.claim(&["handle"], 9).await;
+        assert_eq!((claimed.len(), claimed[0].id.task_id), (1, new_id));
+        bench.report(lease(&claimed[0]), succeeded("1")).await;
+    }
+    let task = bench.task(new_id).await;
+    assert_eq!((task.state, task.rerun_of), (TaskState::Complete, Some(task_id)));
+    bench.audit(new_id).await;
 }

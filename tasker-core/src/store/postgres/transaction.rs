@@ -83,6 +83,10 @@ impl Transaction for Open {
     }
 
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
+        // What is stored anew may go on in the same changes.
+        if !changes.spawned.is_empty() {
+            insert::statement(&changes.spawned, &Changes::default())?.execute(&mut *self.0).await?;
+        }
         if !changes.added.is_empty() {
             insert::added(&changes.added).execute(&mut *self.0).await?;
         }
@@ -91,9 +95,6 @@ impl Transaction for Open {
             let (tasks, flows): (Vec<_>, Vec<_>) =
                 changes.flows.iter().map(|(task_id, flow)| (task_id.0, text(Some(flow)))).unzip();
             sqlx::query(sql::PUT_FLOWS.sql()).bind(tasks).bind(flows).execute(&mut *self.0).await?;
-        }
-        if !changes.spawned.is_empty() {
-            insert::statement(&changes.spawned, &Changes::default())?.execute(&mut *self.0).await?;
         }
         if !changes.priorities.is_empty() {
             let (tasks, priorities): (Vec<_>, Vec<_>) =

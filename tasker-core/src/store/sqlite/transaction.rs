@@ -44,14 +44,15 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
+        // What is stored anew may go on in the same changes.
+        if !changes.spawned.is_empty() {
+            insert::put(self, &changes.spawned.iter().collect::<Vec<_>>(), self.now).await?;
+        }
         self.put(sql::ADD_STEPS.sql(), changes.added.iter().map(AddedRow::new)).await?;
         self.put(sql::PUT_FLOWS.sql(), changes.flows.iter().map(FlowRow::new)).await?;
         if !changes.is_empty() && !self.put_rows(changes, false).await? {
             let missing = "rows that were read under a lock are gone, or their events are there already";
             return Err(Error::Corrupt(missing.to_owned()));
-        }
-        if !changes.spawned.is_empty() {
-            insert::put(self, &changes.spawned.iter().collect::<Vec<_>>(), self.now).await?;
         }
         for statement in [&sql::PRIORITIZE_TASKS, &sql::PRIORITIZE_STEPS] {
             if !changes.priorities.is_empty() {

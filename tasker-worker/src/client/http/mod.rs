@@ -10,8 +10,8 @@ use reqwest::Url;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tasker_core::{
-    model::{Json, TaskId},
-    orchestration::{self, SubmitTask},
+    model::{Actor, Json, TaskId},
+    orchestration::{self, RerunFrom, SubmitTask},
     view::{
         ActedView, BulkAction, BulkSubmitted, EventPage, EventQuery, EventView, Page, RegisteredView, StepView,
         SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView, TreeView, WhyView, WorkerView,
@@ -157,6 +157,20 @@ pub(super) async fn signal(
 ) -> Result<TaskView> {
     let body = json!({"payload": payload, "by": by});
     connection.post(task_url(connection, task_id, &["signals", name]), &body, Repeat::IfUnsent).await
+}
+
+pub(super) async fn rerun_from(
+    connection: &Connection,
+    task_id: TaskId,
+    request: &RerunFrom,
+    Actor { by, reason }: Actor,
+) -> Result<SubmittedView> {
+    let RerunFrom { from, context, results } = request;
+    let mut body = json!({"from": from, "results": results, "by": by, "reason": reason});
+    if let (Some(context), Some(fields)) = (context, body.as_object_mut()) {
+        fields.insert("context".to_owned(), json!(context));
+    }
+    connection.post(task_url(connection, task_id, &["rerun"]), &body, Repeat::IfUnsent).await
 }
 
 fn task_url(connection: &Connection, task_id: TaskId, rest: &[&str]) -> Url {

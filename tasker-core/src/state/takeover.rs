@@ -1,0 +1,85 @@
+//! Running a task again from one of its steps: a new task takes over what the old one had done before that step.
+
+use std::{collections::HashSet, time::Duration};
+
+use super::{Refusal, StepCause, StepSnapshot, Takeover, TaskSnapshot, Values, decide::Desk, working::Working};
+use crate::model::{Fact, SkipReason, StepState, TaskId};
+
+impl Desk<'_> {
+    /// Makes the new task, and lets it begin where the old one (every step of which is at hand) is left.
+    pub(super) fn take_over(&mut self, at: usize, takeover: &Takeover, taken: &[StepSnapshot]) {
+        let old = &self.tasks[at];
+        let mut task = Working::new(&TaskSnapshot::of_new(&takeover.task), self.snapshot);
+        task.definition.clone_from(&old.definition);
+        task.values = Some(Values::of_submission(&takeover.task.submission));
+        let deadline = takeover.task.deadline_ms.map(Duration::from_millis);
+        task.task.deadline_at = deadline.map(|span| self.snapshot.now + span);
+        let from = old.task.task_id;
+        for step in taken {
+            task.take_over(step, takeover, from);
+        }
+        for step in taken {
+            task.release_behind(step);
+        }
+        self.by_id.insert(takeover.task.task_id, self.tasks.len());
+        self.tasks.push(task);
+        self.spawned.push(takeover.task.clone());
+    }
+}
+
+impl Working {
+    /// A step, and all that depend on it.
+    fn behind_step(&self, from: u32) -> HashSet<u32> {
+        let (mut found, mut left) = (HashSet::from([from]), vec![from]);
+        while let Some(idx) = left.pop() {
+            for dependent in self.step(idx).into_iter().flat_map(|step| step.dependents.iter().copied()) {
+                if found.insert(dependent) {
+                    left.push(dependent);
+                }
+            }
+        }
+        found
+    }
+
+    /// The steps that need not run again: those that were done, and those whose results are given.
+    pub(super) fn taken(&self, takeover: &Takeover) -> Result<Vec<StepSnapshot>, Refusal> {
+        let anew = self.behind_step(takeover.from);
+        let from = self.step(takeover.from).ok_or(Refusal::NoSuchStep)?;
+        let definition = self.definition.as_ref().ok_or(Refusal::NoSuchStep)?;
+        let is_done = |step: &StepSnapshot| step.state.satisfies() && !anew.contains(&step.id.idx);
+        let is_given = |step: &StepSnapshot| takeover.given.contains(&step.id.idx);
+        let is_taken = |step: &&StepSnapshot| self.is_own(step.id.idx) && (is_done(step) || is_given(step));
+        let taken: Vec<_> = self.rows().filter(is_taken).cloned().collect();
+        let lacks = |idx: &u32| !taken.iter().any(|step| step.id.idx == *idx);
+        match definition.graph.ancestors(from.id.idx).find(lacks).and_then(|idx| self.step(idx)) {
+            Some(step) => Err(Refusal::NoResult { step: step.name.clone() }),
+            None => Ok(taken),
+        }
+    }
+
+    fn take_over(&mut self, old: &StepSnapshot, takeover: &Takeover, from: TaskId) {
+        let idx = old.id.idx;
+        let is_given = takeover.given.contains(&idx);
+        if old.state == StepState::Skipped && !is_given {
+            if self.move_step(idx, StepCause::Skip).is_some() {
+                self.task.counts.done += 1;
+                self.say(Fact::StepSkipped { step: idx, reason: SkipReason::TakenOver, error: None });
+            }
+            return;
+        }
+        if self.put_result(idx, takeover.results.get(&idx).cloned()) {
+            self.task.counts.done += 1;
+            self.say(Fact::StepTakenOver { step: idx, from, is_given });
+        }
+    }
+
+    /// Lets go what waited for a step that was taken over. One that was skipped has no result, and what was chosen to run again
+    /// runs without it.
+    fn release_behind(&mut self, old: &StepSnapshot) {
+        let is_reached = self.step(old.id.idx).is_some_and(|step| step.state == StepState::Complete);
+        for dependent in old.dependents.iter().copied() {
+            let is_known = if is_reached { self.satisfy(dependent) } else { self.count_down(dependent) };
+            self.is_short |= !is_known;
+        }
+    }
+}
