@@ -182,6 +182,7 @@ impl TaskModel {
             | Fact::StepAdded { .. }
             | Fact::TaskBlocked { .. }
             | Fact::StepWaiting { .. }
+            | Fact::StepSplit { .. }
             | Fact::StepChildStarted { .. }
             | Fact::SignalReceived { .. } => ensure!(false, "no template here asks for it"),
             Fact::StepCancelled { step } => {

@@ -83,6 +83,9 @@ impl Transaction for Open {
     }
 
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
+        if !changes.parts.is_empty() {
+            insert::parts(&changes.parts)?.execute(&mut *self.0).await?;
+        }
         if !changes.added.is_empty() {
             insert::added(&changes.added).execute(&mut *self.0).await?;
         }
