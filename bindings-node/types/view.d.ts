@@ -39,6 +39,10 @@ export interface Step {
     signal?: string;
     /** The task that runs it, or ran it last. */
     child_uuid?: string;
+    /** Of a step whose work is split: how many of its parts are in each state. The parts are listed apart. */
+    parts?: Record<string, number>;
+    /** Of a part: its number among the parts of its step, from 0. */
+    part?: number;
     worker_id?: string;
     started_at?: string;
     completed_at?: string;

@@ -11,6 +11,8 @@ pub mod money;
 pub mod payment_gateway;
 #[path = "../payment_refund/handlers.rs"]
 pub mod payment_refund;
+#[path = "../price_import/handlers.rs"]
+pub mod price_import;
 pub mod reference;
 #[path = "../user_registration/handlers.rs"]
 pub mod user_registration;
@@ -42,12 +44,13 @@ macro_rules! example {
 }
 
 /// Every example, the one to begin with first.
-pub const EXAMPLES: [Example; 5] = [
+pub const EXAMPLES: [Example; 6] = [
     example!("ecommerce_order"),
     example!("user_registration"),
     example!("payment_refund"),
     example!("customer_refund"),
     example!("data_pipeline"),
+    example!("price_import"),
 ];
 
 /// Name and YAML text of every template.
@@ -64,4 +67,5 @@ pub fn registry() -> HandlerRegistry {
         .merge(payment_refund::registry())
         .merge(customer_refund::registry())
         .merge(data_pipeline::registry())
+        .merge(price_import::registry())
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tasker_core::model::StepError;
+use tasker_core::model::{StepError, StepPlace};
 use tasker_worker::client::EventView;
 
 use super::Progress;
@@ -15,6 +15,11 @@ pub(crate) fn event_text(progress: &Progress, event: &EventView, output: &Output
     let time = event.at.to_string();
     let time = time.get(11..23).unwrap_or(&time);
     let word = word(&event.kind)?;
+    // There may be ten thousand parts: of those that go well, the step that they belong to tells.
+    let is_part = event.step_idx.is_some_and(|idx| StepPlace::of(idx).part.is_some());
+    if is_part && event.error.is_none() {
+        return None;
+    }
     let ((mark, tone), subject) = match event.step_idx {
         Some(idx) => {
             let sign = progress.step(idx).map_or(("·", Tone::Plain), |step| of_step(step.state));

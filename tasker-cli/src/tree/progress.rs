@@ -1,6 +1,9 @@
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
-use tasker_core::model::{Json, StepError, StepState, TaskId, TaskState, Timestamp};
+use tasker_core::model::{Json, StepError, StepPlace, StepState, TaskId, TaskState, Timestamp};
 use tasker_worker::client::{EventView, StepPhase, StepView, TaskView, TreeView};
 
 /// A task and its steps, as the events seen so far tell it.
@@ -36,6 +39,8 @@ pub(crate) struct StepProgress {
     pub(crate) due_at: Option<Timestamp>,
     pub(crate) error: Option<StepError>,
     pub(crate) result: Option<Json>,
+    /// Of a step whose work is split.
+    pub(crate) parts: Option<PartsProgress>,
     /// The signal that it waits for.
     pub(crate) signal: Option<String>,
     /// The task that runs it, or ran it last.
@@ -152,8 +157,12 @@ impl Progress {
             "task.ending" => self.ending = event.details.get("status").and_then(|status| status.as_str()?.parse().ok()),
             "task.prioritized" | "task.rerun" | "signal.received" | "event.published" => {}
             _ => {
-                let at = event.step_idx.and_then(|idx| self.at(idx));
-                return at.is_some_and(|at| self.steps[at].apply(event));
+                let Some(place) = event.step_idx.map(StepPlace::of) else { return false };
+                let step = self.at(place.step).map(|at| &mut self.steps[at]);
+                return step.is_some_and(|step| match place.part {
+                    Some(_) => step.parts.get_or_insert_default().apply(event),
+                    None => step.apply(event),
+                });
             }
         }
         true
@@ -163,6 +172,41 @@ impl Progress {
         (self.state, self.ending) = (state, None);
         self.error.clone_from(&event.error);
         self.ended_at = Some(event.at);
+    }
+}
+
+/// How far the parts of a step have come. There may be very many, so that they are not kept one by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PartsProgress {
+    pub(crate) of: u32,
+    pub(crate) done: u32,
+    /// Those that failed for good and wait for an operator.
+    pub(crate) failed: u32,
+}
+
+impl PartsProgress {
+    fn of(states: &BTreeMap<String, u32>) -> Self {
+        let count = |is: fn(StepState) -> bool| {
+            let counts = states.iter().filter(|(state, _)| state.parse().is_ok_and(is));
+            counts.map(|(_, count)| count).sum()
+        };
+        Self {
+            of: count(|_| true),
+            done: count(|state| state.is_final() && state != StepState::Error),
+            failed: count(|state| state == StepState::Error),
+        }
+    }
+
+    /// False where only a look at the task can tell: an operator changed what had ended.
+    fn apply(&mut self, event: &EventView) -> bool {
+        match event.kind.as_str() {
+            "step.completed" | "step.cancelled" | "step.skipped" => self.done += 1,
+            "step.failed" => self.failed += 1,
+            "step.enqueued" | "step.started" | "step.retry_scheduled" | "step.lost" | "step.released" | "step.held" => {
+            }
+            _ => return false,
+        }
+        true
     }
 }
 
@@ -179,6 +223,7 @@ impl StepProgress {
             due_at: None,
             error: None,
             result: None,
+            parts: None,
             signal: step.signal.clone(),
             child_id: None,
             child: None,
@@ -194,6 +239,7 @@ impl StepProgress {
             due_at: step.next_retry_at.or(step.due_at),
             error: step.error.clone(),
             result: step.results.clone(),
+            parts: step.parts.as_ref().map(PartsProgress::of),
             child_id: step.child_uuid,
             ..Self::blank(step)
         }
@@ -225,6 +271,11 @@ impl StepProgress {
             "step.waiting" => {
                 self.open(StepState::Waiting);
                 (self.started_at, self.due_at) = (Some(event.at), event.due_at);
+            }
+            "step.split" => {
+                let of = event.details.get("parts").and_then(serde_json::Value::as_u64);
+                let of = of.and_then(|parts| parts.try_into().ok()).unwrap_or_default();
+                self.parts = Some(PartsProgress { of, ..PartsProgress::default() });
             }
             "step.child_started" => {
                 self.open(StepState::Waiting);

@@ -161,6 +161,7 @@ pub(super) mod tests {
             due_at: None,
             error: None,
             result: None,
+            parts: None,
             signal: None,
             child_id: None,
             child: None,

@@ -5,7 +5,7 @@ use tasker_core::model::{StepState, Timestamp};
 use super::{
     Progress,
     line::Line,
-    progress::StepProgress,
+    progress::{PartsProgress, StepProgress},
     rows::{Branch, Row, lines_of, rows},
 };
 use crate::{
@@ -113,6 +113,7 @@ fn step_line(branch: Branch, step: &StepProgress, name_width: usize, now: Timest
         .with(format!("{:<17}", step.state), tone)
         .with(format!("{duration:>8}  "), Tone::Plain)
         .with(step.attempt_text(), Tone::Plain)
+        .with(step.parts_text(), Tone::Plain)
         .with(step.wait_text(now), Tone::Warning)
         .with(step.child_text(), Tone::Dim)
 }
@@ -171,6 +172,14 @@ impl StepProgress {
     /// Whether the error is what matters about the step now.
     pub(super) fn shows_error(&self) -> bool {
         self.error.is_some() && matches!(self.state, StepState::Error | StepState::WaitingForRetry)
+    }
+
+    fn parts_text(&self) -> String {
+        match self.parts {
+            Some(PartsProgress { of, done, failed: 0 }) => format!("{done}/{of} parts"),
+            Some(PartsProgress { of, done, failed }) => format!("{done}/{of} parts, {failed} failed"),
+            None => String::new(),
+        }
     }
 
     fn attempt_text(&self) -> String {

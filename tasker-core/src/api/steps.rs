@@ -1,22 +1,24 @@
 use axum::{Json, extract::State, http::StatusCode};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
     Api,
     access::Caller,
-    extract::Path,
+    extract::{Parameters, Path},
     hidden::{Hide, Show},
     problem::{self, Refusals, Result},
 };
 use crate::{
-    model::TaskId,
-    orchestration::Permission,
+    model::{Page, TaskId, limits},
+    orchestration::{Error, Permission},
     view::{EventView, StepView},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(audit))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(parts)).routes(routes!(audit))
 }
 
 /// The steps of a task, in the order of its template
@@ -44,6 +46,43 @@ async fn show(
 ) -> Result<Json<StepView>> {
     caller.demand_task(&api, Permission::Read, id).await?;
     shown(&api, &caller, id, step).await
+}
+
+/// Which parts of a step.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default, deny_unknown_fields)]
+struct PartsQuery {
+    /// The number of the first part; `next` of the page before.
+    from: u32,
+    /// Parts at most: 1 to 1000, 100 if not given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+}
+
+/// The parts of a step whose work is split, in order
+#[utoipa::path(get, path = "/v1/tasks/{task_uuid}/workflow_steps/{step_uuid}/parts", tag = "steps",
+    params(("task_uuid" = TaskId, Path,), ("step_uuid" = Uuid, Path,), PartsQuery), responses(
+    (status = OK, description = "One page of parts; of other steps, an empty one.", body = Page<StepView>),
+    Refusals,
+))]
+async fn parts(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((id, step)): Path<(TaskId, Uuid)>,
+    Parameters(PartsQuery { from, limit }): Parameters<PartsQuery>,
+) -> Result<Json<Page<StepView>>> {
+    caller.demand_task(&api, Permission::Read, id).await?;
+    let namespace = api.engine.task(id).await?.namespace;
+    let step = find(&api, id, step).await?;
+    let limit = limit.unwrap_or(100);
+    if !(1..=limits::PAGE).contains(&limit) {
+        let reason = format!("a page of {limit} parts; write a number from 1 to {}", limits::PAGE);
+        return Err(Error::FieldInvalid { field: "limit", reason }.into());
+    }
+    let page = StepView::parts(&api.engine, id, step.step_idx, from, limit).await?;
+    let items = page.items.into_iter().map(|part| part.shown_in(&caller, &namespace)).collect();
+    Ok(Json(Page { items, next: page.next }))
 }
 
 /// Everything that happened to a step
@@ -79,8 +118,7 @@ pub(super) async fn shown(api: &Api, caller: &Caller, id: TaskId, step: Uuid) ->
 }
 
 pub(super) async fn find(api: &Api, id: TaskId, step: Uuid) -> Result<StepView> {
-    let steps = StepView::list(&api.engine, id).await?;
-    steps.into_iter().find(|found| found.step_uuid == step).ok_or_else(|| {
+    StepView::load(&api.engine, id, step).await?.ok_or_else(|| {
         let detail = format!("task {id} has no step {step}");
         let remedy = "correct the id; GET /v1/tasks/{task_uuid}/workflow_steps lists the steps";
         problem::new(StatusCode::NOT_FOUND, "step_not_found", detail, remedy)

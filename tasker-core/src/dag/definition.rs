@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{EndWork, Graph, GraphError, PlannedStep, Rules, WaitRules, plan::planned_steps, rules::expression};
 use crate::{
-    model::{AssignedHandler, Json, TemplateId},
-    template::{Expression, Handler, Template},
+    model::{AssignedHandler, Json, StepPlace, TemplateId, limits},
+    template::{Expression, Handler, StepTemplate, Template},
 };
 
 /// Which template version a task runs, and under which environment's overrides.
@@ -77,8 +77,28 @@ impl Definition {
         })
     }
 
-    /// The steps whose results a step is given: every one before it; a compensation has that of its step too.
+    /// The step of a task that is called so, which may be a part that the task does not have.
+    #[must_use]
+    pub fn idx_of(&self, name: &str) -> Option<u32> {
+        let of_step = |name: &str| self.steps.iter().find(|step| step.name.as_ref() == name).map(|step| step.idx);
+        match name.strip_suffix(']').and_then(|name| name.rsplit_once('[')) {
+            Some((step, part)) => {
+                let part = part.parse().ok().filter(|part| (*part as usize) < limits::BATCH)?;
+                Some(StepPlace::part(of_step(step)?, part).idx())
+            }
+            None => of_step(name),
+        }
+    }
+
+    /// Whether tasks of it may come to parts while they run.
+    #[must_use]
+    pub fn has_batches(&self) -> bool {
+        self.rules.iter().flatten().any(|rules| rules.batch.is_some())
+    }
+
+    /// The steps that are through when a step begins: every one before it; of a compensation its step too.
     pub fn before(&self, idx: u32) -> Box<dyn Iterator<Item = u32> + '_> {
+        let idx = StepPlace::of(idx).step;
         let ancestors = self.graph.ancestors(idx);
         if let Some(step) = self.end_work.compensates(idx) {
             return Box::new(self.graph.ancestors(step).chain([step]));
@@ -89,16 +109,35 @@ impl Definition {
         Box::new(self.graph.order().iter().copied().filter(|step| self.end_work.is_own(*step)).chain(ancestors))
     }
 
-    /// What makes a step more than code that runs when its dependencies are done; none for a plain step.
+    /// Those of them whose results a step is given: of the steps that ran in parts, only what it names, or undoes.
+    pub fn results_before(&self, idx: u32) -> impl Iterator<Item = u32> + '_ {
+        let step = StepPlace::of(idx).step;
+        let is_given = move |before: &u32| {
+            let ran_in_parts = self.rules(*before).is_some_and(|rules| rules.batch.is_some());
+            let is_named = || self.graph.dependencies(step).contains(before);
+            !ran_in_parts || is_named() || self.end_work.compensates(step) == Some(*before)
+        };
+        self.before(step).filter(is_given)
+    }
+
+    /// What makes a step more than code that runs when its dependencies are done; none for a plain step, and for a part.
     #[must_use]
     pub fn rules(&self, idx: u32) -> Option<&Rules> {
         self.rules.get(idx as usize)?.as_deref()
     }
 
-    /// The step of the template that a step of a task stands for.
+    /// The step of the template that a step of a task stands for: for a part, the one that it is a part of.
     #[must_use]
-    pub fn template_idx(&self, idx: u32) -> u32 {
-        idx
+    pub fn step(&self, idx: u32) -> Option<&StepTemplate> {
+        self.template.steps.get(StepPlace::of(idx).step as usize)
+    }
+
+    /// The name of a step of a task.
+    #[must_use]
+    pub fn step_name(&self, idx: u32) -> Option<String> {
+        let place = StepPlace::of(idx);
+        let name = &self.step(idx)?.name;
+        Some(place.part.map_or_else(|| name.clone(), |part| part_name(name, part)))
     }
 
     /// The steps that wait for a signal, with its name, in the order of the template.
@@ -137,8 +176,19 @@ impl Definition {
     /// # Errors
     /// Every place where the result does not satisfy the schema.
     pub fn check_result(&self, idx: u32, result: &Json) -> Result<(), Vec<SchemaFault>> {
-        check(self.result_schemas.get(idx as usize).and_then(Option::as_ref), result)
+        let place = StepPlace::of(idx);
+        // Of a step that runs in parts, the schema is that of each part.
+        if place.part.is_none() && self.rules(idx).is_some_and(|rules| rules.batch.is_some()) {
+            return Ok(());
+        }
+        check(self.result_schemas.get(place.step as usize).and_then(Option::as_ref), result)
     }
+}
+
+/// What one part of a step is called: `resize[17]`. No step of a template can have such a name.
+#[must_use]
+pub fn part_name(step: &str, part: u32) -> String {
+    format!("{step}[{part}]")
 }
 
 /// Why a stored template cannot be run. It was stored without being parsed by this library: register it again.

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use super::Graph;
-use crate::template::Template;
+use crate::{model::StepPlace, template::Template};
 
 /// What a task may have to do before it ends: undo what was done, and run its `finally`.
 #[derive(Debug)]
@@ -30,10 +30,10 @@ impl EndWork {
         self.finally.is_empty() && self.compensations.is_empty()
     }
 
-    /// Whether a step of a task is one that it begins with.
+    /// Whether a step of a task is one that it begins with, or a part of one.
     #[must_use]
     pub fn is_own(&self, idx: u32) -> bool {
-        idx < self.finally.start
+        StepPlace::of(idx).step < self.finally.start
     }
 
     /// The step that a compensation undoes; none for any other step.

@@ -7,9 +7,9 @@ mod plan;
 mod render;
 mod rules;
 
-pub use definition::{Definition, DefinitionError, SchemaFault, TemplateKey};
+pub use definition::{Definition, DefinitionError, SchemaFault, TemplateKey, part_name};
 pub use end_work::EndWork;
 pub use graph::{Graph, GraphError};
 pub use plan::{NewTask, PlannedStep, Submission, plan};
 pub use render::{layers, mermaid, text};
-pub use rules::{Publication, Rules, TemplateName, WaitRules, WorkflowRules};
+pub use rules::{BatchRules, Publication, Rules, TemplateName, WaitRules, WorkflowRules};

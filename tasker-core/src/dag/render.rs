@@ -3,7 +3,8 @@ use std::{collections::HashMap, fmt::Write};
 use super::Graph;
 use crate::template::{StepKind, StepTemplate, Template};
 
-/// The graph as a Mermaid flowchart; arrows lead from a step to those that wait for it.
+/// The graph as a Mermaid flowchart; arrows lead from a step to those that wait for it. Steps that run in parts are
+/// slanted.
 #[must_use]
 pub fn mermaid(template: &Template) -> String {
     let mut text = String::from("flowchart TD\n");
@@ -35,7 +36,8 @@ fn shape(kind: StepKind) -> [&'static str; 2] {
         StepKind::Decision => ["{", "}"],
         StepKind::Wait => ["([", "])"],
         StepKind::Workflow => ["[[", "]]"],
-        StepKind::Standard | StepKind::DeferredConvergence => ["[", "]"],
+        StepKind::BatchWorker => ["[/", "/]"],
+        StepKind::Standard | StepKind::DeferredConvergence | StepKind::Batchable => ["[", "]"],
     }
 }
 
@@ -96,6 +98,12 @@ fn note(step: &StepTemplate) -> String {
         StepKind::Decision => notes.push("decision".to_owned()),
         StepKind::DeferredConvergence => notes.push("after the branches that ran".to_owned()),
         StepKind::Wait => notes.push("wait".to_owned()),
+        StepKind::Batchable => notes.push("splits the work".to_owned()),
+        StepKind::BatchWorker => {
+            notes.push(
+                step.for_each.as_ref().map_or_else(|| "in parts".to_owned(), |list| format!("for each of {list}")),
+            );
+        }
         StepKind::Workflow => {
             notes.extend(step.workflow.as_ref().map(|it| format!("runs {}/{}", it.namespace, it.name)));
         }
@@ -138,7 +146,7 @@ fn escaped(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{mermaid, text};
-    use crate::template::{Template, parse};
+    use crate::template::{StepKind, Template, parse};
 
     fn diamond() -> Template {
         let yaml = "
@@ -170,6 +178,13 @@ mod tests {
         assert_eq!(mermaid(&diamond()).lines().collect::<Vec<_>>(), expected);
         let expected = ["1  a", "2  bring  <- a", "   c      <- a", "3  end  <- bring, c"];
         assert_eq!(text(&diamond()).lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_step_that_runs_in_parts_is_drawn_as_one() {
+        let mut template = diamond();
+        template.steps[1].kind = StepKind::BatchWorker;
+        assert_eq!(mermaid(&template).lines().nth(2), Some("    s1[/\"bring\"/]"));
     }
 
     #[test]

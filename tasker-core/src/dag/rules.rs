@@ -4,7 +4,7 @@ use jsonschema::Validator;
 
 use super::definition::{DefinitionError, check, compile};
 use crate::{
-    model::Json,
+    model::{FailureStrategy, Json},
     template::{Expression, OnExhaustion, PublishedEvent, StepKind, StepTemplate, SubWorkflow, Wait},
 };
 
@@ -17,6 +17,16 @@ pub struct Rules {
     pub publishes: Vec<Publication>,
     pub wait: Option<WaitRules>,
     pub workflow: Option<WorkflowRules>,
+    pub batch: Option<BatchRules>,
+}
+
+/// How the parts of a step come about, and how they run.
+#[derive(Debug)]
+pub struct BatchRules {
+    /// Gives what they are for; none where a step before it says that.
+    pub for_each: Option<Expression>,
+    pub parallelism: Option<u32>,
+    pub failure_strategy: FailureStrategy,
 }
 
 /// The template that a step runs a task of, and the input of that.
@@ -67,6 +77,7 @@ impl Rules {
             on_exhaustion: step.on_exhaustion,
             wait: step.wait.as_ref().and_then(|wait| WaitRules::new(wait).transpose()).transpose()?,
             workflow: step.workflow.as_ref().map(WorkflowRules::new).transpose()?,
+            batch: (step.kind == StepKind::BatchWorker).then(|| BatchRules::new(step)).transpose()?,
             publishes: step.publishes_events.iter().map(Publication::new).collect::<Result<_, _>>()?,
         })))
     }
@@ -79,10 +90,20 @@ impl Rules {
 }
 
 impl Rules {
-    /// Whether the engine runs the step itself, so that it is never in a queue.
+    /// Whether the engine sees to the step itself, so that it is never in a queue.
     #[must_use]
     pub fn is_by_engine(&self) -> bool {
         self.kind.is_by_engine()
+    }
+}
+
+impl BatchRules {
+    fn new(step: &StepTemplate) -> Result<Self, DefinitionError> {
+        Ok(Self {
+            for_each: step.for_each.as_deref().map(expression).transpose()?,
+            parallelism: step.parallelism,
+            failure_strategy: step.failure_strategy.unwrap_or_default(),
+        })
     }
 }
 

@@ -141,6 +141,9 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         due_at: Option<Timestamp>,
     },
+    /// Its work was split into so many parts, which are steps of the task from now on.
+    #[serde(rename = "step.split")]
+    StepSplit { step: u32, parts: u32 },
     /// Its sub-workflow was submitted.
     #[serde(rename = "step.child_started")]
     StepChildStarted { step: u32, attempt: u32, child: TaskId },
@@ -193,6 +196,7 @@ impl Fact {
             | Self::StepSkipped { step, .. }
             | Self::TaskBlocked { step }
             | Self::StepWaiting { step, .. }
+            | Self::StepSplit { step, .. }
             | Self::StepChildStarted { step, .. }
             | Self::SignalReceived { step, .. }
             | Self::EventPublished { step, .. } => Some(*step),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Json, ParentStep, StepError, StepId, TaskId, TaskState, Timestamp, TraceContext};
+use super::{Actor, FailureStrategy, Json, ParentStep, StepError, StepId, TaskId, TaskState, Timestamp, TraceContext};
 
 /// Where a step stands in a flow; plain steps have none of this.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,38 @@ pub struct StepFlow {
     /// Of a sub-workflow: the task that runs it, or ran it last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub child: Option<TaskId>,
+    /// Of a batch worker: how far its parts have come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchFlow>,
+}
+
+/// How far the parts of a batch have come. It is kept with the step that they belong to, so that the report of a part
+/// reads and writes two rows, however many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchFlow {
+    /// Parts in all.
+    pub of: u32,
+    /// Parts that are not done yet: those that failed and wait for an operator are among them.
+    pub left: u32,
+    /// The first part that may not have been let go; those before it were.
+    pub next: u32,
+    /// Parts that were let go and have not ended.
+    pub running: u32,
+    /// Parts that run at the same time at most; none for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallelism: Option<u32>,
+    pub failure_strategy: FailureStrategy,
+    /// Bytes of the results so far.
+    pub bytes: usize,
+}
+
+impl BatchFlow {
+    /// How many parts may be let go.
+    #[must_use]
+    pub fn room(&self) -> u32 {
+        self.parallelism.unwrap_or(u32::MAX).saturating_sub(self.running)
+    }
 }
 
 /// Where a task stands in a flow; plain tasks have none of this.

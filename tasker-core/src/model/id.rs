@@ -90,6 +90,52 @@ impl StepId {
     }
 }
 
+/// Where a row stands among those of its task: which step of the template it is, and which part of that step's batch.
+///
+/// The index of a part is told from these two alone, behind those of all steps of the template: rows that a task comes to
+/// while it runs need no definition of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepPlace {
+    /// The index of the step in its template.
+    pub step: u32,
+    /// From 0; none for the step itself.
+    pub part: Option<u32>,
+}
+
+impl StepPlace {
+    /// Bits of an index that number the parts of one step; [`super::limits::BATCH`] fits into them.
+    const PART_BITS: u32 = 17;
+
+    /// The indices of the steps that a template has. As many are kept for the parts of each of them.
+    pub const TEMPLATE: std::ops::Range<u32> = 0..1 << Self::PART_BITS;
+
+    /// The place that an index stands for.
+    #[must_use]
+    pub fn of(idx: u32) -> Self {
+        match (idx >> Self::PART_BITS).checked_sub(1) {
+            None => Self { step: idx, part: None },
+            Some(step) => Self { step, part: Some(idx & ((1 << Self::PART_BITS) - 1)) },
+        }
+    }
+
+    /// One part of a step's batch.
+    #[must_use]
+    pub fn part(step: u32, part: u32) -> Self {
+        Self { step, part: Some(part) }
+    }
+
+    #[must_use]
+    pub fn idx(self) -> u32 {
+        self.part.map_or(self.step, |part| ((self.step + 1) << Self::PART_BITS) | part)
+    }
+
+    /// The indices that the parts of a step can have.
+    #[must_use]
+    pub fn parts_of(step: u32) -> std::ops::Range<u32> {
+        Self::part(step, 0).idx()..Self::part(step + 1, 0).idx()
+    }
+}
+
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.task_id, self.idx)
@@ -99,6 +145,7 @@ impl fmt::Display for StepId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::limits;
 
     #[test]
     fn the_uuid_of_a_step_leads_back_to_it() {
@@ -109,5 +156,20 @@ mod tests {
             assert_eq!(StepId::of_uuid(other, step.uuid()), None);
         }
         assert_eq!(StepId::of_uuid(task, task.0), None, "the task's own id is no step");
+    }
+
+    #[test]
+    fn an_index_tells_the_step_and_the_part() {
+        let last = u32::try_from(limits::TEMPLATE_STEPS - 1).expect("few");
+        let most = u32::try_from(limits::BATCH - 1).expect("few");
+        for step in [0, 1, last] {
+            assert_eq!(StepPlace::of(step), StepPlace { step, part: None });
+            for part in [0, 1, most] {
+                let place = StepPlace::part(step, part);
+                assert_eq!(StepPlace::of(place.idx()), place);
+                assert!(place.idx() > last && i32::try_from(place.idx()).is_ok(), "an integer of the databases");
+                assert!(StepPlace::parts_of(step).contains(&place.idx()));
+            }
+        }
     }
 }

@@ -32,5 +32,7 @@ pub const EVENTS: usize = 100;
 pub const DEPTH: u32 = 16;
 /// Tasks in one answer about a tree of tasks; and their steps in all.
 pub const TREE: (u32, u32) = (PAGE, 10_000);
-/// Parts of one batch.
+/// Parts of all batches of one task.
 pub const BATCH: usize = 100_000;
+/// Bytes of what the parts of one batch have to do; and of their results, which later steps are given together.
+pub const BATCH_BYTES: usize = 10 * 1024 * 1024;

@@ -23,8 +23,8 @@ pub use assignment::{AssignedHandler, Assignment, AttemptKind, ParentStep};
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
 pub use event::{Event, EventBatch, Fact};
-pub use flow::{Ending, Parent, Signal, SkipReason, StepFlow, TaskFlow};
-pub use id::{StepId, TaskId, TemplateId, WorkerId};
+pub use flow::{BatchFlow, Ending, Parent, Signal, SkipReason, StepFlow, TaskFlow};
+pub use id::{StepId, StepPlace, TaskId, TemplateId, WorkerId};
 pub use json::Json;
 pub use next::{
     BatchConfig, BatchPart, BatchWork, Batches, Checkpoint, CursorRange, DomainEvent, FailureStrategy, Next,

@@ -6,7 +6,7 @@ use std::{
 use super::{Engine, Error, Result, cache::DefinitionCache, report::Session};
 use crate::{
     dag::{Definition, TemplateKey, TemplateName},
-    model::Verdict,
+    model::{StepPlace, Verdict},
     state::{Changes, Claim, Decision, Definitions, Input, Look, Scope, Snapshot, decide, scope},
     store::Transacted,
 };
@@ -84,8 +84,8 @@ impl Engine {
         let is_guarded = changes.tasks.len() == snapshot.tasks.len()
             && changes.verdicts.iter().all(|verdict| *verdict == Verdict::Accepted);
         // New rows, and where a task stands in a flow, take more than one statement.
-        let is_one = changes.spawned.is_empty() && changes.added.is_empty() && changes.flows.is_empty();
-        if !is_guarded || !is_one {
+        let has_new_rows = !changes.spawned.is_empty() || !changes.added.is_empty() || !changes.parts.is_empty();
+        if !is_guarded || has_new_rows || !changes.flows.is_empty() {
             return Ok(None);
         }
         if self.store.apply_unchanged(&changes).await? {
@@ -107,7 +107,9 @@ impl Engine {
     pub(super) fn after_commit(&self, inputs: &[Input], changes: &Changes, asker: Option<&Session>) {
         let has_ended = |task_id| changes.ended.iter().any(|(ended, _)| *ended == task_id);
         for step in &changes.steps {
+            // The results of parts are read together, once.
             if let Some(result) = &step.result
+                && StepPlace::of(step.id.idx).part.is_none()
                 && (changes.ended.is_empty() || !has_ended(step.id.task_id))
             {
                 self.payloads.put_result(step.id.task_id, step.id.idx, result.clone());

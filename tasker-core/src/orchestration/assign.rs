@@ -6,9 +6,10 @@ use std::{
 use super::{Engine, Result, cache::TaskInput};
 use crate::{
     dag::Definition,
-    model::{Assignment, AttemptKind, Json, Lease, Parent, StepId, TaskId},
+    model::{Assignment, AttemptKind, Json, Lease, Parent, StepId, StepPlace, TaskId},
     state::Claimed,
     store::{PayloadRequest, Work},
+    template::StepKind,
 };
 
 /// The inputs and results that a batch of claimed steps needs. They are held here and not only in the cache, which may
@@ -37,8 +38,8 @@ impl Engine {
         for (claimed, definition) in steps {
             let task_id = claimed.id.task_id;
             let request = || PayloadRequest::new(task_id);
-            // Only a step that ran before can have left a checkpoint.
-            if claimed.attempt > 1 {
+            // Only a step that ran before can have left a checkpoint; what a part has to do is written in its row.
+            if claimed.attempt > 1 || StepPlace::of(claimed.id.idx).part.is_some() {
                 missing.entry(task_id).or_insert_with(request).work.push(claimed.id.idx);
             }
             if let Entry::Vacant(entry) = gathered.inputs.entry(task_id) {
@@ -47,7 +48,7 @@ impl Engine {
                     None => missing.entry(task_id).or_insert_with(request).with_context = true,
                 }
             }
-            for idx in definition.before(claimed.id.idx) {
+            for idx in definition.results_before(claimed.id.idx) {
                 let id = StepId::new(task_id, idx);
                 if gathered.results.contains_key(&id) {
                     continue;
@@ -92,10 +93,12 @@ impl Engine {
 
     fn assignment(&self, claimed: &Claimed, definition: &Definition, gathered: &Gathered) -> Option<Assignment> {
         let Claimed { ref id, attempt, failures, lease_until, .. } = *claimed;
-        let step = definition.template.steps.get(id.idx as usize)?;
+        let place = StepPlace::of(id.idx);
+        let step = definition.step(id.idx)?;
         let input = gathered.inputs.get(&id.task_id)?.clone();
         let undone = definition.end_work.compensates(id.idx);
-        let results = definition.before(id.idx).filter_map(|idx| {
+        let work = gathered.work.get(id);
+        let results = definition.results_before(id.idx).filter_map(|idx| {
             let name = &definition.steps.get(idx as usize)?.name;
             let result = gathered.results.get(&StepId::new(id.task_id, idx))?;
             Some((Arc::clone(name), result.clone()))
@@ -108,20 +111,32 @@ impl Engine {
             namespace: Arc::clone(&definition.namespace),
             template: Arc::clone(&definition.name),
             version: Arc::clone(&definition.version),
-            step: Arc::clone(&definition.steps.get(undone.unwrap_or(id.idx) as usize)?.name),
-            handler: definition.handlers.get(id.idx as usize)?.clone(),
+            step: Arc::clone(&definition.steps.get(undone.unwrap_or(place.step) as usize)?.name),
+            handler: definition.handlers.get(place.step as usize)?.clone(),
             input: input.context,
             results: results.collect(),
             failures,
             max_attempts: step.retry.max_attempts,
             timeout_ms: step.timeout().map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
             correlation_id: input.correlation_id,
-            kind: if undone.is_some() { AttemptKind::Compensation } else { AttemptKind::Standard },
-            batch: None,
-            checkpoint: gathered.work.get(id).and_then(|work| work.checkpoint.clone()),
+            kind: if undone.is_some() { AttemptKind::Compensation } else { AttemptKind::from(step.kind) },
+            batch: work.and_then(|work| work.part.clone()),
+            checkpoint: work.and_then(|work| work.checkpoint.clone()),
             parent: input.parent,
             trace_context: input.trace,
             ending: claimed.ending.clone(),
         })
+    }
+}
+
+impl From<StepKind> for AttemptKind {
+    fn from(kind: StepKind) -> Self {
+        match kind {
+            StepKind::Standard | StepKind::Wait | StepKind::Workflow => Self::Standard,
+            StepKind::Decision => Self::Decision,
+            StepKind::DeferredConvergence => Self::DeferredConvergence,
+            StepKind::Batchable => Self::Batchable,
+            StepKind::BatchWorker => Self::BatchWorker,
+        }
     }
 }

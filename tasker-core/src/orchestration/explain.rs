@@ -42,7 +42,10 @@ impl Engine {
             ahead.insert(step.id.idx, self.store.count_ahead(step, task.priority, AHEAD).await?);
         }
         let workers = if enqueued.is_empty() { HashMap::new() } else { self.alive(now, &enqueued).await? };
-        Ok(Circumstances { now: Some(now), dependencies, workers, ahead, since: self.since(task, steps).await? })
+        let since = self.since(task, steps).await?;
+        let definition = self.definition_of(task).await?;
+        let parts = self.count_parts(task.task_id, &definition).await?;
+        Ok(Circumstances { now: Some(now), dependencies, workers, ahead, since, parts })
     }
 
     async fn alive(&self, now: Timestamp, steps: &[&Step]) -> Result<HashMap<(String, String), usize>> {

@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout};
 use super::{Engine, Error, Result};
 use crate::{
     dag::{Definition, TemplateKey},
-    model::{Event, Fact, Page, Step, Task, TaskId, WorkerId, limits},
+    model::{Event, Fact, Page, Step, StepId, StepPlace, StepState, Task, TaskId, WorkerId, limits},
     store::{TaskFilter, WorkerRecord},
 };
 
@@ -39,7 +39,42 @@ impl Engine {
         Ok(self.store.tasks(filter, limit.clamp(1, limits::PAGE)).await?)
     }
 
-    /// The steps of a task, in the order of its template.
+    /// How many parts of each step of a task are in which state.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn count_parts(&self, task_id: TaskId, definition: &Definition) -> Result<Vec<(u32, StepState, u32)>> {
+        Ok(if definition.has_batches() { self.store.count_parts(task_id).await? } else { Vec::new() })
+    }
+
+    /// One step of a task, which may be a part of a batch.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn step(&self, id: StepId) -> Result<Option<Step>> {
+        let only = id.idx..id.idx.saturating_add(1);
+        Ok(self.store.steps_in(id.task_id, only, 1).await?.pop())
+    }
+
+    /// Parts of a step of a task, from one number on; at most [`limits::PAGE`] on a page. `next` is the number to go on from.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn parts(&self, task_id: TaskId, step: u32, from: u32, limit: u32) -> Result<Page<Step>> {
+        let limit = limit.clamp(1, limits::PAGE);
+        let all = StepPlace::parts_of(step);
+        // A part has none of its own, and no step has parts beyond the limit.
+        if StepPlace::of(step).part.is_some() || from as usize >= limits::BATCH {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
+        let range = StepPlace::part(step, from).idx()..all.end;
+        let mut parts = self.store.steps_in(task_id, range, limit + 1).await?;
+        let more = parts.get(limit as usize).and_then(|step| StepPlace::of(step.id.idx).part);
+        parts.truncate(limit as usize);
+        Ok(Page { items: parts, next: more.map(|part| part.to_string()) })
+    }
+
+    /// The steps of a task, in the order of its template, without the parts of batches.
     ///
     /// # Errors
     /// [`Error::Store`].

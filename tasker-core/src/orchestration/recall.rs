@@ -78,10 +78,12 @@ impl Recall {
                 self.0.insert(task.task_id, Arc::new(known.after(task, of_task)));
             }
         }
+        // With its parts a task is no longer small.
+        let split = changes.parts.iter().map(|parts| parts.task_id);
         let grown = changes.added.iter().map(|step| step.id.task_id);
         let moved = changes.flows.iter().map(|(task_id, _)| *task_id);
         let others = changes.priorities.iter().map(|(task_id, _)| *task_id);
-        grown.chain(moved).chain(others).for_each(|task_id| self.forget(task_id));
+        split.chain(grown).chain(moved).chain(others).for_each(|task_id| self.forget(task_id));
     }
 
     /// These tasks, ascending by id; none if one of them is not known.

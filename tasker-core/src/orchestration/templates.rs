@@ -97,7 +97,7 @@ impl Engine {
         let routes: BTreeSet<_> = template
             .all_steps()
             .iter()
-            .filter(|step| !step.kind.is_by_engine())
+            .filter(|step| step.kind.has_handler())
             .map(|step| Route {
                 queue: template.namespace.as_str().into(),
                 handler: step.handler.callable.as_str().into(),

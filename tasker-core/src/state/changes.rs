@@ -4,8 +4,8 @@ use super::Refusal;
 use crate::{
     dag::{NewTask, TemplateKey},
     model::{
-        Ending, EventBatch, Json, StepError, StepFlow, StepId, StepState, TaskCounts, TaskFlow, TaskId, TaskState,
-        Timestamp, Verdict, WorkerId,
+        BatchPart, Ending, EventBatch, Json, StepError, StepFlow, StepId, StepState, TaskCounts, TaskFlow, TaskId,
+        TaskState, Timestamp, Verdict, WorkerId,
     },
 };
 
@@ -16,12 +16,14 @@ pub struct Route {
     pub handler: Arc<str>,
 }
 
-/// What a decision writes, and what it answers. The first six go to the database in one transaction.
+/// What a decision writes, and what it answers. The first seven go to the database in one transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     pub tasks: Vec<TaskChange>,
     pub steps: Vec<StepChange>,
     pub events: Vec<EventBatch>,
+    /// Steps that batches add to their tasks; `steps` may go on with them.
+    pub parts: Vec<NewParts>,
     /// Steps that come to tasks which run: `steps` go on with them.
     pub added: Vec<NewStep>,
     /// Tasks that stand elsewhere in a flow from now on.
@@ -105,6 +107,29 @@ pub struct StepChange {
     pub error: Option<StepError>,
     /// None leaves what is stored as it is.
     pub flow: Option<Arc<StepFlow>>,
+}
+
+/// The rows of one batch. They have the name of its step with their number, and that step as their only dependent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewParts {
+    pub task_id: TaskId,
+    /// The step that they are parts of.
+    pub step: u32,
+    pub name: Arc<str>,
+    pub queue: Arc<str>,
+    pub handler: Arc<str>,
+    pub priority: i16,
+    pub parts: Vec<NewPart>,
+}
+
+/// The row that a part begins with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewPart {
+    pub part: BatchPart,
+    /// `enqueued`, or `pending`.
+    pub state: StepState,
+    /// 1 until its step lets it go.
+    pub unmet: u32,
 }
 
 /// A step that comes to a task which runs: it is `pending` until [`StepChange`] says otherwise.

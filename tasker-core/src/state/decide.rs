@@ -10,7 +10,8 @@ use super::{
 use crate::{
     dag::{Definition, NewTask, TemplateKey, TemplateName},
     model::{
-        Actor, DomainEvent, Ending, Fact, Lease, Outcome, StepError, StepState, TaskId, TaskState, Timestamp, Verdict,
+        Actor, DomainEvent, Ending, Fact, Lease, Outcome, StepError, StepPlace, StepState, TaskId, TaskState,
+        Timestamp, Verdict,
     },
 };
 
@@ -21,6 +22,8 @@ pub enum Decision {
     Done(Changes),
     /// Every step of these tasks must be in the snapshot.
     NeedsWhole(Vec<TaskId>),
+    /// These steps of tasks that are locked must be in the snapshot too, with their dependents.
+    NeedsSteps(Vec<Scope>),
     /// The snapshot must hold up to so many enqueued steps that the claim could take.
     NeedsCandidates(usize),
     /// These templates must be looked up by name; that cannot be done inside the transaction.
@@ -69,6 +72,10 @@ pub fn decide(snapshot: &Snapshot, inputs: &[Input], claim: Option<&Claim>, defi
     }
     if !desk.needs_whole.is_empty() {
         return Decision::NeedsWhole(desk.needs_whole);
+    }
+    let lacking: Vec<_> = desk.tasks.iter().filter_map(Working::lacking).collect();
+    if !lacking.is_empty() {
+        return Decision::NeedsSteps(lacking);
     }
     let wanted: Vec<_> = desk.tasks.iter().filter_map(|working| working.wanted.clone()).collect();
     if !wanted.is_empty() {
@@ -211,10 +218,16 @@ impl<'a> Desk<'a> {
 
     /// Draws the consequences of how a step's attempt ended.
     pub(super) fn conclude(&mut self, at: usize, step_idx: u32, outcome: &Outcome, definition: &Definition) {
-        let Some(step) = self.tasks[at].step(step_idx) else { return };
+        let task = &self.tasks[at];
+        let Some(step) = task.step(step_idx) else { return };
         let attempt = step.attempt;
-        let mut judgement = judge(step, outcome, definition);
-        let rules = definition.rules(definition.template_idx(step_idx));
+        let mut judgement = judge(step, outcome, definition, task.parts_max(definition));
+        if let Judgement::Complete { result, .. } = &judgement
+            && let Err(error) = task.has_room(step_idx, result)
+        {
+            judgement = Judgement::Error(error);
+        }
+        let rules = definition.rules(StepPlace::of(step_idx).step);
         let events = publications(&step.name, rules, outcome, &judgement).unwrap_or_else(|error| {
             judgement = Judgement::Error(error);
             publications(&step.name, rules, outcome, &judgement).unwrap_or_default()
@@ -246,6 +259,9 @@ impl<'a> Desk<'a> {
     fn apply(&mut self, at: usize, idx: u32, judgement: Judgement, is_lost: bool) {
         let now = self.now();
         let task = &mut self.tasks[at];
+        if !task.sees_head(idx) {
+            return;
+        }
         if task.is_ending() && task.is_own(idx) {
             return task.end_last_attempt(idx, judgement);
         }
@@ -322,6 +338,7 @@ impl<'a> Desk<'a> {
             if before.is_some_and(|before| before.priority != working.task.priority) {
                 changes.priorities.push((task_id, working.task.priority));
             }
+            changes.parts.extend(working.take_parts());
             if !working.task.state.is_final() {
                 working.announce_ending();
             }

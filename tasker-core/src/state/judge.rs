@@ -26,12 +26,13 @@ pub(super) enum Judgement {
     },
 }
 
-/// Judges how an attempt ended by the step's limits, its `result_schema` and its retry policy.
-pub(super) fn judge(step: &StepSnapshot, outcome: &Outcome, definition: &Definition) -> Judgement {
+/// Judges how an attempt ended by the step's limits, its `result_schema` and its retry policy; its task may come to
+/// `parts_max` more parts.
+pub(super) fn judge(step: &StepSnapshot, outcome: &Outcome, definition: &Definition, parts_max: usize) -> Judgement {
     match outcome {
         Outcome::Succeeded { result, next, .. } => {
             let refused = refusal(step, result, definition).map_or(Ok(()), Err);
-            match refused.and_then(|()| chosen(step, next.as_ref(), definition)) {
+            match refused.and_then(|()| chosen(step, next.as_ref(), definition, parts_max)) {
                 Ok(chosen) => Judgement::Complete { result: result.clone(), chosen },
                 Err(error) => Judgement::Error(error),
             }
@@ -53,7 +54,7 @@ pub(super) fn lose(step: &StepSnapshot) -> Judgement {
 
 fn fail(step: &StepSnapshot, error: &StepError, definition: &Definition) -> Judgement {
     let error = error.clone().bounded();
-    let Some(policy) = definition.template.steps.get(step.id.idx as usize).map(|step| &step.retry) else {
+    let Some(policy) = definition.step(step.id.idx).map(|step| &step.retry) else {
         return Judgement::Error(error);
     };
     let failures = step.failures + 1;

@@ -16,7 +16,7 @@ mod verb;
 mod why;
 mod working;
 
-pub use changes::{Changes, Claimed, NewStep, Route, StepChange, TaskChange};
+pub use changes::{Changes, Claimed, NewPart, NewParts, NewStep, Route, StepChange, TaskChange};
 pub use decide::{Decision, Definitions, decide};
 pub use flow::{Values, Wanted};
 pub use input::{Claim, Input, Look, Scope, scope};

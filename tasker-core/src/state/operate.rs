@@ -1,9 +1,13 @@
 //! What operators do to tasks and their steps.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use super::{Refusal, StepCause, TaskCause, Verb, Which, task_transition, working::Working};
-use crate::model::{Actor, Ending, Fact, Json, StepState, TaskState};
+use super::{Refusal, StepCause, TaskCause, Verb, Which, flow::Chosen, task_transition, working::Working};
+use crate::model::{Actor, Ending, Fact, Json, StepPlace, StepState, TaskState};
 
 type Done<T = ()> = Result<T, Refusal>;
 
@@ -106,6 +110,9 @@ impl Working {
     fn retry_steps(&mut self, which: &Which, actor: &Actor, lifetime: Option<Duration>) -> Done {
         self.has_open_end()?;
         let mut steps = self.pick(which)?;
+        if let [only] = steps.as_slice() {
+            steps = self.failed_parts_or(*only);
+        }
         if self.is_ending() && steps.is_empty() {
             return Err(Refusal::Ending);
         }
@@ -227,11 +234,14 @@ impl Working {
         self.task.counts.done -= u32::from(was_failed);
         self.task.counts.failed -= u32::from(was_failed);
         self.begin_again(idx);
+        self.withdraw(idx);
     }
 
     fn close_step(&mut self, idx: u32, cause: StepCause, result: Option<Json>, actor: &Actor) {
         let Some(before) = self.step(idx).map(|step| step.state) else { return };
-        let Some(dependents) = self.close_by_hand(idx, cause, result) else { return };
+        if !self.close_by_hand(idx, cause, result) {
+            return;
+        }
         let counts = &mut self.task.counts;
         counts.active -= u32::from(before == StepState::InProgress);
         counts.failed -= u32::from(before == StepState::Error);
@@ -241,21 +251,24 @@ impl Working {
             StepCause::Resolve => Fact::StepResolved { step: idx, actor },
             _ => Fact::StepCompletedManually { step: idx, actor },
         });
-        for dependent in dependents.iter() {
-            self.satisfy(*dependent);
-        }
+        self.satisfy_dependents(idx, &Chosen::All);
     }
 
     /// Brings back what was cancelled for a reason that no longer stands, and finds out why the task fails, if it still does.
     fn draw_consequences(&mut self) {
         let doomed = self.doomed();
         let mut back = self.steps_in(StepState::Cancelled);
-        back.retain(|idx| !doomed.contains(idx) && self.is_open_to_operators(*idx).is_ok());
+        back.retain(|idx| {
+            !doomed.contains(idx) && !self.is_left_behind(*idx) && self.is_open_to_operators(*idx).is_ok()
+        });
         let unmet = self.count_unmet();
         for idx in back {
             self.say(Fact::StepReopened { step: idx });
             self.task.counts.done -= 1;
-            if let Some(at) = self.move_step(idx, StepCause::Reopen) {
+            let Some(at) = self.move_step(idx, StepCause::Reopen) else { continue };
+            if StepPlace::of(idx).part.is_some() {
+                self.come_back(idx);
+            } else {
                 let unmet = unmet.get(&idx).copied().unwrap_or(0);
                 self.row_mut(at).unmet = unmet;
                 self.reach_again(idx);
@@ -284,8 +297,10 @@ impl Working {
         failed.find(|step| self.cancelled_behind(vec![step.id.idx]).contains(&idx)).map(|step| Arc::clone(&step.name))
     }
 
+    /// The cancelled steps behind some, and the parts of those among them.
     fn cancelled_behind(&self, mut from: Vec<u32>) -> HashSet<u32> {
         let mut found = HashSet::new();
+        let felled = self.felled_by(&from);
         while let Some(idx) = from.pop() {
             for dependent in self.step(idx).into_iter().flat_map(|step| step.dependents.iter().copied()) {
                 let is_cancelled = self.step(dependent).is_some_and(|step| step.state == StepState::Cancelled);
@@ -293,6 +308,11 @@ impl Working {
                     from.push(dependent);
                 }
             }
+        }
+        let heads: BTreeSet<u32> = found.iter().copied().chain(felled).collect();
+        for head in heads {
+            let parts = self.parts(head).filter(|part| part.state == StepState::Cancelled);
+            found.extend(parts.map(|part| part.id.idx));
         }
         found
     }

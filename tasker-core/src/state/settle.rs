@@ -21,6 +21,7 @@ impl Desk<'_> {
                     is_still = false;
                     self.tell(child, &verb);
                 }
+                is_still &= !self.tasks[at].settle_batches();
                 is_still &= !self.tasks[at].end_if_done();
                 if self.tasks[at].is_short {
                     self.need_whole(at);

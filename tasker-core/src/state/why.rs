@@ -28,6 +28,8 @@ pub enum Reason {
     Paused,
     /// It waits until a time, or for a signal or a child task where none is given.
     Waiting { until: Option<Timestamp> },
+    /// Its work was split into `of` parts: so many of them have not ended, and so many failed and wait for an operator.
+    Parts { of: u32, open: u32, failed: u32 },
     /// Steps failed, and an operator has to see to them.
     FailedSteps { steps: Vec<String> },
     /// Steps failed, and what had been done was undone: only another task can do it.
@@ -98,12 +100,14 @@ pub struct Circumstances {
     pub ahead: HashMap<u32, u64>,
     /// When something last happened to each step.
     pub since: HashMap<u32, Timestamp>,
+    /// How many parts of each step are in which state.
+    pub parts: Vec<(u32, StepState, u32)>,
 }
 
 /// Explains a task by its rows. The same arguments give the same answer.
 #[must_use]
 pub fn why(task: &Task, steps: &[Step], known: &Circumstances) -> Why {
-    let reason = of_task(task, steps);
+    let reason = of_task(task, steps, known);
     let open = steps.iter().filter(|step| !step.state.is_final());
     let open = open.map(|step| {
         let reason = of_step(task, step, steps, known);
@@ -125,8 +129,12 @@ pub fn why(task: &Task, steps: &[Step], known: &Circumstances) -> Why {
     }
 }
 
-fn of_task(task: &Task, steps: &[Step]) -> Option<Reason> {
-    let failed = || steps.iter().filter(|step| step.state == StepState::Error).map(|step| step.name.clone()).collect();
+fn of_task(task: &Task, steps: &[Step], known: &Circumstances) -> Option<Reason> {
+    let has_failed = |step: &&Step| {
+        let is_its = |(head, state, _): &(u32, StepState, u32)| *head == step.id.idx && *state == StepState::Error;
+        step.state == StepState::Error || known.parts.iter().any(is_its)
+    };
+    let failed = || steps.iter().filter(has_failed).map(|step| step.name.clone()).collect();
     match task.state {
         TaskState::Complete | TaskState::Cancelled | TaskState::ResolvedManually => None,
         TaskState::Paused => Some(Reason::Paused),
@@ -178,9 +186,23 @@ fn of_step(task: &Task, step: &Step, steps: &[Step], known: &Circumstances) -> R
             _ => Reason::Nothing,
         },
         StepState::WaitingForRetry => step.due_at.map_or(Reason::Nothing, |at| Reason::RetryDue { at }),
-        StepState::Waiting => Reason::Waiting { until: step.due_at },
+        StepState::Waiting => of_parts(step, known).unwrap_or(Reason::Waiting { until: step.due_at }),
         _ => Reason::Nothing,
     }
+}
+
+/// What a step waits for whose work is split; none for others.
+fn of_parts(step: &Step, known: &Circumstances) -> Option<Reason> {
+    let of = step.flow.as_ref()?.batch?.of;
+    let count = |is: &dyn Fn(StepState) -> bool| {
+        let counts = known.parts.iter().filter(|(head, state, _)| *head == step.id.idx && is(*state));
+        counts.map(|(.., count)| count).sum()
+    };
+    Some(Reason::Parts {
+        of,
+        open: count(&|state| !state.is_final()),
+        failed: count(&|state| state == StepState::Error),
+    })
 }
 
 fn moved_by(task: &Task, step: Option<&Step>, reason: &Reason) -> String {
@@ -203,6 +225,12 @@ fn moved_by(task: &Task, step: Option<&Step>, reason: &Reason) -> String {
         Reason::Paused => format!("`tasker task resume {id}`"),
         Reason::Waiting { until: Some(at) } => format!("time, at {at}, or what it waits for"),
         Reason::Waiting { until: None } => "the signal or the task that it waits for".to_owned(),
+        Reason::Parts { open, failed: 0, .. } => format!("the end of {open} parts"),
+        Reason::Parts { open, failed, .. } => {
+            let name = step.map(|step| step.name.as_str()).unwrap_or_default();
+            let failed = format!("`tasker task retry {id} --step {name}` for the {failed} parts that failed");
+            if *open > 0 { format!("the end of {open} parts, and {failed}") } else { failed }
+        }
         Reason::FailedSteps { .. } => {
             format!("`tasker task retry {id}` once the cause is mended, or `tasker task resolve {id}`")
         }

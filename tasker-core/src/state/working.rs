@@ -1,14 +1,21 @@
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use super::{Claim, Claimed, Route, StepCause, StepChange, StepSnapshot, TaskCause, TaskChange, TaskSnapshot, Verb};
+use super::{NewPart, NewParts, Scope};
 use super::{
     NewStep, Snapshot, Values, Wanted,
-    flow::{Chosen, Spawn},
+    flow::{Chosen, Spawn, is_fed},
     step_transition, task_transition,
 };
 use crate::{
     dag::Definition,
-    model::{Ending, EventBatch, Fact, Json, SkipReason, StepError, StepState, TaskFlow, TaskId, TaskState, Timestamp},
+    model::{
+        BatchFlow, BatchPart, Ending, EventBatch, Fact, Json, SkipReason, StepError, StepPlace, StepState, TaskFlow,
+        TaskId, TaskState, Timestamp,
+    },
     template::OnExhaustion,
 };
 
@@ -33,6 +40,12 @@ pub(super) struct Working {
     pub(super) has_told: bool,
     /// Steps that have to be seen are missing from the snapshot.
     pub(super) is_short: bool,
+    /// The same, where it is known which ones.
+    pub(super) lacking: BTreeSet<u32>,
+    /// By the step that parts belong to: how far they have come, where that has changed.
+    pub(super) batches: BTreeMap<u32, BatchFlow>,
+    /// Steps whose open parts are to be cancelled, because one of them failed.
+    pub(super) felled: BTreeSet<u32>,
     /// How the task ends, once that is known.
     pub(super) ending: Option<Arc<Ending>>,
     /// That has been said in this decision.
@@ -49,6 +62,8 @@ struct WorkingStep {
     is_touched: bool,
     /// Became claimable in this decision, which nobody has been told yet.
     is_fresh: bool,
+    /// Of a row that this decision adds to the task: what it is to do.
+    new: Option<Box<BatchPart>>,
 }
 
 impl Working {
@@ -60,6 +75,7 @@ impl Working {
             ended_at: None,
             is_touched: false,
             is_fresh: false,
+            new: None,
         });
         Self {
             steps: steps.collect(),
@@ -74,6 +90,9 @@ impl Working {
             to_children: Vec::new(),
             has_told: false,
             is_short: false,
+            lacking: BTreeSet::new(),
+            batches: BTreeMap::new(),
+            felled: BTreeSet::new(),
             ending: task.flow.as_ref().and_then(|flow| flow.ending.clone()),
             has_announced: false,
             added: Vec::new(),
@@ -87,8 +106,29 @@ impl Working {
     /// Records the result of the running attempt and releases the steps that waited for it, as far as they were chosen.
     /// False if a dependent step is missing from the snapshot.
     pub(super) fn complete(&mut self, idx: u32, result: Json, chosen: &Chosen) -> bool {
-        let Some(at) = self.record(idx, result) else { return true };
-        let dependents = self.steps[at].row.dependents.clone();
+        let Some(_) = self.record(idx, result) else { return true };
+        if let Chosen::Parts(split) = chosen {
+            self.split(split);
+        }
+        self.satisfy_dependents(idx, chosen)
+    }
+
+    /// Releases what waited for a step that is done, as far as it was chosen. False if some of it is missing from the
+    /// snapshot. A part has been counted by the step that it belongs to.
+    pub(super) fn satisfy_dependents(&mut self, idx: u32, chosen: &Chosen) -> bool {
+        if StepPlace::of(idx).part.is_some() {
+            return true;
+        }
+        let dependents = self.step(idx).map(|step| Arc::clone(&step.dependents)).unwrap_or_default();
+        if self.batches.contains_key(&idx) {
+            // Only its parts and itself were read, and the task may have many of those.
+            let missing = dependents.iter().filter(|dependent| self.step(**dependent).is_none());
+            let missing: Vec<u32> = missing.copied().collect();
+            if !missing.is_empty() {
+                self.lacking.extend(missing);
+                return true;
+            }
+        }
         let mut saw_enough = true;
         for dependent in dependents.iter() {
             if self.is_chosen(*dependent, chosen) {
@@ -103,6 +143,7 @@ impl Working {
     /// Records the result of the running attempt; what waits for it is not told.
     pub(super) fn record(&mut self, idx: u32, result: Json) -> Option<usize> {
         let at = self.end_attempt(idx, StepCause::Succeed)?;
+        self.count_result(idx, &result);
         self.steps[at].result = Some(result);
         self.task.counts.done += 1;
         self.facts.push(Fact::StepCompleted { step: idx, attempt: self.steps[at].row.attempt });
@@ -131,10 +172,11 @@ impl Working {
     pub(super) fn fail(&mut self, idx: u32, error: StepError, is_lost: bool) -> bool {
         match self.on_exhaustion(idx) {
             OnExhaustion::Fail => return self.fail_task(idx, error, is_lost),
-            OnExhaustion::Skip => self.skip_failed(idx, error, is_lost, false),
-            OnExhaustion::SkipCascade => self.skip_failed(idx, error, is_lost, true),
-            OnExhaustion::Block => self.block(idx, error, is_lost),
+            OnExhaustion::Skip => self.skip_failed(idx, error.clone(), is_lost, false),
+            OnExhaustion::SkipCascade => self.skip_failed(idx, error.clone(), is_lost, true),
+            OnExhaustion::Block => self.block(idx, error.clone(), is_lost),
         }
+        self.fell(idx, &error);
         true
     }
 
@@ -243,7 +285,10 @@ impl Working {
         }
         for step in self.steps.iter_mut().filter(|step| step.is_fresh && step.row.state == StepState::Enqueued) {
             step.is_fresh = false;
-            self.facts.push(Fact::StepEnqueued { step: step.row.id.idx });
+            // Steps come into being in their queues, as far as they may run.
+            if step.new.is_none() {
+                self.facts.push(Fact::StepEnqueued { step: step.row.id.idx });
+            }
             routes.push(Route { queue: step.row.queue.clone(), handler: step.row.handler.clone() });
         }
         routes
@@ -280,11 +325,74 @@ impl Working {
         Some((task, steps, events))
     }
 
+    /// The rows that are added to the task: one entry for each step that they are parts of.
+    pub(super) fn take_parts(&mut self) -> Vec<NewParts> {
+        let Some(definition) = self.definition.clone() else { return Vec::new() };
+        let mut batches: Vec<NewParts> = Vec::new();
+        for WorkingStep { row, new, is_touched, .. } in &mut self.steps {
+            let Some(part) = new.take() else { continue };
+            // What has happened to it beyond that is written by the change that follows.
+            let has_begun = !matches!(row.state, StepState::Pending | StepState::Enqueued);
+            *is_touched = has_begun;
+            let state = if has_begun { StepState::Pending } else { row.state };
+            let part = NewPart { part: *part, state, unmet: row.unmet };
+            let step = StepPlace::of(row.id.idx).step;
+            if let Some(batch) = batches.last_mut().filter(|batch| batch.step == step) {
+                batch.parts.push(part);
+            } else if let Some(of) = definition.steps.get(step as usize) {
+                batches.push(NewParts {
+                    task_id: row.id.task_id,
+                    step,
+                    name: Arc::clone(&of.name),
+                    queue: Arc::clone(&of.queue),
+                    handler: Arc::clone(&of.handler),
+                    priority: self.task.priority,
+                    parts: vec![part],
+                });
+            }
+        }
+        batches
+    }
+
+    /// The steps that have to be seen, if some are missing from the snapshot.
+    pub(super) fn lacking(&self) -> Option<Scope> {
+        let steps: Vec<u32> = self.lacking.iter().copied().collect();
+        (!steps.is_empty()).then_some(Scope { task_id: self.task.task_id, steps, whole: false })
+    }
+
+    /// Adds rows to the task, which are written with this decision.
+    pub(super) fn add(&mut self, head: u32, parts: impl Iterator<Item = (StepSnapshot, BatchPart)>) {
+        let at = self.steps.partition_point(|step| step.row.id.idx < StepPlace::parts_of(head).start);
+        let rows = parts.map(|(row, part)| WorkingStep {
+            row,
+            result: None,
+            error: None,
+            ended_at: None,
+            is_touched: false,
+            is_fresh: false,
+            new: Some(Box::new(part)),
+        });
+        drop(self.steps.splice(at..at, rows));
+    }
+
+    /// The steps at hand whose indices are in a range, ascending.
+    pub(super) fn rows_in(&self, range: std::ops::Range<u32>) -> impl Iterator<Item = &StepSnapshot> {
+        let from = self.steps.partition_point(|step| step.row.id.idx < range.start);
+        let to = self.steps.partition_point(|step| step.row.id.idx < range.end);
+        self.steps[from..to].iter().map(|step| &step.row)
+    }
+
+    /// Whether a row may be changed: a step that was done before this decision never is.
+    pub(super) fn may_be_written(&self, idx: u32) -> bool {
+        self.at(idx).is_some_and(|at| self.steps[at].is_touched || !self.steps[at].row.state.satisfies())
+    }
+
     /// Adds a row at its place.
     pub(super) fn place_row(&mut self, row: StepSnapshot) {
         let at = self.steps.partition_point(|step| step.row.id.idx < row.id.idx);
         let (result, error, ended_at) = (None, None, None);
-        self.steps.insert(at, WorkingStep { row, result, error, ended_at, is_touched: true, is_fresh: false });
+        self.steps
+            .insert(at, WorkingStep { row, result, error, ended_at, is_touched: true, is_fresh: false, new: None });
     }
 
     /// Where the task stands in a flow from now on; none if that has not changed, or if the task has ended.
@@ -302,13 +410,16 @@ impl Working {
     pub(super) fn move_step(&mut self, idx: u32, cause: StepCause) -> Option<usize> {
         let at = self.at(idx)?;
         let step = &mut self.steps[at];
-        step.row.state = step_transition(step.row.state, cause)?;
+        let before = step.row.state;
+        step.row.state = step_transition(before, cause)?;
         step.is_touched = true;
         self.is_touched = true;
         step.ended_at = step.row.state.is_final().then_some(self.now);
         if step.row.state.is_final() {
             step.row.due_at = None;
         }
+        let (after, is_let_go) = (step.row.state, step.row.unmet == 0);
+        self.follow_batch(idx, before, after, is_let_go);
         Some(at)
     }
 
@@ -361,6 +472,10 @@ impl Working {
             Chosen::All => true,
             Chosen::These(steps) => {
                 steps.contains(&idx) || self.rules(idx).is_some_and(crate::dag::Rules::is_convergence)
+            }
+            Chosen::Parts(split) => {
+                let step = self.definition.as_ref().and_then(|definition| definition.step(idx));
+                split.worker == idx || !step.is_some_and(is_fed)
             }
         }
     }
@@ -422,7 +537,9 @@ impl Working {
     /// How many dependencies each step waits for, with every step at hand.
     pub(super) fn count_unmet(&self) -> HashMap<u32, u32> {
         let mut unmet = HashMap::new();
-        for dependent in self.rows().filter(|step| !step.state.satisfies()).flat_map(|step| step.dependents.iter()) {
+        // The parts of a step are what it waits for once it has begun.
+        let is_open = |step: &&StepSnapshot| !step.state.satisfies() && StepPlace::of(step.id.idx).part.is_none();
+        for dependent in self.rows().filter(is_open).flat_map(|step| step.dependents.iter()) {
             *unmet.entry(*dependent).or_insert(0) += 1;
         }
         unmet
@@ -446,14 +563,15 @@ impl Working {
         Some(&mut step.row)
     }
 
-    /// Ends a step in its handler's place; answers what waits for it.
-    pub(super) fn close_by_hand(&mut self, idx: u32, cause: StepCause, result: Option<Json>) -> Option<Arc<[u32]>> {
+    /// Ends a step in its handler's place; false if that cannot be.
+    pub(super) fn close_by_hand(&mut self, idx: u32, cause: StepCause, result: Option<Json>) -> bool {
         self.tell_child(idx, Verb::Cancel);
-        let at = self.move_step(idx, cause)?;
+        let Some(at) = self.move_step(idx, cause) else { return false };
+        result.iter().for_each(|result| self.count_result(idx, result));
         let step = &mut self.steps[at];
         step.result = result;
         step.row.error = None;
-        Some(Arc::clone(&step.row.dependents))
+        true
     }
 }
 

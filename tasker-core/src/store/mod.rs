@@ -20,6 +20,8 @@ mod sqlite;
 mod statement;
 mod transaction;
 
+use std::ops::Range;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -38,7 +40,10 @@ pub use statement::Statement;
 
 use crate::{
     dag::NewTask,
-    model::{Actor, Checkpoint, EventBatch, Lease, Page, Step, Task, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{
+        Actor, Checkpoint, EventBatch, Lease, Page, Step, StepPlace, StepState, Task, TaskId, TemplateId, Timestamp,
+        WorkerId,
+    },
     state::{Changes, Claim, Decision, Route, Scope, Snapshot},
 };
 
@@ -127,8 +132,17 @@ pub trait Store: Send + Sync + 'static {
     /// Tasks that pass the filter, newest first.
     async fn tasks(&self, filter: &TaskFilter, limit: u32) -> Result<Page<Task>>;
 
-    /// Every step of a task, ascending by index; empty for an unknown task.
-    async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>>;
+    /// The steps of a task whose indices are in a range, ascending, at most `limit`; empty for an unknown task.
+    async fn steps_in(&self, task_id: TaskId, range: Range<u32>, limit: u32) -> Result<Vec<Step>>;
+
+    /// Every step of a task that its template names, ascending by index, without the parts of batches; empty for an unknown
+    /// task.
+    async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>> {
+        self.steps_in(task_id, StepPlace::TEMPLATE, u32::MAX).await
+    }
+
+    /// How many parts of each step of a task are in which state.
+    async fn count_parts(&self, task_id: TaskId) -> Result<Vec<(u32, StepState, u32)>>;
 
     /// A task and all that run for its steps, theirs too: parents before children, at most `limit`, without inputs. Each
     /// attempt of a step has a task of its own. Empty for an unknown task.

@@ -139,6 +139,8 @@ pub struct PayloadRequest {
     pub with_context: bool,
     /// The steps whose results are wanted.
     pub steps: Vec<u32>,
+    /// The steps of which the results of all parts are wanted.
+    pub parts: Vec<u32>,
     /// The steps whose own work is wanted: their part of a batch, and what an earlier attempt has stored.
     pub work: Vec<u32>,
 }
@@ -147,7 +149,7 @@ impl PayloadRequest {
     /// A request that wants nothing yet.
     #[must_use]
     pub fn new(task_id: TaskId) -> Self {
-        Self { task_id, with_context: false, steps: Vec::new(), work: Vec::new() }
+        Self { task_id, with_context: false, steps: Vec::new(), parts: Vec::new(), work: Vec::new() }
     }
 }
 
@@ -162,6 +164,8 @@ pub struct Payload {
     pub trace: Option<TraceContext>,
     /// Results by the step's index, ascending.
     pub results: Vec<(u32, Json)>,
+    /// Results of parts by their index, ascending for each step that was asked for.
+    pub parts: Vec<(u32, Json)>,
     /// By the step's index, ascending.
     pub work: Vec<(u32, Work)>,
 }

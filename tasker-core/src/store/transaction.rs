@@ -9,6 +9,9 @@ use crate::{
 /// A decision asks for whole tasks once and for candidates once; one that keeps asking would never end.
 const QUESTIONS_MAX: usize = 8;
 
+/// Questions after which a decision is shown whole tasks where it asks for single steps.
+const STEPS_ASKED: usize = 3;
+
 /// One open transaction: what [`transact`] needs from a database. Dropping it rolls it back.
 ///
 /// Every answer is a snapshot of what was asked for only; its `now` is the store's clock, read inside the transaction.
@@ -42,7 +45,7 @@ pub(super) async fn transact<T: Transaction>(
     decide: &Decide<'_>,
 ) -> Result<Transacted> {
     let mut snapshot = first_look(&mut transaction, scope, claim).await?;
-    for _ in 0..QUESTIONS_MAX {
+    for asked in 0..QUESTIONS_MAX {
         let more = match (decide(&snapshot), claim) {
             (Decision::Done(changes), _) => {
                 if changes.is_empty() {
@@ -69,6 +72,12 @@ pub(super) async fn transact<T: Transaction>(
                 load_values(&mut transaction, &wanted, &mut snapshot).await?;
                 continue;
             }
+            // A chain of questions for single steps ends with all of them.
+            (Decision::NeedsSteps(scopes), _) if asked >= STEPS_ASKED => {
+                let tasks: Vec<_> = scopes.iter().map(|scope| scope.task_id).collect();
+                transaction.load_whole(&tasks).await?
+            }
+            (Decision::NeedsSteps(scopes), _) => transaction.load_scope(&scopes).await?,
             (Decision::NeedsWhole(tasks), _) => transaction.load_whole(&tasks).await?,
             (Decision::NeedsCandidates(limit), Some(claim)) => load_candidates(&mut transaction, claim, limit).await?,
             (Decision::NeedsCandidates(_), None) => {
@@ -100,17 +109,20 @@ async fn load_values(transaction: &mut impl Transaction, wanted: &[Wanted], snap
     let request = |wanted: &Wanted| PayloadRequest {
         with_context: true,
         steps: wanted.results.clone(),
+        parts: wanted.parts.clone(),
         ..PayloadRequest::new(wanted.task_id)
     };
     let requests: Vec<_> = wanted.iter().map(request).collect();
     let payloads = transaction.load_payloads(&requests).await?;
     for (request, payload) in requests.iter().zip(payloads) {
         let input = payload.context.unwrap_or_else(Json::null);
-        let read = Values::new(&input, payload.correlation_id.as_deref(), &request.steps, &payload.results);
+        let read = Values::new(&input, payload.correlation_id.as_deref(), &request.steps, &payload.results)
+            .with_parts(&request.parts, &payload.parts);
         let known = snapshot.values.entry(request.task_id).or_default();
         known.input = read.input;
         known.correlation_id = read.correlation_id;
         known.results.extend(read.results);
+        known.parts.extend(read.parts);
     }
     Ok(())
 }

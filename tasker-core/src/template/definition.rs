@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::model::FailureStrategy;
+
 /// A checked template in canonical form: aliases resolved, defaults filled in, every dependency known, no cycle.
 ///
 /// This is what is stored (as JSON) and shown; the parser makes it from YAML in either dialect.
@@ -44,7 +46,7 @@ pub struct StepTemplate {
     pub name: String,
     #[serde(default, rename = "type")]
     pub kind: StepKind,
-    /// Empty where the engine itself runs the step.
+    /// Empty where no handler runs for the step.
     #[serde(default, skip_serializing_if = "Handler::is_none")]
     pub handler: Handler,
     /// Names of the steps that must be done before this one starts.
@@ -71,6 +73,16 @@ pub struct StepTemplate {
     /// Of a step of type `workflow`: what it starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<SubWorkflow>,
+    /// Of a step of type `batch_worker`: an expression (CEL) that gives the list of what its parts are for; where there is
+    /// none, the step of type `batchable` before it says that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<String>,
+    /// Of a step of type `batch_worker`: parts that run at the same time at most; no limit if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallelism: Option<u32>,
+    /// Of a step of type `batch_worker`: what it means for the others when one part fails for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_strategy: Option<FailureStrategy>,
     /// What undoes the step, if it is complete when the task fails or is cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compensate: Option<Compensation>,
@@ -122,13 +134,23 @@ pub enum StepKind {
     Wait,
     /// Runs a task of another template, and has its result.
     Workflow,
+    /// Its handler says into which parts the work of a step after it is split.
+    Batchable,
+    /// Its handler runs once for each part of the work, and the step is done when all of them are.
+    BatchWorker,
 }
 
 impl StepKind {
-    /// Whether the engine itself runs the step, so that it has no handler and is in no queue.
+    /// Whether the engine itself sees to the step, so that it is in no queue. The parts of a batch worker are.
     #[must_use]
     pub fn is_by_engine(self) -> bool {
-        matches!(self, Self::Wait | Self::Workflow)
+        !self.has_handler() || self == Self::BatchWorker
+    }
+
+    /// Whether code of the user's runs for it.
+    #[must_use]
+    pub fn has_handler(self) -> bool {
+        !matches!(self, Self::Wait | Self::Workflow)
     }
 }
 

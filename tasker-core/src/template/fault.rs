@@ -147,8 +147,6 @@ fault_codes! {
     BadVersion = "bad_version",
     /// A name that has a meaning of its own: choose another.
     ReservedName = "reserved_name",
-    /// A kind of step that this engine does not run: use one that it does.
-    UnsupportedStepType = "unsupported_step_type",
     /// No steps: add one.
     NoSteps = "no_steps",
     /// More than `limits::TEMPLATE_STEPS`: split the workflow.

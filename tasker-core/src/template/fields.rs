@@ -89,12 +89,17 @@ pub(super) static STEP: Table = Table {
         DESCRIPTION,
         Field::new(
             "type",
-            Shape::StepType {
-                supported: &["standard", "decision", "deferred_convergence", "workflow", "wait"],
-                unsupported: &["batchable", "batch_worker"],
-            },
+            Shape::Choice(&[
+                "standard",
+                "decision",
+                "deferred_convergence",
+                "batchable",
+                "batch_worker",
+                "workflow",
+                "wait",
+            ]),
             "standard",
-            "What kind of node the step is; `standard` if not given.",
+            "What kind of node the step is; if not given, `batch_worker` with `for_each`, else `standard`.",
         )
         .or(&["step_type"]),
         HANDLER_FIELD,
@@ -128,6 +133,25 @@ pub(super) static STEP: Table = Table {
             Shape::Object(&WAIT),
             "{signal: approved, deadline_seconds: 86400}",
             "What a step of type `wait` waits for; it has no handler.",
+        ),
+        Field::new(
+            "for_each",
+            Shape::Expression,
+            "input.rows",
+            "An expression (CEL) over `input` and `results` that gives a list: the handler runs once for each of its values.",
+        ),
+        Field::new(
+            "parallelism",
+            Shape::Whole { least: 1, most: limits::BATCH as u64 },
+            "10",
+            "Of a step of type `batch_worker`: parts that run at the same time at most; no limit if not given.",
+        ),
+        Field::new(
+            "failure_strategy",
+            Shape::Choice(&["continue_on_failure", "fail_fast", "isolate"]),
+            "fail_fast",
+            "Of a step of type `batch_worker`: what a part that fails for good means for the others; `continue_on_failure` \
+             if not given.",
         ),
         Field::new(
             "compensate",

@@ -30,7 +30,11 @@ pub(super) fn check(
             let place = node.get("workflow").and_then(|workflow| workflow.get("input")?.get(key));
             ("workflow", Some(text.as_str()), place)
         });
-        let single = [("when", step.when.as_deref(), node.get("when")), ("wait", until, inner)];
+        let single = [
+            ("when", step.when.as_deref(), node.get("when")),
+            ("wait", until, inner),
+            ("for_each", step.for_each.as_deref(), node.get("for_each")),
+        ];
         for (field, text, place) in single.into_iter().chain(mapped) {
             let Some((text, place)) = text.zip(place) else { continue };
             let Ok(expression) = Expression::parse(text) else { continue };
@@ -58,11 +62,15 @@ pub(super) fn check_result(reader: &mut Reader, text: &str, mark: Mark, steps: &
 }
 
 fn check_type(reader: &mut Reader, steps: &[StepTemplate], step: &StepTemplate, node: &Node, at: &Path<'_>) {
-    let has_dependent = || steps.iter().any(|other| other.dependencies.contains(&step.name));
+    let dependents = || steps.iter().filter(|other| other.dependencies.contains(&step.name));
     let fault = match step.kind {
-        StepKind::Decision if !has_dependent() => {
+        StepKind::Decision if dependents().next().is_none() => {
             Some(("a decision has to have steps that depend on it", "let a step depend on it, or make it `standard`"))
         }
+        StepKind::Batchable if !dependents().any(StepTemplate::is_fed) => Some((
+            "a batchable step has to have a step that does the work",
+            "let a step of type `batch_worker` depend on it, or make it `standard`",
+        )),
         StepKind::DeferredConvergence if step.dependencies.is_empty() => Some((
             "a deferred convergence has to have dependencies",
             "name the branches that it runs after, or make it `standard`",
@@ -80,11 +88,45 @@ fn check_type(reader: &mut Reader, steps: &[StepTemplate], step: &StepTemplate, 
         kind if kind != StepKind::Wait && step.wait.is_some() => {
             Some(("only a step of type `wait` waits", "add `type: wait`, or remove `wait`"))
         }
-        _ => None,
+        _ => batch_fault(steps, step),
     };
     if let Some((message, remedy)) = fault {
         let mark = node.get("type").or_else(|| node.get("step_type")).unwrap_or(node).mark;
         reader.report(FaultCode::WrongForType, mark, &at.field("type"), message.to_owned(), remedy.to_owned());
+    }
+}
+
+/// What is wrong with how a step says where its parts come from.
+fn batch_fault(steps: &[StepTemplate], step: &StepTemplate) -> Option<(&'static str, &'static str)> {
+    let feeders = steps
+        .iter()
+        .filter(|other| other.kind == StepKind::Batchable && step.dependencies.contains(&other.name))
+        .count();
+    match (step.kind, feeders, step.for_each.is_some()) {
+        (StepKind::BatchWorker, 0, false) => Some((
+            "nothing says into which parts the work of this step is split",
+            "add `for_each: input.rows`, or let it depend on a step of type `batchable`",
+        )),
+        (StepKind::BatchWorker, 2.., false) => Some((
+            "two steps of type `batchable` say into which parts the work of this step is split",
+            "let it depend on one of them, directly",
+        )),
+        (StepKind::BatchWorker, ..) => None,
+        (_, _, true) => {
+            Some(("only a step of type `batch_worker` runs for each value", "remove `type`, or `for_each`"))
+        }
+        _ if step.parallelism.is_some() || step.failure_strategy.is_some() => Some((
+            "`parallelism` and `failure_strategy` are for steps of type `batch_worker`",
+            "move them there, or remove them",
+        )),
+        _ => None,
+    }
+}
+
+impl StepTemplate {
+    /// Whether a step of type `batchable` says what its parts are for.
+    fn is_fed(&self) -> bool {
+        self.kind == StepKind::BatchWorker && self.for_each.is_none()
     }
 }
 

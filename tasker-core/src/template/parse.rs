@@ -146,6 +146,9 @@ impl Reader {
             on_exhaustion: fields.choice("on_exhaustion").unwrap_or_default(),
             wait: self.wait(fields, at),
             workflow: self.workflow(fields, at),
+            for_each: fields.text("for_each"),
+            parallelism: fields.whole("parallelism").and_then(|parts| parts.try_into().ok()),
+            failure_strategy: fields.choice("failure_strategy"),
             compensate: self.compensation(fields, at),
         };
         (step, dependencies::Place { name: fields.entry("name"), dependencies: fields.entry("dependencies") })
@@ -200,7 +203,7 @@ impl Reader {
     }
 
     fn handler(&mut self, step: &Fields<'_>, at: &Path<'_>) -> Handler {
-        if fields_kind(step).is_by_engine() {
+        if !fields_kind(step).has_handler() {
             return Handler::default();
         }
         if let Some(class) = step.entry("handler_class") {
@@ -320,6 +323,7 @@ fn fields_kind(step: &Fields<'_>) -> StepKind {
     match step.choice("type") {
         Some(kind) => kind,
         None if is_workflow_handler(step) => StepKind::Workflow,
+        None if step.entry("for_each").is_some() => StepKind::BatchWorker,
         None => StepKind::default(),
     }
 }

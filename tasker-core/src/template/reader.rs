@@ -151,14 +151,6 @@ impl Reader {
             }
             (Shape::Word(rule), Kind::Text(text)) => self.word(text, rule, node.mark, at),
             (Shape::Choice(words), Kind::Text(text)) => self.choice(text, words, node.mark, at),
-            (Shape::StepType { supported, unsupported }, Kind::Text(text)) => {
-                if unsupported.contains(&&**text) {
-                    self.unsupported_type(&format!("steps of type `{text}`"), supported, node.mark, at);
-                } else {
-                    let known: Vec<&str> = supported.iter().chain(unsupported).copied().collect();
-                    self.choice(text, &known, node.mark, at);
-                }
-            }
             (Shape::Word(Rule::Version), Kind::Number(_, written)) => {
                 let message =
                     format!("the version is the number {}, and not three numbers with dots", shortened(written));
@@ -185,12 +177,6 @@ impl Reader {
     pub(super) fn wrong_type(&mut self, node: &Node, at: &Path<'_>, expected: &str, remedy: &str) {
         let message = format!("expected {expected}, found {}", node.described());
         self.report(FaultCode::WrongType, node.mark, at, message, remedy.to_owned());
-    }
-
-    pub(super) fn unsupported_type(&mut self, what: &str, supported: &[&str], mark: Mark, at: &Path<'_>) {
-        let message = format!("{what} are not supported");
-        let remedy = format!("use a type that is supported: {}", supported.join(", "));
-        self.report(FaultCode::UnsupportedStepType, mark, at, message, remedy);
     }
 
     fn expression(&mut self, text: &str, mark: Mark, at: &Path<'_>) {

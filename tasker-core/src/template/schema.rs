@@ -142,7 +142,6 @@ fn constraint(field: &Field, needed: bool) -> Map<String, Value> {
             json!({"type": kind("number"), "minimum": least, "maximum": most})
         }
         Shape::Choice(choices) => words(choices),
-        Shape::StepType { supported, .. } => words(supported),
         Shape::Configuration | Shape::Schema => json!({"type": kind("object")}),
         Shape::StepNames => json!({"anyOf": [step_name, {"type": "array", "items": step_name}, {"type": "null"}]}),
         Shape::Object(table) if needed => reference(table),

@@ -41,11 +41,6 @@ pub(super) enum Shape {
         most: f64,
     },
     Choice(&'static [&'static str]),
-    /// The kind of a step; those in the second list are known, but cannot run.
-    StepType {
-        supported: &'static [&'static str],
-        unsupported: &'static [&'static str],
-    },
     /// A mapping whose content is the user's own.
     Configuration,
     /// A JSON Schema of 2020-12.
@@ -147,7 +142,6 @@ impl Shape {
             Self::Number { bound: Bound::Above(above), most } => format!("a number above {above}, at most {most}"),
             Self::Number { bound: Bound::Least(least), most } => format!("a number from {least} to {most}"),
             Self::Choice(words) => one_of(words),
-            Self::StepType { supported, .. } => one_of(supported),
             Self::Configuration | Self::Object(_) => "a mapping".into(),
             Self::Schema => "a JSON Schema, which is a mapping".into(),
             Self::StepNames => "a list of step names".into(),

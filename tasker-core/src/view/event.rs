@@ -75,7 +75,7 @@ impl EventView {
             namespace: definition.namespace.to_string(),
             name: definition.name.to_string(),
             version: definition.version.to_string(),
-            step: step_idx.and_then(|idx| definition.template.steps.get(idx as usize)).map(|step| step.name.clone()),
+            step: step_idx.and_then(|idx| definition.step_name(idx)),
             step_idx,
             step_uuid: step_idx.map(|idx| StepId::new(event.task_id, idx).uuid()),
             attempt: taken(&mut fields, "attempt"),

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::{
     BulkSubmitted, EventView, RegisteredView, StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView,
     WorkerView,
 };
 use crate::{
-    model::{Page, Task, TaskId, limits},
+    model::{Page, StepId, Task, TaskId, limits},
     orchestration::{Engine, Result, SubmitTask},
     template,
 };
@@ -65,7 +67,8 @@ impl TaskView {
     pub async fn with_steps(engine: &Engine, task: Task) -> Result<Self> {
         let definition = engine.definition_of(&task).await?;
         let steps = engine.steps(task.task_id).await?;
-        Ok(Self::full(task, steps, &definition))
+        let parts = engine.count_parts(task.task_id, &definition).await?;
+        Ok(Self::full(task, steps, &parts, &definition))
     }
 }
 
@@ -76,7 +79,30 @@ impl StepView {
     /// As [`Engine::task`].
     pub async fn list(engine: &Engine, task_id: TaskId) -> Result<Vec<Self>> {
         let definition = engine.definition_of(&engine.task(task_id).await?).await?;
-        Ok(Self::all(engine.steps(task_id).await?, &definition))
+        let parts = engine.count_parts(task_id, &definition).await?;
+        Ok(Self::all(engine.steps(task_id).await?, &parts, &definition))
+    }
+
+    /// One step of a task, which may be a part; none if it has no such step.
+    ///
+    /// # Errors
+    /// As [`Engine::task`].
+    pub async fn load(engine: &Engine, task_id: TaskId, step_uuid: Uuid) -> Result<Option<Self>> {
+        let definition = engine.definition_of(&engine.task(task_id).await?).await?;
+        let Some(id) = StepId::of_uuid(task_id, step_uuid) else { return Ok(None) };
+        let Some(step) = engine.step(id).await? else { return Ok(None) };
+        let parts = engine.count_parts(task_id, &definition).await?;
+        Ok(Self::all(vec![step], &parts, &definition).pop())
+    }
+
+    /// Parts of a step, in order, from the one with the number `from` on.
+    ///
+    /// # Errors
+    /// As [`Engine::task`].
+    pub async fn parts(engine: &Engine, task_id: TaskId, step: u32, from: u32, limit: u32) -> Result<Page<Self>> {
+        let definition = engine.definition_of(&engine.task(task_id).await?).await?;
+        let page = engine.parts(task_id, step, from, limit).await?;
+        Ok(Page { items: Self::all(page.items, &[], &definition), next: page.next })
     }
 }
 

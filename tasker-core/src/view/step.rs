@@ -1,10 +1,12 @@
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     dag::Definition,
-    model::{Json, Step, StepError, StepState, TaskId, Timestamp, WorkerId},
+    model::{Json, Step, StepError, StepPlace, StepState, TaskId, Timestamp, WorkerId},
 };
 
 /// One node of one task.
@@ -60,6 +62,12 @@ pub struct StepView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = Uuid))]
     pub child_uuid: Option<TaskId>,
+    /// Of a step whose work is split: how many of its parts are in each state. The parts are steps too, which are listed apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<BTreeMap<String, u32>>,
+    /// Of a part: its number among the parts of its step, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<u32>,
     /// Who runs it, or ran it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = Uuid))]
@@ -94,15 +102,20 @@ impl StepPhase {
 }
 
 impl StepView {
-    /// The steps of one task, with what its definition says of them.
+    /// The steps of one task, with what its definition says of them, and how many of their parts are in which state.
     #[must_use]
-    pub fn all(steps: Vec<Step>, definition: &Definition) -> Vec<Self> {
-        steps.into_iter().map(|step| Self::new(step, definition)).collect()
+    pub fn all(steps: Vec<Step>, parts: &[(u32, StepState, u32)], definition: &Definition) -> Vec<Self> {
+        let with_parts = |step: Step| {
+            let of_step = parts.iter().filter(|(head, ..)| *head == step.id.idx);
+            let counts: BTreeMap<_, _> = of_step.map(|(_, state, count)| (state.to_string(), *count)).collect();
+            Self { parts: Some(counts).filter(|counts| !counts.is_empty()), ..Self::new(step, definition) }
+        };
+        steps.into_iter().map(with_parts).collect()
     }
 
     #[must_use]
     pub fn new(step: Step, definition: &Definition) -> Self {
-        let planned = definition.template.steps.get(step.id.idx as usize);
+        let planned = definition.step(step.id.idx);
         let compensates = definition.end_work.compensates(step.id.idx);
         let compensates = compensates.and_then(|idx| definition.template.steps.get(idx as usize));
         let is_retry = step.state == StepState::WaitingForRetry;
@@ -127,6 +140,8 @@ impl StepView {
             due_at: step.due_at.filter(|_| !is_retry),
             signal: definition.signal(step.id.idx).map(str::to_owned),
             child_uuid: step.flow.and_then(|flow| flow.child),
+            parts: None,
+            part: StepPlace::of(step.id.idx).part,
             worker_id: step.worker_id,
             started_at: step.started_at,
             completed_at: step.ended_at,

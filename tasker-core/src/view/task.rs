@@ -161,11 +161,13 @@ impl TaskView {
         }
     }
 
-    /// A task with its steps, counted one by one.
+    /// A task with its steps, counted one by one, and its parts, counted by the steps that they belong to and their states.
     #[must_use]
-    pub fn full(task: Task, steps: Vec<Step>, definition: &Definition) -> Self {
+    pub fn full(task: Task, steps: Vec<Step>, parts: &[(u32, StepState, u32)], definition: &Definition) -> Self {
         let count = |is_it: fn(StepState) -> bool| {
-            u32::try_from(steps.iter().filter(|step| is_it(step.state)).count()).unwrap_or(u32::MAX)
+            let of_steps = steps.iter().filter(|step| is_it(step.state)).count();
+            let of_parts: u32 = parts.iter().filter(|(_, state, _)| is_it(*state)).map(|(.., count)| count).sum();
+            u32::try_from(of_steps).unwrap_or(u32::MAX).saturating_add(of_parts)
         };
         let in_progress_steps = count(|state| state == StepState::InProgress);
         let completed_steps = count(StepState::satisfies);
@@ -177,7 +179,7 @@ impl TaskView {
             failed_steps: count(|state| state == StepState::Error),
             ready_steps: Some(count(|state| state == StepState::Enqueued)),
             completion_percentage: percentage(completed_steps, brief.total_steps),
-            steps: Some(StepView::all(steps, definition)),
+            steps: Some(StepView::all(steps, parts, definition)),
             ..brief
         }
     }

@@ -33,7 +33,8 @@ impl TreeView {
             tasks.push(match steps {
                 Some(steps) => {
                     let definition = engine.definition_of(&task).await?;
-                    TaskView::full(task, steps, &definition)
+                    let parts = engine.count_parts(task.task_id, &definition).await?;
+                    TaskView::full(task, steps, &parts, &definition)
                 }
                 None => TaskView::brief(task),
             });

@@ -8,14 +8,14 @@ use std::{
 };
 
 use tasker_core::{
-    dag::{Definition, EndWork, Submission, TemplateKey, plan},
+    dag::{Definition, EndWork, Submission, TemplateKey, part_name, plan},
     model::{
-        Actor, Fact, Json, Lease, Outcome, StepId, StepState, TaskCounts, TaskId, TaskState, TemplateId, Timestamp,
-        Verdict, WorkerId,
+        Actor, BatchPart, Fact, Json, Lease, Outcome, StepId, StepPlace, StepState, TaskCounts, TaskId, TaskState,
+        TemplateId, Timestamp, Verdict, WorkerId,
     },
     state::{
-        Changes, Claim, Claimed, Decision, Input, Look, NewStep, Refusal, Route, Scope, Snapshot, StepSnapshot,
-        Takeover, TaskSnapshot, Values, Verb, decide, scope,
+        Changes, Claim, Claimed, Decision, Input, Look, NewPart, NewParts, NewStep, Refusal, Route, Scope, Snapshot,
+        StepSnapshot, Takeover, TaskSnapshot, Values, Verb, decide, scope,
     },
     template,
 };
@@ -31,6 +31,7 @@ pub(crate) struct Desk {
     routes: Arc<HashSet<Route>>,
     input: Json,
     results: HashMap<StepId, Json>,
+    work: HashMap<StepId, BatchPart>,
 }
 
 impl Desk {
@@ -48,6 +49,7 @@ impl Desk {
             now: Timestamp::from_micros(1_000_000),
             input: Json::null(),
             results: HashMap::new(),
+            work: HashMap::new(),
             definition,
         };
         desk.remember_templates();
@@ -155,12 +157,46 @@ impl Desk {
         self.task().steps.iter().find(|step| step.name.as_ref() == name).unwrap()
     }
 
+    pub(crate) fn find(&self, name: &str) -> Option<&StepSnapshot> {
+        self.task().steps.iter().find(|step| step.name.as_ref() == name)
+    }
+
+    /// What a part has to do.
+    pub(crate) fn work(&self, name: &str) -> serde_json::Value {
+        serde_json::to_value(&self.work[&self.step(name).id].work).unwrap()
+    }
+
+    /// The running attempt of a step.
+    pub(crate) fn claim_of_running(&self, name: &str) -> Vec<Claimed> {
+        vec![self.claimed_again(name)]
+    }
+
+    /// The steps that are written for these inputs.
+    pub(crate) fn write_of(&mut self, inputs: &[Input]) -> Vec<u32> {
+        self.run(inputs, None).steps.iter().map(|step| step.id.idx).collect()
+    }
+
+    /// The counters of the first task are what its steps say.
+    pub(crate) fn check_counts(&self) {
+        let steps = &self.task().steps;
+        let count =
+            |is: &dyn Fn(StepState) -> bool| u32::try_from(steps.iter().filter(|step| is(step.state)).count()).unwrap();
+        let counts = TaskCounts {
+            total: count(&|_| true),
+            done: count(&StepState::is_final),
+            active: count(&|state| state == StepState::InProgress),
+            failed: count(&|state| state == StepState::Error),
+        };
+        assert_eq!(self.task().counts, counts);
+    }
+
     pub(crate) fn state(&self, name: &str) -> StepState {
         self.step(name).state
     }
 
     pub(crate) fn names(&self, claimed: &[Claimed]) -> Vec<&str> {
-        claimed.iter().map(|claimed| self.definition.steps[claimed.id.idx as usize].name.as_ref()).collect()
+        let name = |claimed: &Claimed| self.task().steps.iter().find(|step| step.id == claimed.id).map(|it| &*it.name);
+        claimed.iter().filter_map(name).collect()
     }
 
     pub(crate) fn facts(&self) -> Vec<Fact> {
@@ -284,6 +320,12 @@ impl Desk {
                         .filter(|scope| tasks.contains(&scope.task_id))
                         .for_each(|scope| scope.whole = true);
                 }
+                Decision::NeedsSteps(scopes) => {
+                    for more in scopes {
+                        let known = scope.iter_mut().find(|scope| scope.task_id == more.task_id);
+                        known.unwrap().steps.extend(more.steps);
+                    }
+                }
                 Decision::NeedsCandidates(limit) => candidates = Some(limit),
                 Decision::NeedsValues(wanted) => {
                     for wanted in wanted {
@@ -292,7 +334,10 @@ impl Desk {
                             self.results.get(&id).map(|result| (*idx, result.clone()))
                         });
                         let found: Vec<_> = found.collect();
-                        values.insert(wanted.task_id, Values::new(&self.input, None, &wanted.results, &found));
+                        let results = self.results.iter().filter(|(id, _)| id.task_id == wanted.task_id);
+                        let results: Vec<_> = results.map(|(id, result)| (id.idx, result.clone())).collect();
+                        let read = Values::new(&self.input, None, &wanted.results, &found);
+                        values.insert(wanted.task_id, read.with_parts(&wanted.parts, &results));
                     }
                 }
                 other => panic!("{other:?}: all is known"),
@@ -378,6 +423,15 @@ impl Desk {
         for (task_id, priority) in &changes.priorities {
             self.tasks.iter_mut().find(|task| task.task_id == *task_id).unwrap().priority = *priority;
         }
+        for batch in &changes.parts {
+            let task = self.tasks.iter_mut().find(|task| task.task_id == batch.task_id).unwrap();
+            for new in &batch.parts {
+                let row = first_row(batch, new);
+                self.work.insert(row.id, new.part.clone());
+                task.steps.push(row);
+            }
+            task.steps.sort_by_key(|step| step.id);
+        }
         for added in &changes.added {
             self.add_step(added);
         }
@@ -408,5 +462,27 @@ impl Desk {
             }
         }
         self.log.extend(changes.events.iter().map(|batch| (batch.task_id, batch.first_seq, batch.facts.clone())));
+    }
+}
+
+/// The row that a part begins with, as the databases write it.
+fn first_row(batch: &NewParts, new: &NewPart) -> StepSnapshot {
+    assert!(matches!(new.state, StepState::Pending | StepState::Enqueued), "{new:?}");
+    StepSnapshot {
+        id: StepId::new(batch.task_id, StepPlace::part(batch.step, new.part.index).idx()),
+        name: part_name(&batch.name, new.part.index).into(),
+        queue: batch.queue.clone(),
+        handler: batch.handler.clone(),
+        state: new.state,
+        attempt: 0,
+        failures: 0,
+        losses: 0,
+        unmet: new.unmet,
+        dependents: [batch.step].into(),
+        due_at: None,
+        worker_id: None,
+        started_at: None,
+        error: None,
+        flow: None,
     }
 }

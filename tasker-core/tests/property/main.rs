@@ -5,6 +5,7 @@
 //! `TASKER_SEED=N` replays one case, `TASKER_CASES=N` sets how many are tried.
 
 mod assigned;
+mod batches;
 mod blueprint;
 mod by_hand;
 mod concurrent;

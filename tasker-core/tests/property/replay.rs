@@ -183,6 +183,7 @@ impl TaskModel {
             | Fact::StepTakenOver { .. }
             | Fact::TaskBlocked { .. }
             | Fact::StepWaiting { .. }
+            | Fact::StepSplit { .. }
             | Fact::StepChildStarted { .. }
             | Fact::SignalReceived { .. } => ensure!(false, "no template here asks for it"),
             Fact::StepCancelled { step } => {

@@ -202,6 +202,18 @@ impl Client {
         }
     }
 
+    /// The parts of a step whose work is split, in order, from the one with the number `from` on; the page's `next` is the number
+    /// to go on from. At most 1,000 on a page.
+    ///
+    /// # Errors
+    /// `task_not_found`.
+    pub async fn parts(&self, step: &StepView, from: u32, limit: u32) -> Result<Page<StepView>> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(StepView::parts(engine, step.task_uuid, step.step_idx, from, limit).await?),
+            Backend::Http(connection) => http::parts(connection, step, from, limit).await,
+        }
+    }
+
     /// What happened to a task after the event numbered `after_seq` (0 for all); the page's `next` is the number to go on
     /// behind.
     ///

@@ -118,11 +118,10 @@ impl Engine {
         let task = self.task(task_id).await?;
         let key = TemplateKey { id: task.template_id, environment: task.environment.map(Into::into) };
         let definition = self.definition(&key).await?;
-        let named = |name: &str| definition.steps.iter().find(|step| step.name.as_ref() == name).map(|step| step.idx);
         let steps = match which {
             Which::Failed => definition.steps.iter().map(|step| step.idx).collect(),
             Which::Idx(idx) => vec![*idx],
-            Which::Name(name) => named(name).into_iter().collect(),
+            Which::Name(name) => definition.idx_of(name).into_iter().collect(),
         };
         steps.into_iter().try_for_each(|idx| definition.check_result(idx, result).map_err(Error::ResultInvalid))
     }

@@ -37,17 +37,19 @@ impl Working {
     }
 
     pub(super) fn start(&mut self, idx: u32, rules: &HeldRules) {
-        match (&rules.get().wait, &rules.get().workflow) {
-            (Some(wait), _) => self.begin_wait(idx, wait),
-            (_, Some(workflow)) => self.begin_workflow(idx, workflow),
-            (None, None) => drop(self.enqueue(idx, StepCause::Ready)),
+        let rules = rules.get();
+        match (&rules.wait, &rules.workflow, &rules.batch) {
+            (Some(wait), ..) => self.begin_wait(idx, wait),
+            (_, Some(workflow), _) => self.begin_workflow(idx, workflow),
+            (.., Some(batch)) => self.begin_batch(idx, batch),
+            (None, None, None) => drop(self.enqueue(idx, StepCause::Ready)),
         }
     }
 
     /// The value of an expression of a step; none if it reads what is not at hand, which is then asked for.
     pub(super) fn evaluate(&mut self, idx: u32, expression: &Expression) -> Option<Result<Value, String>> {
         let definition = Arc::clone(self.definition.as_ref()?);
-        let before = definition.before(definition.template_idx(idx));
+        let before = definition.before(idx);
         self.evaluate_over(before, expression, &definition)
     }
 
@@ -121,11 +123,23 @@ impl Working {
 
     /// Asks for the input, and for results of steps.
     pub(super) fn want(&mut self, results: Vec<u32>) {
-        let task_id = self.task.task_id;
-        let wanted = self.wanted.get_or_insert_with(|| Wanted { task_id, results: Vec::new() });
+        let wanted = self.wanted_mut();
         wanted.results.extend(results);
         wanted.results.sort_unstable();
         wanted.results.dedup();
+    }
+
+    /// Asks for the results of every part of a step.
+    pub(super) fn want_parts(&mut self, head: u32) {
+        let wanted = self.wanted_mut();
+        if !wanted.parts.contains(&head) {
+            wanted.parts.push(head);
+        }
+    }
+
+    fn wanted_mut(&mut self) -> &mut Wanted {
+        let task_id = self.task.task_id;
+        self.wanted.get_or_insert_with(|| Wanted { task_id, results: Vec::new(), parts: Vec::new() })
     }
 
     /// Whether a branch before a convergence has run.

@@ -1,5 +1,6 @@
 //! What a step says about the steps after it.
 
+use super::split::{Split, split};
 use crate::{
     dag::Definition,
     model::{Next, StepError},
@@ -8,20 +9,24 @@ use crate::{
 };
 
 /// Which dependents of a step go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(in crate::state) enum Chosen {
     All,
     /// Of a decision: these, and convergences; the others are skipped.
     These(Vec<u32>),
+    /// Of a batchable step: all but the other steps that could have done the work.
+    Parts(Split),
 }
 
-/// Checks what a step says about the steps after it against its type and its dependents.
+/// Checks what a step says about the steps after it against its type and its dependents; its task may come to `parts_max`
+/// more parts.
 pub(in crate::state) fn chosen(
     step: &StepSnapshot,
     next: Option<&Next>,
     definition: &Definition,
+    parts_max: usize,
 ) -> Result<Chosen, StepError> {
-    let kind = definition.template.steps.get(step.id.idx as usize).map(|step| step.kind).unwrap_or_default();
+    let kind = definition.step(step.id.idx).map(|step| step.kind).unwrap_or_default();
     let invalid = |message: String| Err(StepError::permanent("decision_invalid", message));
     match (kind, next) {
         (StepKind::Decision, Some(Next::Route { steps })) if steps.is_empty() => {
@@ -35,9 +40,16 @@ pub(in crate::state) fn chosen(
         (StepKind::Decision, _) => {
             invalid(format!("decision `{}` does not say which steps run after it: route to them, or skip", step.name))
         }
+        (StepKind::Batchable, Some(Next::Batches(config))) => {
+            split(step, config, definition, parts_max).map(Chosen::Parts)
+        }
+        (StepKind::Batchable, _) => {
+            let reason = "does not say into which parts the work is split: return batches, of which there may be none";
+            Err(StepError::permanent("batch_invalid", format!("batchable step `{}` {reason}", step.name)))
+        }
         (_, None) => Ok(Chosen::All),
         (_, Some(_)) => {
-            let reason = "says which steps run after it, but is no decision: give it `type: decision`";
+            let reason = "says what runs after it, but is no decision and not batchable: give it that type";
             invalid(format!("step `{}` {reason}", step.name))
         }
     }

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use crate::{
-    model::{Fact, SkipReason, StepError, StepState, TaskState},
-    state::{StepCause, TaskCause, task_transition, working::Working},
+    model::{Fact, SkipReason, StepError, StepPlace, StepState, TaskState},
+    state::{StepCause, TaskCause, flow::Chosen, task_transition, working::Working},
     template::OnExhaustion,
 };
 
 impl Working {
     pub(in crate::state) fn on_exhaustion(&self, idx: u32) -> OnExhaustion {
-        self.rules(idx).map(|rules| rules.on_exhaustion).unwrap_or_default()
+        match self.strategy(idx) {
+            Some(strategy) => self.on_exhaustion_of_part(strategy, idx),
+            None => self.rules(idx).map(|rules| rules.on_exhaustion).unwrap_or_default(),
+        }
     }
 
     /// The step is skipped; what depends on it runs without its result, or (`is_cascade`) is skipped too.
@@ -20,16 +23,13 @@ impl Working {
         }
         self.task.counts.done += 1;
         self.say(Fact::StepSkipped { step: idx, reason: SkipReason::Failure, error: Some(error) });
-        if is_cascade {
+        if is_cascade && StepPlace::of(idx).part.is_none() {
             for (dependent, reason) in self.behind(idx) {
                 self.skip(dependent, reason);
             }
             return;
         }
-        let dependents = self.step(idx).map(|step| Arc::clone(&step.dependents)).unwrap_or_default();
-        for dependent in dependents.iter() {
-            self.is_short |= !self.satisfy(*dependent);
-        }
+        self.is_short |= !self.satisfy_dependents(idx, &Chosen::All);
     }
 
     /// The step has failed, and what depends on it waits for an operator.

@@ -7,8 +7,8 @@ use std::{
 use crate::{
     dag::{Definition, NewTask, Submission, TemplateKey, TemplateName, plan},
     model::{
-        Actor, Event, EventBatch, Json, Lease, Outcome, Step, StepError, StepId, StepState, Task, TaskCounts, TaskId,
-        TemplateId, TraceContext, Verdict, WorkerId,
+        Actor, Event, EventBatch, Json, Lease, Outcome, Step, StepError, StepId, StepPlace, StepState, Task,
+        TaskCounts, TaskId, TemplateId, TraceContext, Verdict, WorkerId,
     },
     state::{Changes, Claim, Claimed, Decision, Definitions, Input, Look, Route, Scope, Verb, decide, scope},
     store::{NewTemplate, Store, Transacted},
@@ -117,8 +117,9 @@ impl Bench {
         self.store.task(task_id).await.unwrap().unwrap()
     }
 
+    /// Every step of a task, those that batches added too.
     pub(super) async fn steps(&self, task_id: TaskId) -> Vec<Step> {
-        self.store.steps(task_id).await.unwrap()
+        self.store.steps_in(task_id, 0..u32::try_from(i32::MAX).unwrap(), u32::MAX).await.unwrap()
     }
 
     pub(super) async fn states(&self, task_id: TaskId) -> Vec<StepState> {
@@ -149,6 +150,8 @@ impl Bench {
             "events of {task_id} in the order of their times"
         );
         let mut unmet = BTreeMap::new();
+        // Parts wait for the leave of their step, which has them in a count of its own.
+        let steps: Vec<_> = steps.iter().filter(|step| StepPlace::of(step.id.idx).part.is_none()).collect();
         for step in steps.iter().filter(|step| !step.state.satisfies()) {
             for dependent in &step.dependents {
                 *unmet.entry(*dependent).or_insert(0) += 1;
@@ -194,7 +197,7 @@ pub(super) fn new_template(template: &Template) -> NewTemplate {
     let mut routes: Vec<_> = template
         .all_steps()
         .iter()
-        .filter(|step| !step.kind.is_by_engine())
+        .filter(|step| step.kind.has_handler())
         .map(|step| Route { queue: template.namespace.as_str().into(), handler: step.handler.callable.as_str().into() })
         .collect();
     routes.sort();

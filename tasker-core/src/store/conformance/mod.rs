@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a check that fails panics")]
 
+mod batch;
 mod bench;
 mod claim;
 mod concurrent;
@@ -63,6 +64,8 @@ checks! {
         a_sub_workflow_that_fails_is_started_again, what_is_done_to_a_parent_is_done_to_its_children,
         a_child_that_is_cancelled_fails_the_step_of_its_parent,
         a_tree_has_every_task_once_and_parents_first, sub_workflows_end_at_the_limit_of_their_depth;
+    batch: parts_are_added_and_converge, parts_know_what_they_have_to_do, parts_run_as_many_as_may, parts_fall_with_one_that_failed,
+        many_parts_are_added_and_counted;
     ending: what_was_done_is_undone_and_finally_runs, a_child_is_undone_before_its_parent,
         a_failed_compensation_is_run_again;
     concurrent: many_reporters_join_once, a_step_is_handed_out_once, a_key_is_taken_once, nothing_is_written_without_templates,

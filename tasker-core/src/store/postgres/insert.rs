@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::{hot::Hot, sql, transaction::signed};
 use crate::{
     dag::{NewTask, PlannedStep},
-    model::{EventBatch, Fact, TaskId, TaskState, Timestamp},
-    state::{Changes, NewStep, StepChange, TaskChange},
+    model::{EventBatch, Fact, StepPlace, TaskId, TaskState, Timestamp},
+    state::{Changes, NewParts, NewStep, StepChange, TaskChange},
     store::{Error, Inserted, Result},
 };
 
@@ -117,6 +117,30 @@ pub(super) fn statement(tasks: &[NewTask], begun: &Changes) -> Result<Query<'sta
         )
         .bind(begun(|step| step.due_at))
         .bind(begun(|step| step.started_at)))
+}
+
+/// The statement that adds the parts of batches to their tasks.
+pub(super) fn parts(batches: &[NewParts]) -> Result<Query<'static, Postgres, PgArguments>> {
+    let numbered = || (0i32..).zip(batches);
+    let rows = || numbered().flat_map(|(number, batch)| batch.parts.iter().map(move |part| (number, batch, part)));
+    let works = rows().map(|(.., new)| serde_json::to_string(&new.part)).collect::<Result<Vec<_>, _>>();
+    let works = works.map_err(|error| Error::Refused(format!("a part cannot be written as json: {error}")))?;
+    Ok(sqlx::query(sql::INSERT_PARTS.sql())
+        .bind(numbered().map(|(number, _)| number).collect::<Vec<_>>())
+        .bind(batches.iter().map(|batch| batch.task_id.0).collect::<Vec<_>>())
+        .bind(batches.iter().map(|batch| signed(batch.step)).collect::<Vec<_>>())
+        .bind(batches.iter().map(|batch| batch.priority).collect::<Vec<_>>())
+        .bind(batches.iter().map(|batch| batch.name.as_ref()).collect::<Vec<&str>>())
+        .bind(batches.iter().map(|batch| batch.queue.as_ref()).collect::<Vec<&str>>())
+        .bind(batches.iter().map(|batch| batch.handler.as_ref()).collect::<Vec<&str>>())
+        .bind(rows().map(|(number, ..)| number).collect::<Vec<_>>())
+        .bind(rows().map(|(.., new)| signed(new.part.index)).collect::<Vec<_>>())
+        .bind(
+            rows().map(|(_, batch, new)| signed(StepPlace::part(batch.step, new.part.index).idx())).collect::<Vec<_>>(),
+        )
+        .bind(rows().map(|(.., new)| signed(new.unmet)).collect::<Vec<_>>())
+        .bind(rows().map(|(.., new)| new.state.as_str()).collect::<Vec<_>>())
+        .bind(works))
 }
 
 async fn existing(hot: &Arc<Hot>, tasks: &[NewTask], created: &HashSet<Uuid>) -> Result<HashMap<Key, TaskId>> {

@@ -14,7 +14,7 @@ mod sql;
 mod time;
 mod transaction;
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{ops::Range, str::FromStr, sync::Arc, time::Duration};
 use uuid::Uuid;
 
 use self::{hot::Hot, transaction::Open};
@@ -25,7 +25,10 @@ use super::{
 };
 use crate::{
     dag::NewTask,
-    model::{Actor, Checkpoint, EventBatch, Lease, Page, Step, StepId, Task, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{
+        Actor, Checkpoint, EventBatch, Lease, Page, Step, StepId, StepPlace, StepState, Task, TaskId, TemplateId,
+        Timestamp, WorkerId,
+    },
     state::{Changes, Claim, Route, Scope},
 };
 use async_trait::async_trait;
@@ -354,10 +357,20 @@ impl Store for PostgresStore {
         within(self.remove(tasks, before)).await
     }
 
-    async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>> {
+    async fn steps_in(&self, task_id: TaskId, range: Range<u32>, limit: u32) -> Result<Vec<Step>> {
         within(async {
-            let rows = sqlx::query(sql::LIST_STEPS.sql()).bind(task_id.0).fetch_all(&self.query).await?;
-            rows.iter().map(row::step).collect()
+            let query = sqlx::query(sql::LIST_STEPS.sql()).bind(task_id.0).bind(transaction::signed(range.start));
+            let query = query.bind(transaction::signed(range.end)).bind(i64::from(limit));
+            query.fetch_all(&self.query).await?.iter().map(row::step).collect()
+        })
+        .await
+    }
+
+    async fn count_parts(&self, task_id: TaskId) -> Result<Vec<(u32, StepState, u32)>> {
+        within(async {
+            let query = sqlx::query(sql::COUNT_PARTS.sql()).bind(task_id.0);
+            let query = query.bind(transaction::signed(StepPlace::TEMPLATE.end));
+            query.fetch_all(&self.query).await?.iter().map(row::parts).collect()
         })
         .await
     }

@@ -12,7 +12,7 @@ use super::{
     row, sql,
     transaction::signed,
 };
-use crate::model::TaskFlow;
+use crate::model::{StepPlace, TaskFlow};
 use crate::store::{Error, Payload, PayloadRequest, Result, Statement, Work};
 
 /// Where statements go: to any connection, or to that of an open transaction.
@@ -39,6 +39,7 @@ pub(super) async fn load(mut source: Source<'_>, requests: &[PayloadRequest]) ->
     };
     let mut payloads: Vec<_> = requests.iter().map(payload).collect();
     add_results(source, requests, &mut payloads).await?;
+    add_parts(source, requests, &mut payloads).await?;
     add_work(source, requests, &mut payloads).await?;
     Ok(payloads)
 }
@@ -63,6 +64,28 @@ async fn add_results(source: &mut Source<'_>, requests: &[PayloadRequest], paylo
     for row in &fetch(source, &sql::LOAD_PAYLOADS_RESULTS, requests, |request| &request.steps).await? {
         if let Some(result) = row::json(row, "result")? {
             asked(row, payloads)?.results.push((row::unsigned(row.try_get("idx")?), result));
+        }
+    }
+    Ok(())
+}
+
+async fn add_parts(source: &mut Source<'_>, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
+    let mut keys = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (at, request) in (0i32..).zip(requests) {
+        for range in request.parts.iter().map(|step| StepPlace::parts_of(*step)) {
+            keys.0.push(at);
+            keys.1.push(request.task_id.0);
+            keys.2.push(signed(range.start));
+            keys.3.push(signed(range.end));
+        }
+    }
+    if keys.0.is_empty() {
+        return Ok(());
+    }
+    let query = sqlx::query(sql::LOAD_PAYLOADS_PARTS.sql()).bind(keys.0).bind(keys.1).bind(keys.2).bind(keys.3);
+    for row in &source.fetch(query).await? {
+        if let Some(result) = row::json(row, "result")? {
+            asked(row, payloads)?.parts.push((row::unsigned(row.try_get("idx")?), result));
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     dag::TemplateKey,
-    model::{EventBatch, Json, Step, StepId, Task, TaskCounts, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{EventBatch, Json, Step, StepId, StepState, Task, TaskCounts, TaskId, TemplateId, Timestamp, WorkerId},
     state::{Snapshot, StepSnapshot, TaskSnapshot},
     store::{Error, Result, TemplateSummary},
 };
@@ -135,6 +135,11 @@ pub(super) fn step(row: &PgRow) -> Result<Step> {
         error: structured(row, "error")?,
         flow: structured(row, "flow")?,
     })
+}
+
+/// How many parts of a step are in a state.
+pub(super) fn parts(row: &PgRow) -> Result<(u32, StepState, u32)> {
+    Ok((count(row, "step")?, word(row, "state")?, count(row, "parts")?))
 }
 
 pub(super) fn events(row: &PgRow, task_id: TaskId) -> Result<EventBatch> {

@@ -87,6 +87,9 @@ impl Transaction for Open {
         if !changes.spawned.is_empty() {
             insert::statement(&changes.spawned, &Changes::default())?.execute(&mut *self.0).await?;
         }
+        if !changes.parts.is_empty() {
+            insert::parts(&changes.parts)?.execute(&mut *self.0).await?;
+        }
         if !changes.added.is_empty() {
             insert::added(&changes.added).execute(&mut *self.0).await?;
         }

@@ -19,7 +19,7 @@ mod template;
 mod transaction;
 mod worker;
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use sqlx::Row;
@@ -33,7 +33,10 @@ use super::{
 };
 use crate::{
     dag::NewTask,
-    model::{Actor, Checkpoint, Clock, EventBatch, Lease, Page, Step, Task, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{
+        Actor, Checkpoint, Clock, EventBatch, Lease, Page, Step, StepState, Task, TaskId, TemplateId, Timestamp,
+        WorkerId,
+    },
     state::{Changes, Claim, Route, Scope},
 };
 
@@ -251,8 +254,12 @@ impl Store for SqliteStore {
         retention::remove(self, tasks, before).await
     }
 
-    async fn steps(&self, task_id: TaskId) -> Result<Vec<Step>> {
-        read::steps(self, task_id).await
+    async fn steps_in(&self, task_id: TaskId, range: Range<u32>, limit: u32) -> Result<Vec<Step>> {
+        read::steps(self, task_id, range, limit).await
+    }
+
+    async fn count_parts(&self, task_id: TaskId) -> Result<Vec<(u32, StepState, u32)>> {
+        read::count_parts(self, task_id).await
     }
 
     async fn tree(&self, task_id: TaskId, limit: u32) -> Result<Vec<Task>> {

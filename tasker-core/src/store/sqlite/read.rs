@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use serde::Serialize;
 use sqlx::{
@@ -14,7 +14,7 @@ use super::{
     sql,
 };
 use crate::{
-    model::{EventBatch, Step, StepId, Task, TaskCounts, TaskFlow, TaskId, TemplateId, WorkerId},
+    model::{EventBatch, Step, StepId, StepPlace, StepState, Task, TaskCounts, TaskFlow, TaskId, TemplateId, WorkerId},
     store::{Error, Payload, PayloadRequest, Result, Statement, Work},
 };
 
@@ -23,9 +23,18 @@ pub(super) async fn task(store: &SqliteStore, id: TaskId) -> Result<Option<Task>
     rows.first().map(read_task).transpose()
 }
 
-pub(super) async fn steps(store: &SqliteStore, task_id: TaskId) -> Result<Vec<Step>> {
-    let rows = store.connections.fetch(sqlx::query(sql::LIST_STEPS.sql()).bind(task_id.0)).await?;
-    rows.iter().map(read_step).collect()
+pub(super) async fn steps(store: &SqliteStore, id: TaskId, range: Range<u32>, limit: u32) -> Result<Vec<Step>> {
+    let query = sqlx::query(sql::LIST_STEPS.sql()).bind(id.0).bind(range.start).bind(range.end).bind(limit);
+    store.connections.fetch(query).await?.iter().map(read_step).collect()
+}
+
+pub(super) async fn count_parts(store: &SqliteStore, id: TaskId) -> Result<Vec<(u32, StepState, u32)>> {
+    let query = sqlx::query(sql::COUNT_PARTS.sql()).bind(id.0).bind(StepPlace::TEMPLATE.end);
+    let counts = |row| {
+        let mut columns = Columns::new(row, "parts");
+        Ok((columns.count()?, columns.word()?, columns.count()?))
+    };
+    store.connections.fetch(query).await?.iter().map(counts).collect()
 }
 
 pub(super) async fn tree(store: &SqliteStore, task_id: TaskId, limit: u32) -> Result<Vec<Task>> {
@@ -81,6 +90,7 @@ pub(super) async fn load(mut source: Source<'_, '_>, requests: &[PayloadRequest]
     };
     let mut payloads: Vec<_> = requests.iter().map(payload).collect();
     add_results(source, requests, &mut payloads).await?;
+    add_parts(source, requests, &mut payloads).await?;
     add_work(source, requests, &mut payloads).await?;
     Ok(payloads)
 }
@@ -109,6 +119,29 @@ async fn add_results(source: &mut Source<'_, '_>, requests: &[PayloadRequest], p
         let mut columns = Columns::new(row, "a step");
         let payload = asked(&mut columns, payloads)?;
         payload.results.push((columns.count()?, columns.json()?));
+    }
+    Ok(())
+}
+
+async fn add_parts(source: &mut Source<'_, '_>, requests: &[PayloadRequest], payloads: &mut [Payload]) -> Result<()> {
+    #[derive(Serialize)]
+    struct Asked {
+        task_id: Hex,
+        ranges: Vec<(u32, u32)>,
+    }
+    if requests.iter().all(|request| request.parts.is_empty()) {
+        return Ok(());
+    }
+    let bounds = |step: &u32| (StepPlace::parts_of(*step).start, StepPlace::parts_of(*step).end);
+    let asked_for =
+        encode::rows(requests.iter().map(|request| Asked {
+            task_id: Hex(request.task_id.0),
+            ranges: request.parts.iter().map(bounds).collect(),
+        }))?;
+    for row in &source.fetch(sqlx::query(sql::LOAD_PAYLOADS_PARTS.sql()).bind(asked_for)).await? {
+        let mut columns = Columns::new(row, "a part");
+        let payload = asked(&mut columns, payloads)?;
+        payload.parts.push((columns.count()?, columns.json()?));
     }
     Ok(())
 }

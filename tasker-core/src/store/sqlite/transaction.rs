@@ -11,8 +11,8 @@ use super::{
     sql,
 };
 use crate::{
-    model::{EventBatch, TaskCounts, TaskFlow, TaskId, Timestamp},
-    state::{Changes, Claim, NewStep, Scope, Snapshot, StepChange, TaskChange},
+    model::{EventBatch, StepPlace, TaskCounts, TaskFlow, TaskId, Timestamp},
+    state::{Changes, Claim, NewPart, NewParts, NewStep, Scope, Snapshot, StepChange, TaskChange},
     store::{Error, Payload, PayloadRequest, Result, transaction::Transaction},
 };
 
@@ -48,6 +48,7 @@ impl Transaction for SqliteTransaction<'_> {
         if !changes.spawned.is_empty() {
             insert::put(self, &changes.spawned.iter().collect::<Vec<_>>(), self.now).await?;
         }
+        self.put(sql::INSERT_PARTS.sql(), changes.parts.iter().map(BatchRow::new)).await?;
         self.put(sql::ADD_STEPS.sql(), changes.added.iter().map(AddedRow::new)).await?;
         self.put(sql::PUT_FLOWS.sql(), changes.flows.iter().map(FlowRow::new)).await?;
         if !changes.is_empty() && !self.put_rows(changes, false).await? {
@@ -233,6 +234,46 @@ impl<'a> StepRow<'a> {
             result: change.result.as_ref().map(|result| result.as_str()),
             error: change.error.as_ref().map(encode::text).transpose()?,
             flow: change.flow.as_deref().map(encode::text).transpose()?,
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct BatchRow<'a> {
+    task_id: Hex,
+    step: u32,
+    priority: i16,
+    name: &'a str,
+    queue: &'a str,
+    handler: &'a str,
+    parts: Vec<PartRow>,
+}
+
+#[derive(Serialize)]
+struct PartRow {
+    number: u32,
+    idx: u32,
+    unmet: u32,
+    state: &'static str,
+    part: String,
+}
+
+impl<'a> BatchRow<'a> {
+    fn new(batch: &'a NewParts) -> Result<Self> {
+        let row = |new: &NewPart| {
+            let number = new.part.index;
+            let idx = StepPlace::part(batch.step, number).idx();
+            let part = encode::text(&new.part)?;
+            Ok(PartRow { number, idx, unmet: new.unmet, state: new.state.as_str(), part })
+        };
+        Ok(Self {
+            task_id: Hex(batch.task_id.0),
+            step: batch.step,
+            priority: batch.priority,
+            name: &batch.name,
+            queue: &batch.queue,
+            handler: &batch.handler,
+            parts: batch.parts.iter().map(row).collect::<Result<_>>()?,
         })
     }
 }

@@ -101,6 +101,13 @@ pub(super) async fn steps(connection: &Connection, task_id: TaskId) -> Result<Ve
     connection.get(task_url(connection, task_id, &["workflow_steps"])).await
 }
 
+pub(super) async fn parts(connection: &Connection, step: &StepView, from: u32, limit: u32) -> Result<Page<StepView>> {
+    let path = ["workflow_steps", &step.step_uuid.to_string(), "parts"];
+    let mut url = task_url(connection, step.task_uuid, &path);
+    put(&mut url, &[("from", Some(&from.to_string())), ("limit", Some(&limit.clamp(1, 1_000).to_string()))]);
+    connection.get(url).await
+}
+
 pub(super) async fn history(connection: &Connection, task_id: TaskId, after_seq: i64) -> Result<Page<EventView>> {
     let mut url = task_url(connection, task_id, &["history"]);
     put(&mut url, &[("after", Some(&after_seq.to_string()))]);
