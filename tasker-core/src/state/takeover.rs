@@ -3,7 +3,10 @@
 use std::{collections::HashSet, time::Duration};
 
 use super::{Refusal, StepCause, StepSnapshot, Takeover, TaskSnapshot, Values, decide::Desk, working::Working};
-use crate::model::{Fact, SkipReason, StepState, TaskId};
+use crate::{
+    model::{Fact, SkipReason, StepPlace, StepState, TaskId},
+    template::StepKind,
+};
 
 impl Desk<'_> {
     /// Makes the new task, and lets it begin where the old one (every step of which is at hand) is left.
@@ -46,9 +49,18 @@ impl Working {
         let anew = self.behind_step(takeover.from);
         let from = self.step(takeover.from).ok_or(Refusal::NoSuchStep)?;
         let definition = self.definition.as_ref().ok_or(Refusal::NoSuchStep)?;
+        let kind = |idx: u32| definition.template.steps.get(idx as usize).map(|step| step.kind);
+        // Its result alone does not say into what the work is split.
+        let splits_anew = |step: &StepSnapshot| {
+            let mut fed = step.dependents.iter().filter(|idx| kind(**idx) == Some(StepKind::BatchWorker));
+            kind(step.id.idx) == Some(StepKind::Batchable) && fed.any(|idx| anew.contains(idx))
+        };
         let is_done = |step: &StepSnapshot| step.state.satisfies() && !anew.contains(&step.id.idx);
         let is_given = |step: &StepSnapshot| takeover.given.contains(&step.id.idx);
-        let is_taken = |step: &&StepSnapshot| self.is_own(step.id.idx) && (is_done(step) || is_given(step));
+        let is_taken = |step: &&StepSnapshot| {
+            let is_whole = StepPlace::of(step.id.idx).part.is_none() && self.is_own(step.id.idx);
+            is_whole && !splits_anew(step) && (is_done(step) || is_given(step))
+        };
         let taken: Vec<_> = self.rows().filter(is_taken).cloned().collect();
         let lacks = |idx: &u32| !taken.iter().any(|step| step.id.idx == *idx);
         match definition.graph.ancestors(from.id.idx).find(lacks).and_then(|idx| self.step(idx)) {

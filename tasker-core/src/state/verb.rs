@@ -87,7 +87,7 @@ pub enum Refusal {
     },
     /// The task is on its way to its end, or was: only what it does before that can be retried or resolved.
     Ending,
-    /// The step that a task is to be run again from comes after one that has no result.
+    /// The step that a task is to be run again from comes after one that has no result, or that would have to split work again.
     NoResult {
         step: Arc<str>,
     },

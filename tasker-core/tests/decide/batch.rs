@@ -6,7 +6,7 @@ use tasker_core::{
         BatchConfig, Batches, CursorRange, ErrorKind, Fact, FailureStrategy, Json, Next, Outcome, StepError, StepPlace,
         StepState, TaskState, limits,
     },
-    state::{Claimed, Decision, Verb, Which},
+    state::{Claimed, Decision, Refusal, Verb, Which},
 };
 
 use crate::{desk::Desk, done, failed};
@@ -483,4 +483,40 @@ fn a_strategy_that_the_handler_gives_goes_before_that_of_the_template() {
     assert_eq!(desk.names(&next), ["notes", "small[0]", "small[1]", "small[2]"]);
     report(&mut desk, &next[2..3], &failed(ErrorKind::Permanent));
     assert_eq!(desk.state("small"), StepState::Cancelled);
+}
+
+/// A task whose step `count` was split for `small`, at its end.
+fn split_and_done() -> Desk {
+    let mut desk = Desk::new(SPLIT);
+    let count = desk.claim(1);
+    desk.report(&count, &says(Some("small"), Batches::Split { total_items: 25, batch_size: 10 }));
+    for _ in 0..4 {
+        let claimed = desk.claim(8);
+        desk.report(&claimed, &returns(&json!(1)));
+    }
+    assert_eq!(desk.task().state, TaskState::Complete);
+    desk
+}
+
+#[test]
+fn a_batch_is_taken_over_as_a_whole() {
+    let mut desk = split_and_done();
+    assert_eq!(desk.rerun_from("sum", &[]), None);
+    let steps: Vec<_> = desk.task_at(1).steps.iter().map(|step| step.state).collect();
+    use StepState::{Complete, Enqueued, Skipped};
+    assert_eq!(steps, [Complete, Complete, Skipped, Complete, Enqueued], "the parts stay with the old task");
+    assert_eq!(desk.task_at(1).counts.done, 4);
+    let sum = desk.claim(8);
+    desk.report(&sum, &done());
+    assert_eq!(desk.task_at(1).state, TaskState::Complete);
+    desk.check_log();
+}
+
+#[test]
+fn a_batch_runs_again_from_the_step_that_splits_it() {
+    let mut desk = split_and_done();
+    let refused = Some(Refusal::NoResult { step: "count".into() });
+    assert_eq!(desk.rerun_from("small", &[]), refused);
+    assert_eq!(desk.rerun_from("small", &[("count", json!(1))]), refused);
+    assert_eq!(desk.rerun_from("count", &[]), None);
 }

@@ -149,7 +149,10 @@ impl Error {
             Refusal::Doomed { step, by } => Self::StepDoomed { task_id, step: step.to_string(), by: by.to_string() },
             Refusal::Ending => Self::TaskEnding(task_id),
             Refusal::NoResult { step } => {
-                let reason = format!("step `{step}` comes before it and has no result: give one, or begin there");
+                let reason = format!(
+                    "step `{step}` comes before it and has no result that could be taken over: begin there, or give one, \
+                     which cannot be done for a step that splits work"
+                );
                 Self::FieldInvalid { field: "from", reason }
             }
             Refusal::NothingFailed => Self::NothingFailed(task_id),
