@@ -7,6 +7,7 @@ mod branches;
 mod ending;
 mod faults;
 mod flows;
+mod unasked;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
