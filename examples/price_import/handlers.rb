@@ -5,8 +5,8 @@ require "tasker_core"
 
 require_relative "../src/reference"
 
-# A supplier's price list: which way it goes, its rows checked in one go or in parts, what came of it, and a claim for each row
-# that was refused.
+# A supplier's price list: which way it goes, its rows checked in one go or in parts, what came of it, and a claim for
+# each row that was refused.
 module PriceImport
   extend TaskerCore::StepHandler::Functional
 

@@ -105,7 +105,8 @@ const ReportPrices = defineHandler(
 );
 
 const FileClaim = defineBatchWorker("file_claim", {}, ({ batchContext, context }) => {
-  const { sku, reason } = batchContext?.item as Rejected;
+  const rejected = batchContext?.item as Rejected;
+  const { sku, reason } = rejected;
   return { claim_id: reference("clm", context.getInput<string>("list_id"), sku), sku, reason };
 });
 
