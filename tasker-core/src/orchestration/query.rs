@@ -9,8 +9,10 @@ use crate::{
     store::{TaskFilter, WorkerRecord},
 };
 
-/// Between two looks at a task whose end another process may bring about.
-const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// Between two looks at a task whose end another process may bring about; each pause is half as long again as the one before, so
+/// that an end is seen after at most that much more than the task took.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(2), Duration::from_secs(1));
+const LONGER: f64 = 1.5;
 
 impl Engine {
     /// One task without its steps.
@@ -116,15 +118,16 @@ impl Engine {
     pub async fn wait(&self, task_id: TaskId, at_most: Duration) -> Result<Task> {
         let until = Instant::now() + at_most;
         let mut pause = LOOK_AGAIN.0;
-        let mut looks = 0;
+        let mut seen = None;
         loop {
             // First the subscription, then the look: an end between the two is seen.
             let end = self.wakeups.end_of(task_id);
-            // What this engine remembers has not been ended by it, and another's doing is seen with the next look.
-            let is_open = looks == 0 && self.recall.knows(task_id);
-            looks += 1;
+            // A task that this engine has moved on since the last look has not ended elsewhere.
+            let known = self.recall.seq(task_id);
+            let is_moving = known.is_some() && known != seen;
+            seen = known;
             let left = until.saturating_duration_since(Instant::now());
-            if !is_open || left.is_zero() {
+            if !is_moving || left.is_zero() {
                 let task = self.task(task_id).await?;
                 if task.state.is_final() {
                     self.wakeups.forget_end_of(task_id);
@@ -138,7 +141,7 @@ impl Engine {
             }
             // Whether it was told of the end or not, it looks again.
             drop(timeout(pause.min(left), end).await);
-            pause = (pause * 2).min(LOOK_AGAIN.1);
+            pause = pause.mul_f64(LONGER).min(LOOK_AGAIN.1);
         }
     }
 }

@@ -41,9 +41,9 @@ impl Recall {
         self.0.get(&task_id).map(|task| TaskSnapshot::clone(&task))
     }
 
-    /// Whether the task is here, which it is as long as this engine has not seen its end; it may be gone for other reasons.
-    pub(super) fn knows(&self, task_id: TaskId) -> bool {
-        self.0.peek(&task_id).is_some()
+    /// The last event of a task that this engine has not seen the end of; none if it is not known here.
+    pub(super) fn seq(&self, task_id: TaskId) -> Option<i64> {
+        self.0.peek(&task_id).map(|task| task.seq)
     }
 
     pub(super) fn forget(&self, task_id: TaskId) {
