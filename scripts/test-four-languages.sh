@@ -47,8 +47,9 @@ expect() {
 
 export DATABASE_URL=$TASKER_TEST_DATABASE_URL
 
-cargo build --quiet --locked -p tasker-cli
-cargo build --quiet --locked -p tasker-examples --example parcel_worker
+# `cargo test` has built both before.
+[[ -x $tasker && -x $target/debug/examples/parcel_worker ]] ||
+  cargo build --quiet --locked -p tasker-cli -p tasker-examples --bins --example parcel_worker
 "$tasker" migrate >/dev/null
 "$tasker" template register "$example/template.yaml" >/dev/null
 
