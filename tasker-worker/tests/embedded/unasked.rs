@@ -13,7 +13,7 @@ const TASKS: usize = 50;
 async fn an_idle_worker_has_the_first_step_with_the_commit_that_stores_the_task() {
     let engine = engine().await;
     let builder = Worker::builder(engine.clone());
-    let builder = builder.template_yaml(&template(&[("first", &[], ""), ("second", &["first"], "")]));
+    let builder = builder.template_yaml(template(&[("first", &[], ""), ("second", &["first"], "")]));
     let builder = builder.handler("first", async |_: StepContext| Ok(json!(1)));
     let worker = builder.handler("second", async |_: StepContext| Ok(json!(2))).slots(2).start().await.unwrap();
     let mut handed = 0;
