@@ -100,6 +100,7 @@ pub struct StepChange {
     pub due_at: Option<Timestamp>,
     pub worker_id: Option<WorkerId>,
     pub started_at: Option<Timestamp>,
+    /// None leaves the end of a step that stays in its state as it is.
     pub ended_at: Option<Timestamp>,
     /// None leaves the stored result as it is.
     pub result: Option<Json>,

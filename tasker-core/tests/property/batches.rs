@@ -110,6 +110,19 @@ proptest! {
     }
 }
 
+/// What the property found once: the step that the parts belong to has ended, and is written to all the same.
+#[tokio::test]
+async fn a_part_is_resolved_behind_a_batch_that_has_failed() -> Checked {
+    let actions = vec![
+        Action::Claim { want: 1 },
+        Action::Report { answers: 1, how: How::Break, want: 0 },
+        Action::Resolve { part: Some(1) },
+    ];
+    let (failure_strategy, on_exhaustion) = ("fail_fast", "fail");
+    let play = Play { parts: 2, is_mapped: true, parallelism: None, failure_strategy, on_exhaustion, actions };
+    run(&play).await
+}
+
 async fn run(play: &Play) -> Checked {
     let mut stage = Stage::new(play).await?;
     for (number, action) in play.actions.iter().enumerate() {

@@ -26,7 +26,7 @@ changed_tasks as (
 changed_steps as (
     update tasker.steps s
     set state = c.state, attempt = c.attempt, failures = c.failures, losses = c.losses, unmet = c.unmet, due_at = c.due_at,
-        worker_id = c.worker_id, started_at = c.started_at, ended_at = c.ended_at,
+        worker_id = c.worker_id, started_at = c.started_at, ended_at = case when s.state = c.state then coalesce(c.ended_at, s.ended_at) else c.ended_at end,
         result = coalesce(c.result::json, s.result), error = coalesce(c.error::json, s.error),
         flow = coalesce(c.flow::json, s.flow)
     from unnest(

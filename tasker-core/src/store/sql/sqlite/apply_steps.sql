@@ -10,7 +10,10 @@ set
     due_at = change.value ->> 'due_at',
     worker_id = unhex(change.value ->> 'worker_id'),
     started_at = change.value ->> 'started_at',
-    ended_at = change.value ->> 'ended_at',
+    ended_at = case
+        when state = change.value ->> 'state' then coalesce(change.value ->> 'ended_at', ended_at)
+        else change.value ->> 'ended_at'
+    end,
     result = coalesce(change.value ->> 'result', result),
     error = coalesce(change.value ->> 'error', error),
     flow = coalesce(change.value ->> 'flow', flow)
