@@ -88,6 +88,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::StepUnfit { .. }
         | Error::StepDoomed { .. }
         | Error::TaskEnding(_)
+        | Error::TaskNotAwaited { .. }
         | Error::NothingFailed(_) => StatusCode::CONFLICT,
         Error::NotEnded { .. } => StatusCode::REQUEST_TIMEOUT,
         Error::Closed => StatusCode::SERVICE_UNAVAILABLE,

@@ -1,0 +1,1 @@
+//! What the property found once.
