@@ -7,7 +7,6 @@ mod act;
 mod check;
 mod draw;
 mod log;
-mod once;
 mod script;
 mod seen;
 mod stage;

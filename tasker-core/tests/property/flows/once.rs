@@ -1,1 +1,0 @@
-//! What the property found once.
