@@ -102,7 +102,7 @@ impl Server {
         if let Some(relay) = relay {
             relay.stop().await;
         }
-        engine.store().close().await;
+        engine.close().await;
         output.json_line(&json!({"type": "server.stopped", "cut_off": cut_off}));
         Ok(Exit::Complete)
     }
@@ -112,7 +112,7 @@ impl Server {
         if !self.no_migrate {
             return database::migrated_engine(settings.store_url(), options).await;
         }
-        Ok(Engine::new(database::open(settings.store_url()).await?, options))
+        database::unchanged_engine(settings.store_url(), options).await
     }
 }
 

@@ -8,3 +8,4 @@ mod database;
 mod operate;
 mod server;
 mod tasks;
+mod told;

@@ -79,13 +79,12 @@ impl Dev {
             }
         }
         self.drain(&worker, &mut feed, &mut stop, output).await?;
-        engine.store().close().await;
         Ok(Exit::Complete)
     }
 
     async fn start(&self, engine: &Arc<Engine>, settings: &Settings) -> Result<Worker> {
         let worker = Worker::builder(Arc::clone(engine)).handlers(example_handlers(self.pace)).slots(self.slots.into());
-        // Tasks come from other processes, whose wake-ups do not reach this one.
+        // Tasks come from other processes, whose wake-ups reach this one only where the database carries them.
         let worker = worker.poll_interval_max(LOOK_FOR_WORK);
         let worker = settings.namespace.iter().fold(worker, |worker, name| worker.namespace(name));
         Ok(worker.start().await?)
