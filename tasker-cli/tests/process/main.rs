@@ -9,3 +9,5 @@ mod operate;
 mod server;
 mod tasks;
 mod told;
+mod verbs;
+mod worker;
