@@ -7,6 +7,7 @@ mod limits;
 mod published;
 mod requests;
 mod streams;
+mod webhooks;
 mod workers;
 
 use std::{
