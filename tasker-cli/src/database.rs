@@ -25,17 +25,26 @@ pub(crate) async fn engine(settings: &Settings) -> Result<Arc<Engine>> {
 
 /// The settings' store, whatever its schema.
 pub(crate) async fn existing(settings: &Settings) -> Result<Arc<dyn Store>> {
+    let url = url(settings)?;
     if settings.api.is_some() && settings.store.is_none() {
-        let remedy = "name the store with --store";
-        return Err(Failure::usage("this command works on a store itself, and only a server is named", remedy));
+        return Err(no_store());
     }
-    let url = settings.store_url();
     if is_missing_file(url) {
         let message = format!("there is no database at {}", without_password(url));
         let remedy = "`tasker dev` makes one and runs a worker; `tasker migrate` only makes it; --store names another";
         return Err(Failure::new("database_missing", message, remedy));
     }
     open(url).await
+}
+
+/// The URL of the settings' store, for commands that work on one and nothing else.
+pub(crate) fn url(settings: &Settings) -> Result<&str> {
+    if settings.api_flag.is_some() { Err(no_store()) } else { Ok(settings.store_url()) }
+}
+
+fn no_store() -> Box<Failure> {
+    let remedy = "leave --api out, and name the store with --store";
+    Failure::usage("this command works on a store itself, and a server is named", remedy)
 }
 
 /// An engine on a store whose schema is brought up to date first.

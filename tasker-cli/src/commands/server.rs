@@ -12,7 +12,7 @@ use serde_json::json;
 use tasker_core::{
     api::{Access, Api},
     events::{Relay, Retention, WebhookOptions, Webhooks},
-    orchestration::Engine,
+    orchestration::{Engine, Options},
 };
 use tokio::net::{TcpListener, lookup_host};
 use tracing::warn;
@@ -43,6 +43,9 @@ pub(crate) struct Server {
     /// How long requests under way have to end after SIGTERM or Ctrl-C
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span::parse)]
     grace: Duration,
+    /// How long a worker that went silent keeps a step
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span::parse_lease)]
+    lease: Duration,
     #[command(flatten)]
     nats: Nats,
     /// Let webhooks go to addresses that are private, link-local, or of this machine; without it they are refused
@@ -71,10 +74,11 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
 impl Server {
     pub(crate) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
+        let url = database::url(settings)?;
         let mut stop = Stop::listen()?;
         let address = self.listen.as_deref().or(settings.http_address.as_deref()).unwrap_or(DEFAULT_ADDRESS);
         let (listener, access) = listen(address, self.auth).await?;
-        let engine = self.engine(settings).await?;
+        let engine = self.engine(url, settings).await?;
         let _sweeper = engine.start_sweeper();
         let relay = match self.nats.options(settings) {
             Some(options) => Some(Relay::start(Arc::clone(&engine), options).await?),
@@ -119,12 +123,12 @@ impl Server {
         Ok(Exit::Complete)
     }
 
-    async fn engine(&self, settings: &Settings) -> Result<Arc<Engine>> {
-        let options = database::options(settings);
+    async fn engine(&self, url: &str, settings: &Settings) -> Result<Arc<Engine>> {
+        let options = Options { lease: self.lease, ..database::options(settings) };
         if !self.no_migrate {
-            return database::migrated_engine(settings.store_url(), options).await;
+            return database::migrated_engine(url, options).await;
         }
-        Ok(Engine::new(database::open(settings.store_url()).await?, options))
+        Ok(Engine::new(database::open(url).await?, options))
     }
 }
 

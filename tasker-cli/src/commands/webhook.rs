@@ -6,14 +6,15 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use tasker_core::{
     model::Actor,
-    orchestration::{Delivery, DeliveryState, Engine, NewWebhook, Webhook, WebhookState},
+    orchestration::{Delivery, DeliveryState, NewWebhook, Webhook, WebhookState},
 };
+use tasker_worker::Client;
 use uuid::Uuid;
 
 use crate::{
-    database,
     failure::{Exit, Failure, Result},
     output::Output,
+    reach,
     settings::Settings,
     span,
     style::Tone,
@@ -167,35 +168,35 @@ impl From<Doer> for Actor {
 
 impl Command {
     pub(crate) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
-        let engine = database::engine(settings).await?;
+        let client = reach::client(settings).await?;
         match self {
-            Self::Create(create) => create.run(&engine, output).await?,
-            Self::List(List {}) => list(&engine.webhooks().await?, output),
-            Self::Show(Show { webhook }) => show(&find(&engine, &webhook).await?, output),
+            Self::Create(create) => create.run(&client, output).await?,
+            Self::List(List {}) => list(&client.webhooks().await?, output),
+            Self::Show(Show { webhook }) => show(&find(&client, &webhook).await?, output),
             Self::Disable(Change { webhook, doer }) => {
-                let id = find(&engine, &webhook).await?.webhook_id;
-                show(&engine.disable_webhook(id, &doer.into()).await?, output);
+                let id = find(&client, &webhook).await?.webhook_id;
+                show(&client.disable_webhook(id, &doer.into()).await?, output);
             }
             Self::Enable(Enable { change: Change { webhook, doer } }) => {
-                let id = find(&engine, &webhook).await?.webhook_id;
-                show(&engine.enable_webhook(id, &doer.into()).await?, output);
+                let id = find(&client, &webhook).await?.webhook_id;
+                show(&client.enable_webhook(id, &doer.into()).await?, output);
             }
             Self::Rotate(Rotate { change: Change { webhook, doer } }) => {
-                let id = find(&engine, &webhook).await?.webhook_id;
-                let rotated = engine.rotate_webhook(id, &doer.into()).await?;
+                let id = find(&client, &webhook).await?.webhook_id;
+                let rotated = client.rotate_webhook(id, &doer.into()).await?;
                 output.either(&rotated, || rotated.secret.clone());
                 output.note("this is shown here and never again; the secret before signs too for a day");
             }
             Self::Delete(Delete { change: Change { webhook, doer } }) => {
-                let known = find(&engine, &webhook).await?;
-                engine.delete_webhook(known.webhook_id, &doer.into()).await?;
+                let known = find(&client, &webhook).await?;
+                client.delete_webhook(known.webhook_id, &doer.into()).await?;
                 let gone = json!({"webhook_id": known.webhook_id, "name": known.definition.name});
                 output.either(&gone, || format!("{} is deleted", known.definition.name));
             }
-            Self::Deliveries(deliveries) => deliveries.run(&engine, output).await?,
+            Self::Deliveries(deliveries) => deliveries.run(&client, output).await?,
             Self::Redeliver(Redeliver { webhook, delivery, doer }) => {
-                let id = find(&engine, &webhook).await?.webhook_id;
-                let asked = engine.redeliver(id, delivery, &doer.into()).await?;
+                let id = find(&client, &webhook).await?.webhook_id;
+                let asked = client.redeliver(id, delivery, &doer.into()).await?;
                 output.either(&asked, || format!("{delivery} is sent once more"));
             }
         }
@@ -204,7 +205,7 @@ impl Command {
 }
 
 impl Create {
-    async fn run(self, engine: &Engine, output: &Output) -> Result<()> {
+    async fn run(self, client: &Client, output: &Output) -> Result<()> {
         let new = NewWebhook {
             name: self.name,
             url: self.url,
@@ -218,7 +219,7 @@ impl Create {
             by: self.doer.by,
             reason: self.doer.reason,
         };
-        let created = engine.create_webhook(new).await?;
+        let created = client.create_webhook(new).await?;
         output.either(&created, || created.secret.clone());
         output.note("this is shown here and never again; the receiver checks `webhook-signature` with it");
         Ok(())
@@ -226,8 +227,8 @@ impl Create {
 }
 
 /// The webhook with this id, or the newest with this name.
-async fn find(engine: &Engine, named: &str) -> Result<Webhook> {
-    let webhooks = engine.webhooks().await?;
+async fn find(client: &Client, named: &str) -> Result<Webhook> {
+    let webhooks = client.webhooks().await?;
     let is_meant = |webhook: &Webhook| webhook.webhook_id.to_string() == named || webhook.definition.name == named;
     webhooks.into_iter().find(is_meant).ok_or_else(|| {
         let message = format!("there is no webhook {named}");
@@ -292,19 +293,19 @@ fn who_and_why(webhook: &Webhook) -> String {
 }
 
 impl Deliveries {
-    async fn run(self, engine: &Engine, output: &Output) -> Result<()> {
-        let id = find(engine, &self.webhook).await?.webhook_id;
+    async fn run(self, client: &Client, output: &Output) -> Result<()> {
+        let id = find(client, &self.webhook).await?.webhook_id;
         let state = self.state.map(|state| match state {
             State::Pending => DeliveryState::Pending,
             State::Delivered => DeliveryState::Delivered,
             State::Failed => DeliveryState::Failed,
         });
-        let page = engine.deliveries(id, state, self.after, self.limit).await?;
+        let page = client.deliveries(id, state, self.after, self.limit).await?;
         if output.is_json() {
             output.document(&page);
             return Ok(());
         }
-        let now = engine.store().now().await?;
+        let now = client.now().await?;
         let mut table = Table::new(&["DELIVERY", "STATE", "TYPE", ">EVENTS", ">TRIES", "LAST", ">TOOK", ">AGE"]);
         for delivery in &page.items {
             let tone = match delivery.state {

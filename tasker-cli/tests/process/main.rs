@@ -8,3 +8,5 @@ mod database;
 mod operate;
 mod server;
 mod tasks;
+mod verbs;
+mod worker;

@@ -33,8 +33,20 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) fn new() -> Self {
+        Self::on_postgres().unwrap_or_else(|| Self::of(None))
+    }
+
+    /// One on each database that there is.
+    pub(crate) fn everywhere() -> impl Iterator<Item = Self> {
+        [Some(Self::of(None)), Self::on_postgres()].into_iter().flatten()
+    }
+
+    fn on_postgres() -> Option<Self> {
+        postgres().map(|server| Self::of(Some(Database::create(&server))))
+    }
+
+    fn of(database: Option<Database>) -> Self {
         let folder = tempdir().expect("a folder");
-        let database = postgres().map(|server| Database::create(&server));
         let store = database.as_ref().map_or_else(|| "sqlite:server.db".to_owned(), |database| database.url.clone());
         Self { folder, store, _database: database }
     }
