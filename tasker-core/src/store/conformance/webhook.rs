@@ -28,8 +28,8 @@ pub(super) async fn one_process_sends_to_an_active_webhook(store: Arc<dyn Store>
     let known = store.webhooks(Some(id), 1).await.unwrap().remove(0);
     assert_eq!((known.state.as_str(), known.failures, known.secret.as_str()), ("active", 0, "secret"));
     assert_eq!((known.created_by.as_deref(), known.created_because.as_deref()), (Some("ann"), Some("to see")));
-    assert_eq!(store.hold_webhooks(first, LEASE_MS).await.unwrap(), [known.clone()]);
-    assert_eq!(store.hold_webhooks(first, LEASE_MS).await.unwrap(), [known.clone()], "it goes on");
+    assert_eq!(store.hold_webhooks(first, LEASE_MS).await.unwrap(), std::slice::from_ref(&known));
+    assert_eq!(store.hold_webhooks(first, LEASE_MS).await.unwrap(), std::slice::from_ref(&known), "it goes on");
     assert_eq!(store.hold_webhooks(second, LEASE_MS).await.unwrap(), []);
     store.release_webhooks(first).await.unwrap();
     assert_eq!(store.hold_webhooks(second, LEASE_MS).await.unwrap(), [known]);
