@@ -118,7 +118,7 @@ impl Server {
         if let Some(webhooks) = webhooks {
             webhooks.stop().await;
         }
-        engine.store().close().await;
+        engine.close().await;
         output.json_line(&json!({"type": "server.stopped", "cut_off": cut_off}));
         Ok(Exit::Complete)
     }
@@ -128,7 +128,7 @@ impl Server {
         if !self.no_migrate {
             return database::migrated_engine(url, options).await;
         }
-        Ok(Engine::new(database::open(url).await?, options))
+        database::unchanged_engine(url, options).await
     }
 }
 

@@ -41,7 +41,7 @@ pub use submit::{SubmitTask, Submitted};
 pub use sweep::{Sweeper, Swept};
 pub use templates::Registered;
 pub use tree::Tree;
-pub use wake::{EventWatch, Wakeups};
+pub use wake::{Dial, EventWatch, Wakeups};
 #[cfg(feature = "webhooks")]
 pub(crate) use webhook::secret_bytes;
 pub use webhook::{

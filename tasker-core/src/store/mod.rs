@@ -20,6 +20,7 @@ mod sqlite;
 mod statement;
 mod transaction;
 mod webhook;
+mod wire;
 
 use std::ops::Range;
 
@@ -39,6 +40,7 @@ pub use relay::{KnownRelay, RelayPlace};
 pub use sqlite::SqliteStore;
 pub use statement::Statement;
 pub use webhook::{DeliveryFilter, NewDelivery, StoredDelivery, StoredWebhook, WebhookStore};
+pub use wire::{WIRE_TEXT_MAX, Wire};
 
 use crate::{
     dag::NewTask,
@@ -225,6 +227,9 @@ pub trait Store: WebhookStore + Send + Sync + 'static {
     async fn usage(&self) -> Result<Option<Usage>> {
         Ok(None)
     }
+
+    /// A wire to the other processes on this database; none where the database carries nothing.
+    async fn wire(&self) -> Result<Option<Box<dyn Wire>>>;
 
     /// Where the data is, for people: the database's address without its password.
     fn describe(&self) -> String;

@@ -262,8 +262,12 @@ impl Round {
 
 /// Tells the carriers that something was written to the log: one reader that looks for all of them.
 async fn follow(shared: Arc<Shared>, logged: watch::Sender<()>) {
-    let mut watch = shared.engine.watch_events();
     let (mut place, mut pause) = (None, LOOK_FOR_EVENTS.0);
+    // Other processes need not tell of what happens where nobody listens.
+    while logged.receiver_count() == 0 {
+        sleep(LOOK_FOR_EVENTS.1).await;
+    }
+    let mut watch = shared.engine.watch_events();
     loop {
         if logged.receiver_count() == 0 {
             place = None;

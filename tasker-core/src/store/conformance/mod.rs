@@ -22,6 +22,7 @@ mod submit;
 mod sweep;
 mod template;
 mod webhook;
+mod wire;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -83,6 +84,7 @@ checks! {
         the_secret_before_is_known_for_a_while, a_delivery_is_begun_once_and_tried_until_it_ends,
         old_deliveries_go_and_the_place_stays;
     relay: one_process_carries_at_a_time, relays_tell_how_far_they_are_behind;
+    wire: what_is_said_reaches_everyone_on_the_database;
     list: filters_and_pages, events_from_a_position, unknown_ids_are_nothing, workers_as_they_said_last,
         usage_counts_what_is_written;
 }

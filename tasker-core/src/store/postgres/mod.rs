@@ -14,15 +14,16 @@ mod sql;
 mod time;
 mod transaction;
 mod webhook;
+mod wire;
 
 use std::{ops::Range, str::FromStr, sync::Arc, time::Duration};
 use uuid::Uuid;
 
-use self::{hot::Hot, transaction::Open};
+use self::{hot::Hot, transaction::Open, wire::PostgresWire};
 use super::{
     Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
     Oddity, Payload, PayloadRequest, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate, TaskFilter,
-    TemplateSummary, Transacted, Usage, WorkerRecord, filter::first_id_after, transaction::transact,
+    TemplateSummary, Transacted, Usage, Wire, WorkerRecord, filter::first_id_after, transaction::transact,
 };
 use crate::{
     dag::NewTask,
@@ -45,6 +46,7 @@ pub struct PostgresStore {
     hot: Arc<Hot>,
     /// For listings, whose plans depend on what is asked for.
     query: PgPool,
+    options: PgConnectOptions,
     address: String,
 }
 
@@ -96,7 +98,7 @@ impl PostgresStore {
             options.get_port(),
             options.get_database().unwrap_or(options.get_username())
         );
-        Ok(Self { hot, query: query.connect_lazy_with(listing), address })
+        Ok(Self { hot, query: query.connect_lazy_with(listing), options, address })
     }
 
     /// The one row that a hot statement answers with.
@@ -409,6 +411,10 @@ impl Store for PostgresStore {
             Ok(Some(Usage { commits, transactions, wal_bytes: row.try_get("wal_bytes")? }))
         })
         .await
+    }
+
+    async fn wire(&self) -> Result<Option<Box<dyn Wire>>> {
+        within(async { Ok(Some(Box::new(PostgresWire::connect(&self.options).await?) as Box<dyn Wire>)) }).await
     }
 
     fn describe(&self) -> String {

@@ -62,6 +62,7 @@ statements! { "postgres":
     MOVE_RELAY = "move_relay",
     NEXT_DELIVERY = "next_delivery",
     NEXT_DUE = "next_due",
+    NOTIFY = "notify",
     NOW = "now",
     PRIORITIZE_STEPS = "prioritize_steps",
     PRIORITIZE_TASKS = "prioritize_tasks",

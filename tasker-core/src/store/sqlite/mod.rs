@@ -30,7 +30,7 @@ use self::{connections::Connections, transaction::SqliteTransaction};
 use super::{
     Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
     Oddity, Payload, PayloadRequest, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate, TaskFilter,
-    TemplateSummary, Transacted, WorkerRecord, filter::first_id_after, schema::Schema, transaction::transact,
+    TemplateSummary, Transacted, Wire, WorkerRecord, filter::first_id_after, schema::Schema, transaction::transact,
 };
 use crate::{
     dag::NewTask,
@@ -274,6 +274,11 @@ impl Store for SqliteStore {
 
     async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>> {
         read::events(self, task_id, after_seq, limit).await
+    }
+
+    /// A file is shared by processes of one machine, which look into it often and cheaply.
+    async fn wire(&self) -> Result<Option<Box<dyn Wire>>> {
+        Ok(None)
     }
 
     fn describe(&self) -> String {
