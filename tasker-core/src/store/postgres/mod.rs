@@ -273,15 +273,15 @@ impl Store for PostgresStore {
     }
 
     async fn tasks(&self, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
-        within(self.search_tasks(filter, limit)).await
+        within(super::search::tasks(self, filter, limit)).await
     }
 
     async fn task_ids(&self, filter: &TaskFilter, limit: u32) -> Result<Page<TaskId>> {
-        within(self.search_ids(filter, limit)).await
+        within(super::search::ids(self, filter, limit)).await
     }
 
     async fn count_tasks(&self, filter: &TaskFilter, limit: u64) -> Result<u64> {
-        within(self.search_count(filter, limit)).await
+        within(super::search::count(self, filter, limit)).await
     }
 
     async fn all_events(&self, after: EventCursor, limit: u32) -> Result<Vec<Followed>> {

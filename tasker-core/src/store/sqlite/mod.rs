@@ -171,15 +171,15 @@ impl Store for SqliteStore {
     }
 
     async fn tasks(&self, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
-        search::tasks(self, filter, limit).await
+        super::search::tasks(self, filter, limit).await
     }
 
     async fn task_ids(&self, filter: &TaskFilter, limit: u32) -> Result<Page<TaskId>> {
-        search::ids(self, filter, limit).await
+        super::search::ids(self, filter, limit).await
     }
 
     async fn count_tasks(&self, filter: &TaskFilter, limit: u64) -> Result<u64> {
-        search::count(self, filter, limit).await
+        super::search::count(self, filter, limit).await
     }
 
     async fn all_events(&self, after: EventCursor, limit: u32) -> Result<Vec<Followed>> {
