@@ -44,7 +44,7 @@ pub use wake::{EventWatch, Wakeups};
 
 pub use crate::{
     model::{Report, Reported},
-    store::{EventCursor, Followed, WorkerRecord},
+    store::{EventCursor, Followed, Pool, WorkerRecord},
 };
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

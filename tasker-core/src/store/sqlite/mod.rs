@@ -28,8 +28,9 @@ use uuid::Uuid;
 use self::{connections::Connections, transaction::SqliteTransaction};
 use super::{
     Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
-    Oddity, Payload, PayloadRequest, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate, TaskFilter,
-    TemplateSummary, Transacted, WorkerRecord, filter::first_id_after, schema::Schema, transaction::transact,
+    Oddity, Payload, PayloadRequest, Pool, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate,
+    TaskFilter, TemplateSummary, Transacted, WorkerRecord, filter::first_id_after, schema::Schema,
+    transaction::transact,
 };
 use crate::{
     dag::NewTask,
@@ -272,6 +273,10 @@ impl Store for SqliteStore {
 
     async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>> {
         read::events(self, task_id, after_seq, limit).await
+    }
+
+    fn pools(&self) -> Vec<Pool> {
+        self.connections.pools()
     }
 
     fn describe(&self) -> String {
