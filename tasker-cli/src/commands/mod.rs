@@ -26,6 +26,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     args::{Command, Invocation},
+    database,
     failure::{Exit, Failure, Result},
     output::Output,
     settings::Settings,
@@ -43,7 +44,11 @@ pub(crate) fn run(invocation: Invocation, output: &Output) -> Result<Exit> {
         )
         .with_cause(error)
     })?;
-    let ended = runtime.block_on(dispatch(invocation.command, &settings, output));
+    let ended = runtime.block_on(async {
+        let ended = dispatch(invocation.command, &settings, output).await;
+        database::close_all().await;
+        ended
+    });
     // Threads that are stuck in a handler, or in a database that does not answer, do not keep the process.
     runtime.shutdown_background();
     ended

@@ -106,7 +106,7 @@ impl Server {
         if let Some(relay) = relay {
             relay.stop().await;
         }
-        engine.store().close().await;
+        engine.close().await;
         output.json_line(&json!({"type": "server.stopped", "cut_off": cut_off}));
         Ok(Exit::Complete)
     }
@@ -116,7 +116,7 @@ impl Server {
         if !self.no_migrate {
             return database::migrated_engine(url, options).await;
         }
-        Ok(Engine::new(database::open(url).await?, options))
+        database::unchanged_engine(url, options).await
     }
 }
 

@@ -40,7 +40,7 @@ pub use submit::{SubmitTask, Submitted};
 pub use sweep::{Sweeper, Swept};
 pub use templates::Registered;
 pub use tree::Tree;
-pub use wake::{EventWatch, Wakeups};
+pub use wake::{Dial, EventWatch, Wakeups};
 
 pub use crate::{
     model::{Report, Reported},

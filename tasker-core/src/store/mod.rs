@@ -19,6 +19,7 @@ mod search;
 mod sqlite;
 mod statement;
 mod transaction;
+mod wire;
 
 use std::ops::Range;
 
@@ -37,6 +38,7 @@ pub use record::{
 pub use relay::{KnownRelay, RelayPlace};
 pub use sqlite::SqliteStore;
 pub use statement::Statement;
+pub use wire::{WIRE_TEXT_MAX, Wire};
 
 use crate::{
     dag::NewTask,
@@ -223,6 +225,9 @@ pub trait Store: Send + Sync + 'static {
     async fn usage(&self) -> Result<Option<Usage>> {
         Ok(None)
     }
+
+    /// A wire to the other processes on this database; none where the database carries nothing.
+    async fn wire(&self) -> Result<Option<Box<dyn Wire>>>;
 
     /// Where the data is, for people: the database's address without its password.
     fn describe(&self) -> String;

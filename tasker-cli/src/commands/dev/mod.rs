@@ -60,7 +60,7 @@ impl Dev {
         let mut stop = Stop::listen()?;
         let path = self.templates.as_ref().or(settings.template_path.as_ref());
         let mut folder = path.map(|path| Folder::open(path)).transpose()?;
-        let (builder, client, engine) = self.place(settings).await?;
+        let (builder, client) = self.place(settings).await?;
         let sources = folder.as_mut().map_or_else(|| Ok(example_sources()), Folder::changed)?;
         let mut feed = Feed::new(client.clone(), settings.namespace.clone(), *output).await?;
         let worker = self.start(builder, settings).await?;
@@ -79,19 +79,16 @@ impl Dev {
             }
         }
         self.drain(&worker, &mut feed, &mut stop, output).await?;
-        if let Some(engine) = engine {
-            engine.store().close().await;
-        }
         Ok(Exit::Complete)
     }
 
-    /// What begins a worker and what asks for it: of a server, or of an engine in this process, which comes with them.
-    async fn place(&self, settings: &Settings) -> Result<(WorkerBuilder, Client, Option<Arc<Engine>>)> {
+    /// What begins a worker and what asks for it: of a server, or of an engine in this process.
+    async fn place(&self, settings: &Settings) -> Result<(WorkerBuilder, Client)> {
         let Some(url) = reach::server(settings)? else {
             let options = database::options(settings);
             let options = Options { lease: self.lease.unwrap_or(options.lease), ..options };
             let engine = database::migrated_engine(settings.store_url(), options).await?;
-            return Ok((Worker::builder(Arc::clone(&engine)), Client::embedded(Arc::clone(&engine)), Some(engine)));
+            return Ok((Worker::builder(Arc::clone(&engine)), Client::embedded(engine)));
         };
         if self.lease.is_some() {
             return Err(Failure::usage(
@@ -99,13 +96,13 @@ impl Dev {
                 "leave out --lease, or give it to `tasker server`",
             ));
         }
-        Ok((Worker::builder(url), reach::client(settings).await?, None))
+        Ok((Worker::builder(url), reach::client(settings).await?))
     }
 
     async fn start(&self, worker: WorkerBuilder, settings: &Settings) -> Result<Worker> {
         let worker = settings.api_key.iter().fold(worker, |worker, key| worker.api_key(key));
         let worker = worker.handlers(example_handlers(self.pace)).slots(self.slots.into());
-        // Tasks come from other processes, whose wake-ups do not reach this one.
+        // Tasks come from other processes, whose wake-ups reach this one only where the database carries them.
         let worker = worker.poll_interval_max(LOOK_FOR_WORK);
         let worker = settings.namespace.iter().fold(worker, |worker, name| worker.namespace(name));
         Ok(worker.start().await?)

@@ -21,6 +21,7 @@ mod search;
 mod submit;
 mod sweep;
 mod template;
+mod wire;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -79,6 +80,7 @@ checks! {
         a_sound_store_has_no_oddities, keys_are_found_by_their_hash_until_they_are_revoked;
     retention: only_what_has_ended_is_removed_with_all_that_belongs_to_it, what_a_receiver_has_not_got_stays;
     relay: one_process_carries_at_a_time, relays_tell_how_far_they_are_behind;
+    wire: what_is_said_reaches_everyone_on_the_database;
     list: filters_and_pages, events_from_a_position, unknown_ids_are_nothing, workers_as_they_said_last,
         usage_counts_what_is_written;
 }

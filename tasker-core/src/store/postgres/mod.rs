@@ -13,15 +13,16 @@ mod search;
 mod sql;
 mod time;
 mod transaction;
+mod wire;
 
 use std::{ops::Range, str::FromStr, sync::Arc, time::Duration};
 use uuid::Uuid;
 
-use self::{hot::Hot, transaction::Open};
+use self::{hot::Hot, transaction::Open, wire::PostgresWire};
 use super::{
     Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
     Oddity, Payload, PayloadRequest, Pool, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate,
-    TaskFilter, TemplateSummary, Transacted, Usage, WorkerRecord, filter::first_id_after, transaction::transact,
+    TaskFilter, TemplateSummary, Transacted, Usage, Wire, WorkerRecord, filter::first_id_after, transaction::transact,
 };
 use crate::{
     dag::NewTask,
@@ -44,6 +45,7 @@ pub struct PostgresStore {
     hot: Arc<Hot>,
     /// For listings, whose plans depend on what is asked for.
     query: PgPool,
+    options: PgConnectOptions,
     address: String,
 }
 
@@ -100,7 +102,7 @@ impl PostgresStore {
             options.get_port(),
             options.get_database().unwrap_or(options.get_username())
         );
-        Ok(Self { hot, query: query.connect_lazy_with(listing), address })
+        Ok(Self { hot, query: query.connect_lazy_with(listing), options, address })
     }
 
     /// The one row that a hot statement answers with.
@@ -419,6 +421,10 @@ impl Store for PostgresStore {
         let (open, idle) = (self.query.size() as usize, self.query.num_idle());
         let busy = open.saturating_sub(idle) as u64;
         vec![self.hot.pool(), Pool { name: "query", busy, idle: idle as u64, limit: QUERY_CONNECTIONS.into() }]
+    }
+
+    async fn wire(&self) -> Result<Option<Box<dyn Wire>>> {
+        within(async { Ok(Some(Box::new(PostgresWire::connect(&self.options).await?) as Box<dyn Wire>)) }).await
     }
 
     fn describe(&self) -> String {

@@ -53,6 +53,7 @@ statements! { "postgres":
     LOAD_SCOPE = "load_scope",
     MOVE_RELAY = "move_relay",
     NEXT_DUE = "next_due",
+    NOTIFY = "notify",
     NOW = "now",
     PRIORITIZE_STEPS = "prioritize_steps",
     PRIORITIZE_TASKS = "prioritize_tasks",

@@ -29,7 +29,7 @@ use self::{connections::Connections, transaction::SqliteTransaction};
 use super::{
     Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
     Oddity, Payload, PayloadRequest, Pool, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate,
-    TaskFilter, TemplateSummary, Transacted, WorkerRecord, filter::first_id_after, schema::Schema,
+    TaskFilter, TemplateSummary, Transacted, Wire, WorkerRecord, filter::first_id_after, schema::Schema,
     transaction::transact,
 };
 use crate::{
@@ -277,6 +277,11 @@ impl Store for SqliteStore {
 
     fn pools(&self) -> Vec<Pool> {
         self.connections.pools()
+    }
+
+    /// A file is shared by processes of one machine, which look into it often and cheaply.
+    async fn wire(&self) -> Result<Option<Box<dyn Wire>>> {
+        Ok(None)
     }
 
     fn describe(&self) -> String {
