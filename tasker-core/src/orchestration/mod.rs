@@ -51,7 +51,7 @@ pub use webhook::{
 
 pub use crate::{
     model::{Report, Reported},
-    store::{EventCursor, Followed, WorkerRecord},
+    store::{EventCursor, Followed, Pool, WorkerRecord},
 };
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -33,7 +33,7 @@ pub use ledger::{Counts, EventCursor, Followed, KnownWorker, Oddity, QueueDepth,
 pub use open::open;
 pub use postgres::PostgresStore;
 pub use record::{
-    Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, StoredTemplate, TemplateSummary,
+    Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, Pool, PutTemplate, StoredTemplate, TemplateSummary,
     Transacted, Usage, Work, WorkerRecord,
 };
 pub use relay::{KnownRelay, RelayPlace};
@@ -233,6 +233,9 @@ pub trait Store: WebhookStore + Send + Sync + 'static {
 
     /// Where the data is, for people: the database's address without its password.
     fn describe(&self) -> String;
+
+    /// The connections that this process has now.
+    fn pools(&self) -> Vec<Pool>;
 
     /// Ends all connections; calls after this fail.
     async fn close(&self);
