@@ -139,7 +139,9 @@ async fn work(
     let is_foreign: Vec<bool> = reports.iter().map(|report| foreign.contains(&report.lease.task_id)).collect();
     reports.retain(|report| !foreign.contains(&report.lease.task_id));
     loop {
-        let call = Call { number: work.call, reports: std::mem::take(&mut reports), want: work.want, look: work.look };
+        // A server that stops still records, but what it handed out could be reported to it no more.
+        let want = if api.closing.is_cancelled() { 0 } else { work.want };
+        let call = Call { number: work.call, reports: std::mem::take(&mut reports), want, look: work.look };
         let reported = carry_out(&api, &joined, call).await?;
         if !reported.assignments.is_empty() || Instant::now() >= until {
             return Ok(Json(with_foreign(reported, &is_foreign)));
