@@ -164,6 +164,8 @@ def main():
             print(f"making {options.tasks} tasks", file=sys.stderr)
             server.register()
             fill(options.store, options.tasks)
+            # The server has closed it meanwhile.
+            server.connection.close()
         counted = json.loads(server.ask("/v1/stats"))["tasks"]
         print(f"{sum(counted.values())} tasks; Python {platform.python_version()}; milliseconds")
         print(f"{'query':32} {'p50':>7} {'p95':>7} {'longest':>8}  slowest")

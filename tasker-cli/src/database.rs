@@ -1,7 +1,11 @@
 //! The store and the engine that a command works on.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use futures::future::join_all;
 use tasker_core::{
     orchestration::{Engine, Options},
     store::{self, Store},
@@ -20,16 +24,15 @@ pub(crate) async fn engine(settings: &Settings) -> Result<Arc<Engine>> {
         let message = format!("{} lacks {missing} of the migrations of this version", store.describe());
         return Err(Failure::new("schema_mismatch", message, "run `tasker migrate` with the same --store"));
     }
-    Ok(Engine::new(store, options(settings)))
+    Ok(opened(Engine::new(store, options(settings))))
 }
 
 /// The settings' store, whatever its schema.
 pub(crate) async fn existing(settings: &Settings) -> Result<Arc<dyn Store>> {
+    let url = url(settings)?;
     if settings.api.is_some() && settings.store.is_none() {
-        let remedy = "name the store with --store";
-        return Err(Failure::usage("this command works on a store itself, and only a server is named", remedy));
+        return Err(no_store());
     }
-    let url = settings.store_url();
     if is_missing_file(url) {
         let message = format!("there is no database at {}", without_password(url));
         let remedy = "`tasker dev` makes one and runs a worker; `tasker migrate` only makes it; --store names another";
@@ -38,13 +41,45 @@ pub(crate) async fn existing(settings: &Settings) -> Result<Arc<dyn Store>> {
     open(url).await
 }
 
+/// The URL of the settings' store, for commands that work on one and nothing else.
+pub(crate) fn url(settings: &Settings) -> Result<&str> {
+    if settings.api_flag.is_some() { Err(no_store()) } else { Ok(settings.store_url()) }
+}
+
+fn no_store() -> Box<Failure> {
+    let remedy = "leave --api out, and name the store with --store";
+    Failure::usage("this command works on a store itself, and a server is named", remedy)
+}
+
 /// An engine on a store whose schema is brought up to date first.
 pub(crate) async fn migrated_engine(url: &str, options: Options) -> Result<Arc<Engine>> {
     let store = open(url).await?;
     for migration in store.migrate().await? {
         tracing::info!(version = migration.version, name = migration.name, "applied a migration");
     }
-    Ok(Engine::new(store, options))
+    Ok(opened(Engine::new(store, options)))
+}
+
+/// An engine on a store whose schema may be another version's.
+pub(crate) async fn unchanged_engine(url: &str, options: Options) -> Result<Arc<Engine>> {
+    Ok(opened(Engine::new(open(url).await?, options)))
+}
+
+/// The engines of this process.
+static OPENED: Mutex<Vec<Arc<Engine>>> = Mutex::new(Vec::new());
+/// How long a database that does not answer keeps a process that has nothing more to do.
+const CLOSE_WITHIN: Duration = Duration::from_secs(3);
+
+fn opened(engine: Arc<Engine>) -> Arc<Engine> {
+    OPENED.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&engine));
+    engine
+}
+
+/// Closes every engine that a command has opened: what it has done is then known to other processes.
+pub(crate) async fn close_all() {
+    let engines = std::mem::take(&mut *OPENED.lock().unwrap_or_else(PoisonError::into_inner));
+    // All that was to be stored is.
+    drop(tokio::time::timeout(CLOSE_WITHIN, join_all(engines.iter().map(|engine| engine.close()))).await);
 }
 
 pub(crate) async fn open(url: &str) -> Result<Arc<dyn Store>> {

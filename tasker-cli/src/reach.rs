@@ -10,11 +10,16 @@ use crate::{
 
 /// The server that the settings name, or an engine on their store.
 pub(crate) async fn client(settings: &Settings) -> Result<Client> {
-    if settings.api_flag.is_some() && settings.store_flag.is_some() {
-        return Err(Failure::usage("both a server and a store are named", "leave out --api or --store"));
-    }
-    match &settings.api {
+    match server(settings)? {
         Some(url) => Ok(Client::http(url, settings.api_key.as_deref())?),
         None => Ok(Client::embedded(database::engine(settings).await?)),
     }
+}
+
+/// The URL of the server that the settings name; none where a store is meant.
+pub(crate) fn server(settings: &Settings) -> Result<Option<&str>> {
+    if settings.api_flag.is_some() && settings.store_flag.is_some() {
+        return Err(Failure::usage("both a server and a store are named", "leave out --api or --store"));
+    }
+    Ok(settings.api.as_deref())
 }

@@ -22,6 +22,16 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     span.ok_or_else(|| "at most a year".to_owned())
 }
 
+/// How long a worker that went silent keeps a step.
+///
+/// # Errors
+/// A text for people when it is no time, or one that no lease may have.
+pub(crate) fn parse_lease(text: &str) -> Result<Duration, String> {
+    let lease = parse(text)?;
+    let range = Duration::from_millis(500)..=Duration::from_secs(3_600);
+    if range.contains(&lease) { Ok(lease) } else { Err("write a time between 500ms and 1h".to_owned()) }
+}
+
 /// `850 µs`, `12 ms`, `1.2 s`, `2m 05s`, `3h 04m`.
 pub(crate) fn show(span: Duration) -> String {
     let (seconds, millis) = (span.as_secs(), span.as_millis());

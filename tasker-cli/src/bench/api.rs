@@ -107,8 +107,7 @@ impl Load {
         };
         let builder = Worker::builder(plan.store.clone().unwrap_or_else(|| plan.api.clone()));
         let builder = plan.key.iter().fold(builder, |builder, key| builder.api_key(key));
-        // What the server enqueues is not heard of on a database; looking often is what such a worker can do.
-        let builder = builder.handler(HANDLER, handler).slots(plan.slots).poll_interval_max(Duration::from_millis(200));
+        let builder = builder.handler(HANDLER, handler).slots(plan.slots);
         Ok(builder.start().await?)
     }
 

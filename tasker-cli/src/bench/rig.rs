@@ -66,6 +66,6 @@ impl Rig {
         for worker in &self.workers {
             worker.shutdown(GRACE).await;
         }
-        self.engine.store().close().await;
+        self.engine.close().await;
     }
 }

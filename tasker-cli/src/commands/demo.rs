@@ -68,7 +68,6 @@ impl Demo {
         introduce(&template, pace, output);
         let ended = watch(&worker.client(), &template, example, output).await;
         worker.shutdown(GRACE).await;
-        engine.store().close().await;
         let task = ended?;
         show(&task, output);
         point_on(example, settings.store_flag.is_some().then_some(task.task_uuid), output);

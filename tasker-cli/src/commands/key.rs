@@ -10,16 +10,16 @@ use tasker_core::{
 };
 
 use crate::{
-    database,
     failure::{Exit, Failure, Result},
     output::Output,
+    reach,
     settings::Settings,
     span,
     style::Tone,
     table::Table,
 };
 
-/// Make, list and revoke the API keys of a store's servers
+/// Make, list and revoke API keys: on the store of the servers, or through one with a key that may
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
     Create(Create),
@@ -82,14 +82,14 @@ impl Key {
 
 impl Create {
     async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
-        let engine = database::engine(settings).await?;
+        let client = reach::client(settings).await?;
         let permissions = Permissions {
             verbs: self.allow.into_iter().collect(),
             namespaces: self.namespaces.into_iter().collect::<BTreeSet<_>>(),
         };
         let lifetime_ms = self.lifetime.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
         let new = NewKey { name: self.name, permissions, lifetime_ms, by: self.by, reason: self.reason };
-        let created = engine.create_key(new).await?;
+        let created = client.create_key(new).await?;
         output.either(&created, || created.secret.clone());
         output.note("this is shown here and never again; pass it as TASKER_API_KEY");
         Ok(Exit::Complete)
@@ -97,8 +97,8 @@ impl Create {
 }
 
 async fn list(settings: &Settings, output: &Output) -> Result<Exit> {
-    let engine = database::engine(settings).await?;
-    let keys = engine.keys().await?;
+    let client = reach::client(settings).await?;
+    let keys = client.keys().await?;
     if output.is_json() {
         output.document(&json!({"items": keys}));
         return Ok(Exit::Complete);
@@ -106,7 +106,7 @@ async fn list(settings: &Settings, output: &Output) -> Result<Exit> {
     if keys.is_empty() {
         output.note("there is no key: `tasker key create NAME --allow read` makes one");
     }
-    let now = engine.store().now().await?;
+    let now = client.now().await?;
     let mut table = Table::new(&["KEY", "NAME", "BEGINS", "STATE", "ALLOWS", "IN", ">USED", "WHO AND WHY"]);
     for key in &keys {
         let (state, tone) = state(key, now);
@@ -129,13 +129,13 @@ async fn list(settings: &Settings, output: &Output) -> Result<Exit> {
 
 impl Revoke {
     async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
-        let engine = database::engine(settings).await?;
-        let keys = engine.keys().await?;
+        let client = reach::client(settings).await?;
+        let keys = client.keys().await?;
         let meant = |key: &&ApiKey| key.key_id.to_string() == self.key || key.prefix == self.key;
         let found = keys.iter().find(meant).ok_or_else(|| {
             Failure::new("key_not_found", format!("there is no key {}", self.key), "`tasker key list` shows the keys")
         })?;
-        engine.revoke_key(found.key_id, &Actor { by: self.by, reason: self.reason }).await?;
+        client.revoke_key(found.key_id, &Actor { by: self.by, reason: self.reason }).await?;
         output.either(&json!({"key_id": found.key_id, "name": found.name}), || format!("{} is revoked", found.name));
         Ok(Exit::Complete)
     }

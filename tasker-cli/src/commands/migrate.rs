@@ -38,10 +38,11 @@ struct Shown<'a> {
 
 impl Migrate {
     pub(crate) async fn run(&self, settings: &Settings, output: &Output) -> Result<Exit> {
+        let url = database::url(settings)?;
         let changes_nothing = self.check || self.sql;
         // To open a SQLite file makes it; one in memory lacks the same.
-        let is_absent = changes_nothing && database::is_missing_file(settings.store_url());
-        let store = database::open(if is_absent { "sqlite::memory:" } else { settings.store_url() }).await?;
+        let is_absent = changes_nothing && database::is_missing_file(url);
+        let store = database::open(if is_absent { "sqlite::memory:" } else { url }).await?;
         if self.sql {
             let missing = store.migrations().await?.into_iter().filter(|migration| !migration.is_applied).collect();
             print_sql(missing, output);
@@ -49,7 +50,7 @@ impl Migrate {
         }
         let applied = if self.check { Vec::new() } else { store.migrate().await? };
         let migrations = store.migrations().await?;
-        let place = if is_absent { database::without_password(settings.store_url()) } else { store.describe() };
+        let place = if is_absent { database::without_password(url) } else { store.describe() };
         output.either(&Done { store: place.clone(), migrations: shown(&migrations, &applied) }, || {
             let lines = migrations.iter().map(|migration| line(migration, &applied, output));
             format!("{place}\n{}", lines.collect::<Vec<_>>().join("\n"))

@@ -19,6 +19,7 @@ pub(crate) mod server;
 pub(crate) mod stats;
 pub(crate) mod task;
 pub(crate) mod template;
+pub(crate) mod webhook;
 pub(crate) mod worker;
 
 use tokio::runtime::Builder;
@@ -26,6 +27,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     args::{Command, Invocation},
+    database,
     failure::{Exit, Failure, Result},
     output::Output,
     settings::Settings,
@@ -43,7 +45,11 @@ pub(crate) fn run(invocation: Invocation, output: &Output) -> Result<Exit> {
         )
         .with_cause(error)
     })?;
-    let ended = runtime.block_on(dispatch(invocation.command, &settings, output));
+    let ended = runtime.block_on(async {
+        let ended = dispatch(invocation.command, &settings, output).await;
+        database::close_all().await;
+        ended
+    });
     // Threads that are stuck in a handler, or in a database that does not answer, do not keep the process.
     runtime.shutdown_background();
     ended
@@ -64,6 +70,7 @@ async fn dispatch(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Events(events) => events.run(settings, output).await,
         Command::Retention(retention) => retention.run(settings, output).await,
         Command::Key(key) => key.run(settings, output).await,
+        Command::Webhook(webhook) => webhook.run(settings, output).await,
         Command::Explain(explain) => explain.run(output),
         Command::Server(server) => server.run(settings, output).await,
         Command::OpenApi(openapi) => Ok(openapi.run()),

@@ -11,10 +11,11 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tasker_core::{
     api::{Access, Api},
-    events::{Relay, Retention},
-    orchestration::Engine,
+    events::{NatsWakeups, Relay, Retention, WebhookOptions, Webhooks},
+    orchestration::{Engine, Options},
 };
 use tokio::net::{TcpListener, lookup_host};
+use tracing::warn;
 
 use crate::{
     database,
@@ -42,8 +43,14 @@ pub(crate) struct Server {
     /// How long requests under way have to end after SIGTERM or Ctrl-C
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span::parse)]
     grace: Duration,
+    /// How long a worker that went silent keeps a step
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span::parse_lease)]
+    lease: Duration,
     #[command(flatten)]
     nats: Nats,
+    /// Let webhooks go to addresses that are private, link-local, or of this machine; without it they are refused
+    #[arg(long)]
+    webhooks_to_private: bool,
     /// Remove tasks that ended longer ago: 720h; without it, they are kept for ever
     #[arg(long, value_name = "TIME", value_parser = span::parse)]
     retain: Option<Duration>,
@@ -67,15 +74,24 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
 impl Server {
     pub(crate) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
+        let url = database::url(settings)?;
         let mut stop = Stop::listen()?;
         let address = self.listen.as_deref().or(settings.http_address.as_deref()).unwrap_or(DEFAULT_ADDRESS);
         let (listener, access) = listen(address, self.auth).await?;
-        let engine = self.engine(settings).await?;
+        let engine = self.engine(url, settings).await?;
         let _sweeper = engine.start_sweeper();
         let relay = match self.nats.options(settings) {
-            Some(options) => Some(Relay::start(Arc::clone(&engine), options).await?),
+            Some(options) => {
+                engine.carry_wakeups(Arc::new(NatsWakeups::new(&options)?));
+                Some(Relay::start(Arc::clone(&engine), options).await?)
+            }
             None => None,
         };
+        let options = WebhookOptions { allows_private: self.webhooks_to_private, ..WebhookOptions::default() };
+        // A machine without certificates serves all the same.
+        let webhooks = Webhooks::start(Arc::clone(&engine), options)
+            .map_err(|error| warn!(%error, "nothing is sent to webhooks"))
+            .ok();
         let retention = self.retain.map(|age| Retention { age, archive: self.archive.clone() });
         let _remover = retention.map(|retention| retention.start(&engine));
         tell_missing_keys(&engine, access, output).await?;
@@ -102,17 +118,20 @@ impl Server {
         if let Some(relay) = relay {
             relay.stop().await;
         }
-        engine.store().close().await;
+        if let Some(webhooks) = webhooks {
+            webhooks.stop().await;
+        }
+        engine.close().await;
         output.json_line(&json!({"type": "server.stopped", "cut_off": cut_off}));
         Ok(Exit::Complete)
     }
 
-    async fn engine(&self, settings: &Settings) -> Result<Arc<Engine>> {
-        let options = database::options(settings);
+    async fn engine(&self, url: &str, settings: &Settings) -> Result<Arc<Engine>> {
+        let options = Options { lease: self.lease, ..database::options(settings) };
         if !self.no_migrate {
-            return database::migrated_engine(settings.store_url(), options).await;
+            return database::migrated_engine(url, options).await;
         }
-        Ok(Engine::new(database::open(settings.store_url()).await?, options))
+        database::unchanged_engine(url, options).await
     }
 }
 

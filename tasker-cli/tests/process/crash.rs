@@ -2,18 +2,15 @@
 //!
 //! On the PostgreSQL that TASKER_TEST_DATABASE_URL names, in a database of its own; on a SQLite file without it.
 
-use std::{
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Stdio},
-};
+use std::path::Path;
 
 use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::{
-    command::{command, tasker},
+    command::tasker,
     database::{Database, postgres},
+    worker::Worker,
 };
 
 const STEP: &str = "authorize_payment";
@@ -31,7 +28,7 @@ fn a_step_of_a_killed_worker_runs_again_elsewhere() {
 
 fn kill_and_go_on(store: &str) {
     let folder = tempdir().expect("a folder");
-    let mut killed = Worker::start(folder.path(), store, "2s");
+    let mut killed = start(folder.path(), store, "2s");
     killed.read_until(|line| line["type"] == "template.registered" && line["template"]["name"] == "ecommerce_order");
     let task_id = submit(folder.path(), store);
     killed.read_until(|line| line["type"] == "step.started" && line["step"] == STEP);
@@ -39,7 +36,7 @@ fn kill_and_go_on(store: &str) {
     let at_the_kill = tasker(folder.path(), &["task", "get", &task_id, "--store", store, "-o", "json"]).json();
     assert_eq!(step(&at_the_kill)["current_state"], "in_progress", "it was killed in the middle of the step");
 
-    let _other = Worker::start(folder.path(), store, "0");
+    let _other = start(folder.path(), store, "0");
     let watched =
         tasker(folder.path(), &["task", "watch", &task_id, "--store", store, "--timeout", "60s", "-o", "json"]);
     assert_eq!(watched.code, 0, "{}", watched.stderr);
@@ -53,6 +50,10 @@ fn kill_and_go_on(store: &str) {
     let history: Vec<&str> = history.iter().filter_map(|event| event["type"].as_str()).collect();
     let without_queue: Vec<&str> = history.into_iter().filter(|kind| *kind != "step.enqueued").collect();
     assert_eq!(without_queue, ["step.started", "step.lost", "step.started", "step.completed"]);
+}
+
+fn start(folder: &Path, store: &str, pace: &str) -> Worker {
+    Worker::start(folder, &["--store", store, "--lease", "1s", "--pace", pace])
 }
 
 fn submit(folder: &Path, store: &str) -> String {
@@ -69,41 +70,4 @@ fn submit(folder: &Path, store: &str) -> String {
 fn step(document: &Value) -> &Value {
     let steps = document["steps"].as_array().expect("steps");
     steps.iter().find(|step| step["name"] == STEP).expect("the step")
-}
-
-/// A worker process, which is killed at the latest when the test ends.
-struct Worker {
-    child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-}
-
-impl Worker {
-    fn start(folder: &Path, store: &str, pace: &str) -> Self {
-        let arguments = ["dev", "--store", store, "--lease", "1s", "--pace", pace, "-o", "json"];
-        let mut child = command(folder, &arguments).stdout(Stdio::piped()).spawn().expect("the worker starts");
-        let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        Self { child, lines }
-    }
-
-    fn read_until(&mut self, is_it: impl Fn(&Value) -> bool) {
-        let found = self.lines.by_ref().map_while(Result::ok).any(|line| {
-            let line: Value = serde_json::from_str(&line).expect("a line of JSON");
-            is_it(&line)
-        });
-        assert!(found, "the worker ended before that");
-    }
-
-    /// As `kill -9` does.
-    fn kill(&mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it ends");
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // One that is dead already is as it should be.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

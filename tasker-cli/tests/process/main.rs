@@ -8,3 +8,6 @@ mod database;
 mod operate;
 mod server;
 mod tasks;
+mod told;
+mod verbs;
+mod worker;

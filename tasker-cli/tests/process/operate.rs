@@ -12,13 +12,13 @@ use crate::{
 };
 
 /// A place where tasks are, as the command line names it.
-struct Place<'a> {
-    folder: &'a Path,
-    at: [&'a str; 2],
+pub(crate) struct Place<'a> {
+    pub(crate) folder: &'a Path,
+    pub(crate) at: [&'a str; 2],
 }
 
 impl Place<'_> {
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         tasker(self.folder, &[arguments, &self.at, &["-o", "json"]].concat())
     }
 
@@ -41,7 +41,7 @@ impl Place<'_> {
     }
 
     /// The step of this name.
-    fn step(&self, id: &str, name: &str) -> Value {
+    pub(crate) fn step(&self, id: &str, name: &str) -> Value {
         let task = self.json(&["task", "get", id]);
         let mut steps = task["steps"].as_array().expect("steps").iter();
         steps.find(|step| step["name"] == name).expect("the step").clone()
@@ -49,7 +49,7 @@ impl Place<'_> {
 }
 
 /// Does the same in every place.
-fn everywhere(test: impl Fn(&Place<'_>)) {
+pub(crate) fn everywhere(mut test: impl FnMut(&Place<'_>)) {
     let folder = tempdir().expect("a folder");
     let folder = folder.path();
     let yaml = template("pair", &[("a", &[]), ("b", &["a"])]);

@@ -141,6 +141,11 @@ impl Caller {
         if self.allows(permission, namespace) { Ok(()) } else { Err(forbidden(permission, Some(namespace))) }
     }
 
+    /// For what does something in all namespaces at once.
+    pub(super) fn demand_wholly(&self, permission: Permission) -> Result<()> {
+        if self.has(permission) { self.demand_everywhere(permission) } else { Err(forbidden(permission, None)) }
+    }
+
     /// For what is about all namespaces at once.
     pub(super) fn demand_everywhere(&self, permission: Permission) -> Result<()> {
         if self.namespaces().is_none() { Ok(()) } else { Err(forbidden(permission, Some("(every one)"))) }
@@ -156,10 +161,10 @@ impl Caller {
     }
 
     /// The namespace that a list is for: the one that is asked for, or the only one of the key.
-    pub(super) fn demand_list(&self, namespace: Option<String>) -> Result<Option<String>> {
+    pub(super) fn demand_list(&self, needed: Permission, namespace: Option<String>) -> Result<Option<String>> {
         let Some(namespaces) = self.namespaces() else { return Ok(namespace) };
         match namespace {
-            Some(namespace) => self.demand(Permission::Read, &namespace).map(|()| Some(namespace)),
+            Some(namespace) => self.demand(needed, &namespace).map(|()| Some(namespace)),
             None if namespaces.len() == 1 => Ok(namespaces.first().cloned()),
             None => {
                 let names: Vec<_> = namespaces.iter().map(String::as_str).collect();

@@ -197,7 +197,7 @@ async fn of_all(
     Parameters(FollowAll { namespace, after }): Parameters<FollowAll>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let namespace = caller.demand_list(namespace)?;
+    let namespace = caller.demand_list(Permission::Read, namespace)?;
     let seen = headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default().to_owned());
     let cursor = match seen.or(after).as_deref() {
         Some("start") => EventCursor::START,
@@ -276,7 +276,7 @@ async fn next_events(
     caller: Caller,
     Body(mut query): Body<EventQuery>,
 ) -> Result<Json<EventPage>> {
-    query.namespace = caller.demand_list(query.namespace)?;
+    query.namespace = caller.demand_list(Permission::Read, query.namespace)?;
     if query.subscription.is_some() {
         // Its name is known in all namespaces.
         caller.demand_everywhere(Permission::Read)?;

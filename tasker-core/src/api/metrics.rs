@@ -20,7 +20,7 @@ use super::{
 use crate::{
     dag::Definition,
     model::{StepState, TaskId, Timestamp},
-    orchestration::{Observer, Permission},
+    orchestration::{Observer, Permission, Pool},
     state::{Changes, Definitions, StepChange, TaskChange},
     view::StatsView,
 };
@@ -39,6 +39,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 async fn metrics(State(api): State<Api>, caller: Caller) -> Result<Response> {
     caller.demand_everywhere(Permission::Read)?;
     api.metrics.measure(&StatsView::load(&api.engine).await?);
+    api.metrics.measure_pools(&api.engine.pools());
     let mut text = String::new();
     encode(&mut text, &api.metrics.registry).map_err(|_| problem::internal())?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
@@ -56,10 +57,14 @@ pub(super) struct Metrics {
     tasks: Family<StateLabels, Counter>,
     step_seconds: Family<TemplateLabels, Histogram>,
     task_seconds: Family<TemplateLabels, Histogram>,
+    submission_tasks: Histogram,
+    claim_steps: Histogram,
     report_outcomes: Histogram,
     commits: Counter,
     queue_steps: Family<QueueLabels, Gauge>,
     queue_oldest_seconds: Family<QueueLabels, Gauge<f64, AtomicU64>>,
+    pool_connections: Family<PoolLabels, Gauge>,
+    pool_limit: Family<PoolNames, Gauge>,
     running: Gauge,
     delayed: Gauge,
     slots: Gauge,
@@ -84,6 +89,17 @@ struct QueueLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PoolNames {
+    pool: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PoolLabels {
+    pool: &'static str,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TemplateLabels {
     namespace: String,
     template: String,
@@ -99,7 +115,7 @@ struct StateLabels {
 const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 60.0];
 /// Of steps and tasks, which may take hours.
 const LONG_SECONDS: [f64; 12] = [0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3_600.0, 21_600.0];
-const OUTCOMES: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 1_000.0];
+const SIZES: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 1_000.0];
 
 impl Metrics {
     pub(super) fn new() -> Self {
@@ -114,10 +130,14 @@ impl Metrics {
             tasks: Family::default(),
             step_seconds: Family::new_with_constructor(long),
             task_seconds: Family::new_with_constructor(long),
-            report_outcomes: Histogram::new(OUTCOMES),
+            submission_tasks: Histogram::new(SIZES),
+            claim_steps: Histogram::new(SIZES),
+            report_outcomes: Histogram::new(SIZES),
             commits: Counter::default(),
             queue_steps: Family::default(),
             queue_oldest_seconds: Family::default(),
+            pool_connections: Family::default(),
+            pool_limit: Family::default(),
             running: Gauge::default(),
             delayed: Gauge::default(),
             slots: Gauge::default(),
@@ -130,7 +150,11 @@ impl Metrics {
         let registry = &mut self.registry;
         registry.register("http_requests", "Requests answered", self.requests.clone());
         registry.register("http_request_seconds", "Time to answer a request", self.request_seconds.clone());
-        registry.register("tasks_submitted", "Tasks stored", self.submitted.clone());
+        registry.register(
+            "tasks_submitted",
+            "Tasks stored, those that run for steps of others too",
+            self.submitted.clone(),
+        );
         registry.register("steps_claimed", "Steps handed to workers", self.claimed.clone());
         registry.register("steps_ended", "Steps that came to a final state", self.steps.clone());
         registry.register("tasks_ended", "Tasks that came to a final state", self.tasks.clone());
@@ -140,11 +164,17 @@ impl Metrics {
             self.step_seconds.clone(),
         );
         registry.register("task_seconds", "From the submission of a task to its end", self.task_seconds.clone());
+        let help = "Tasks stored in one transaction for those who submit";
+        registry.register("submission_tasks", help, self.submission_tasks.clone());
+        registry.register("claim_steps", "Steps handed to workers in one transaction", self.claim_steps.clone());
         registry.register("report_outcomes", "Outcomes recorded in one transaction", self.report_outcomes.clone());
         registry.register("commits", "Transactions that changed tasks", self.commits.clone());
         registry.register("queue_steps", "Steps that wait for a worker", self.queue_steps.clone());
         let help = "Time since the submission of the oldest task that has a step in the queue";
         registry.register("queue_oldest_seconds", help, self.queue_oldest_seconds.clone());
+        let help = "Connections of this process to the database, by what they are for";
+        registry.register("pool_connections", help, self.pool_connections.clone());
+        registry.register("pool_limit", "Connections that there may be", self.pool_limit.clone());
         registry.register("steps_running", "Attempts under a lease", self.running.clone());
         registry.register("steps_delayed", "Steps that wait for their next attempt", self.delayed.clone());
         registry.register("worker_slots", "Attempts that the workers could run at the same time", self.slots.clone());
@@ -174,6 +204,14 @@ impl Metrics {
         self.slots.set(signed(stats.slots));
     }
 
+    fn measure_pools(&self, pools: &[Pool]) {
+        for Pool { name: pool, busy, idle, limit } in pools {
+            self.pool_connections.get_or_create(&PoolLabels { pool, state: "busy" }).set(signed(*busy));
+            self.pool_connections.get_or_create(&PoolLabels { pool, state: "idle" }).set(signed(*idle));
+            self.pool_limit.get_or_create(&PoolNames { pool }).set(signed(*limit));
+        }
+    }
+
     fn step_ended(&self, step: &StepChange, ended_at: Timestamp, definition: &Definition) {
         self.steps.get_or_create(&state_labels(definition, step.state.as_str())).inc();
         if let (Some(started_at), StepState::Complete | StepState::Error) = (step.started_at, step.state) {
@@ -192,16 +230,24 @@ impl Metrics {
 }
 
 impl Observer for Metrics {
-    fn submitted(&self, namespace: &str, template: &str, tasks: usize) {
+    fn submitted(&self, namespace: &str, template: &str) {
         let labels = TemplateLabels { namespace: namespace.to_owned(), template: template.to_owned() };
-        self.submitted.get_or_create(&labels).inc_by(tasks as u64);
+        self.submitted.get_or_create(&labels).inc();
+    }
+
+    fn stored(&self, tasks: usize) {
+        observe_size(&self.submission_tasks, tasks);
     }
 
     fn committed(&self, outcomes: usize, changes: &Changes, definitions: &dyn Definitions) {
-        if outcomes > 0 {
-            self.report_outcomes.observe(f64::from(u32::try_from(outcomes).unwrap_or(u32::MAX)));
-        }
+        observe_size(&self.report_outcomes, outcomes);
+        observe_size(&self.claim_steps, changes.claimed.len());
         self.commits.inc();
+        for task in &changes.spawned {
+            if let Some(definition) = definitions.get(&task.template) {
+                self.submitted.get_or_create(&template_labels(&definition)).inc();
+            }
+        }
         let known = changes.tasks.iter().filter_map(|task| Some((task.task_id, definitions.get(&task.template)?)));
         let known: HashMap<TaskId, _> = known.collect();
         for task in &changes.tasks {
@@ -221,6 +267,13 @@ impl Observer for Metrics {
                 self.claimed.get_or_create(&template_labels(definition)).inc();
             }
         }
+    }
+}
+
+/// A batch of nothing is none.
+fn observe_size(sizes: &Histogram, size: usize) {
+    if size > 0 {
+        sizes.observe(f64::from(u32::try_from(size).unwrap_or(u32::MAX)));
     }
 }
 

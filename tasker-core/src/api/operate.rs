@@ -263,7 +263,7 @@ async fn act(State(api): State<Api>, caller: Caller, Body(mut request): Body<Bul
         caller.demand_task(&api, Permission::Operate, *id).await?;
     }
     if let Some(filter) = &mut request.filter {
-        filter.namespace = caller.demand_list(filter.namespace.take())?;
+        filter.namespace = caller.demand_list(Permission::Operate, filter.namespace.take())?;
     }
     let Actor { by, reason } = caller.actor(request.by.take(), request.reason.take());
     (request.by, request.reason) = (by, reason);

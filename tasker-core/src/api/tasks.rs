@@ -137,7 +137,7 @@ async fn list(
     caller: Caller,
     Parameters(mut query): Parameters<TaskQuery>,
 ) -> Result<Json<Page<TaskView>>> {
-    query.namespace = caller.demand_list(query.namespace)?;
+    query.namespace = caller.demand_list(Permission::Read, query.namespace)?;
     let mut page = TaskView::list(&api.engine, &query).await?;
     page.items = page.items.into_iter().map(|task| task.shown_to(&caller)).collect();
     Ok(Json(page))

@@ -50,7 +50,7 @@ async fn list(
     Parameters(filter): Parameters<Filter>,
 ) -> Result<Json<Page<TemplateView>>> {
     let Filter { namespace, name } = filter;
-    let namespace = caller.demand_list(namespace)?;
+    let namespace = caller.demand_list(Permission::Read, namespace)?;
     let items = TemplateView::list(&api.engine, namespace.as_deref(), name.as_deref()).await?;
     Ok(Json(Page { items, next: None }))
 }

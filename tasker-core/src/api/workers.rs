@@ -14,7 +14,7 @@ use super::{
     sessions::{Call, Joined},
 };
 use crate::{
-    model::{Checkpoint, Lease, Page, Report, Reported, Timestamp, Verdict, WorkerId, limits},
+    model::{Checkpoint, Lease, Named, Page, Report, Reported, TaskId, Timestamp, Verdict, Woken, WorkerId, limits},
     orchestration::{Permission, WorkerRecord},
     state::Look,
     view::WorkerView,
@@ -139,7 +139,9 @@ async fn work(
     let is_foreign: Vec<bool> = reports.iter().map(|report| foreign.contains(&report.lease.task_id)).collect();
     reports.retain(|report| !foreign.contains(&report.lease.task_id));
     loop {
-        let call = Call { number: work.call, reports: std::mem::take(&mut reports), want: work.want, look: work.look };
+        // A server that stops still records, but what it handed out could be reported to it no more.
+        let want = if api.closing.is_cancelled() { 0 } else { work.want };
+        let call = Call { number: work.call, reports: std::mem::take(&mut reports), want, look: work.look };
         let reported = carry_out(&api, &joined, call).await?;
         if !reported.assignments.is_empty() || Instant::now() >= until {
             return Ok(Json(with_foreign(reported, &is_foreign)));
@@ -182,19 +184,24 @@ fn twenty_seconds() -> u64 {
     20_000
 }
 
-/// Whether there may be steps to claim.
+/// What a worker is told of.
 #[derive(Debug, Serialize, ToSchema)]
 struct Wakeup {
-    /// False when the time was over before anything was heard.
+    /// There may be steps to claim. False when the time was over, or only the other happened.
     is_woken: bool,
+    /// Tasks from which attempts under way were taken: the worker asks for its leases of them. Null for any task.
+    #[schema(value_type = Option<Vec<TaskId>>)]
+    revoked: Named<TaskId>,
+    /// The server hears at once of what happens in other processes, so that the worker may look for steps more rarely.
+    is_told: bool,
 }
 
-/// Wait until there may be steps to claim
+/// Wait until there may be steps to claim, or attempts were taken away
 ///
 /// A hint, which may be late or lost: a worker looks for itself from time to time.
 #[utoipa::path(get, path = "/v1/workers/{worker_id}/wakeups", tag = "workers",
     params(("worker_id" = WorkerId, Path,), Wait), responses(
-    (status = OK, description = "There may be steps, or the time is over.", body = Wakeup),
+    (status = OK, description = "What has happened, or the time is over.", body = Wakeup),
     Refusals,
 ))]
 async fn wakeups(
@@ -205,12 +212,13 @@ async fn wakeups(
 ) -> Result<Json<Wakeup>> {
     let joined = joined(&api, &caller, worker_id)?;
     let until = Instant::now() + wait(query.wait_ms)?;
-    let is_woken = tokio::select! {
-        () = joined.session.woken() => true,
-        () = sleep_until(until) => false,
-        () = api.closing.cancelled() => false,
+    let woken = tokio::select! {
+        woken = joined.session.told() => woken,
+        () = sleep_until(until) => Woken::default(),
+        () = api.closing.cancelled() => Woken::default(),
     };
-    Ok(Json(Wakeup { is_woken }))
+    let Woken { may_claim, revoked } = woken;
+    Ok(Json(Wakeup { is_woken: may_claim, revoked, is_told: api.engine.is_told() }))
 }
 
 /// Leases to extend.

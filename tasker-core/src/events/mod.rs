@@ -12,11 +12,15 @@ mod retention;
 mod subject;
 #[cfg(feature = "test-support")]
 pub mod throwaway;
+#[cfg(feature = "webhooks")]
+mod webhook;
 
 pub use cloud_event::{Category, CloudEvent};
 #[cfg(feature = "nats")]
-pub use nats::{NatsError, NatsOptions, StreamOptions};
+pub use nats::{NatsError, NatsOptions, NatsWakeups, StreamOptions};
 #[cfg(feature = "nats")]
 pub use relay::{RELAY, Relay, Relaying};
 pub use retention::{Remover, Retention, RetentionError};
 pub use subject::{PREFIX, Selection, subject};
+#[cfg(feature = "webhooks")]
+pub use webhook::{Delivering, WebhookError, WebhookOptions, Webhooks};

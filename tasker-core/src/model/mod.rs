@@ -5,6 +5,7 @@ mod assignment;
 mod clock;
 mod event;
 mod flow;
+mod hint;
 mod id;
 mod json;
 pub mod limits;
@@ -24,6 +25,7 @@ pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
 pub use event::{Event, EventBatch, Fact};
 pub use flow::{BatchFlow, Ending, Parent, Signal, SkipReason, StepFlow, TaskFlow};
+pub use hint::{Named, Woken};
 pub use id::{StepId, StepPlace, TaskId, TemplateId, WorkerId};
 pub use json::Json;
 pub use next::{

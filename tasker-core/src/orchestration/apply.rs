@@ -121,11 +121,7 @@ impl Engine {
         }
         self.recall.follow(changes);
         let is_begun = self.after_spawn(&changes.spawned);
-        self.wakeups.enqueued(&changes.enqueued, asker);
-        self.wakeups.ended(&changes.ended);
-        if !changes.events.is_empty() {
-            self.wakeups.logged();
-        }
+        self.wakeups.committed(changes, asker);
         if changes.next_due.is_some() || is_begun {
             self.wakeups.due_changed();
         }

@@ -1,5 +1,5 @@
 use super::{Engine, Result};
-use crate::store;
+use crate::store::{self, Pool};
 
 impl Engine {
     /// Whether the engine can do its work: the database answers, and has exactly the migrations of this version.
@@ -14,5 +14,11 @@ impl Engine {
                 Err(store::Error::Schema(format!("it lacks {missing} of the migrations of this version")).into())
             }
         }
+    }
+
+    /// The connections to the database that this process has now.
+    #[must_use]
+    pub fn pools(&self) -> Vec<Pool> {
+        self.store.pools()
     }
 }

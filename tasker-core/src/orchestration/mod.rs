@@ -26,6 +26,7 @@ mod sweep;
 mod templates;
 mod tree;
 mod wake;
+mod webhook;
 
 pub use control::{Acted, Action, Bulk, BulkDone, BulkItem, RerunFrom, Selection};
 pub use doctor::Finding;
@@ -40,11 +41,17 @@ pub use submit::{SubmitTask, Submitted};
 pub use sweep::{Sweeper, Swept};
 pub use templates::Registered;
 pub use tree::Tree;
-pub use wake::{EventWatch, Wakeups};
+pub use wake::{Dial, EventWatch, Wakeups};
+#[cfg(feature = "webhooks")]
+pub(crate) use webhook::secret_bytes;
+pub use webhook::{
+    CreatedWebhook, Delivery, DeliveryState, NewWebhook, SECRET_OVERLAP, Try, TryError, Webhook, WebhookDefinition,
+    WebhookState,
+};
 
 pub use crate::{
     model::{Report, Reported},
-    store::{EventCursor, Followed, WorkerRecord},
+    store::{EventCursor, Followed, Pool, WorkerRecord},
 };
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

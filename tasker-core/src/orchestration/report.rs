@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::{Engine, Result, hand::Intake};
 use crate::{
-    model::{Checkpoint, Lease, Report, Reported, Timestamp, limits},
+    model::{Checkpoint, Lease, Named, Report, Reported, TaskId, Timestamp, Woken, limits},
     state::{Claim, Input, Look, Route},
     store::WorkerRecord,
 };
@@ -24,6 +24,8 @@ pub struct Session {
     queues: HashSet<Arc<str>>,
     routes: Mutex<Served>,
     wake: Notify,
+    revoked: Mutex<Named<TaskId>>,
+    has_revoked: Notify,
     intake: OnceLock<Weak<dyn Intake>>,
     /// When the worker last took or reported a step, in microseconds; 0 for never.
     worked_at: AtomicI64,
@@ -45,6 +47,25 @@ impl Session {
     /// Resolves when steps may have become claimable; at once if that happened since the last call.
     pub async fn woken(&self) {
         self.wake.notified().await;
+    }
+
+    /// Resolves when attempts may have been taken from the worker; at once if that happened since the last call.
+    pub async fn revoked(&self) -> Named<TaskId> {
+        loop {
+            self.has_revoked.notified().await;
+            let revoked = std::mem::take(&mut *self.revoked.lock().unwrap_or_else(PoisonError::into_inner));
+            if !revoked.is_empty() {
+                return revoked;
+            }
+        }
+    }
+
+    /// Resolves when either happens.
+    pub async fn told(&self) -> Woken {
+        tokio::select! {
+            () = self.woken() => Woken { may_claim: true, revoked: Named::default() },
+            revoked = self.revoked() => Woken { may_claim: false, revoked },
+        }
     }
 
     /// From now on the worker is handed steps of new tasks, while it has room for them.
@@ -70,6 +91,19 @@ impl Session {
 
     pub(super) fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    pub(super) fn revoke(&self, tasks: &Named<TaskId>) {
+        if tasks.is_empty() {
+            return;
+        }
+        let mut revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        match tasks.names() {
+            Some(tasks) => revoked.add(tasks.iter().copied()),
+            None => *revoked = Named::any(),
+        }
+        drop(revoked);
+        self.has_revoked.notify_one();
     }
 
     pub(super) fn serves(&self, route: &Route) -> bool {
@@ -105,6 +139,8 @@ impl Engine {
             worker,
             routes: Mutex::default(),
             wake: Notify::new(),
+            revoked: Mutex::default(),
+            has_revoked: Notify::new(),
             intake: OnceLock::new(),
             worked_at: AtomicI64::new(0),
         });

@@ -86,15 +86,22 @@ pub(super) struct Pending {
     begun: Changes,
 }
 
+/// What became of it, and how many tasks the transaction held: told once, with the first of them.
+pub(super) struct Written {
+    inserted: Inserted,
+    batch: usize,
+}
+
 #[async_trait]
 impl Grouped for Pending {
-    type Written = Inserted;
+    type Written = Written;
 
-    async fn write(store: &dyn Store, batch: &[Self]) -> store::Result<Vec<Inserted>> {
+    async fn write(store: &dyn Store, batch: &[Self]) -> store::Result<Vec<Written>> {
         let tasks: Vec<_> = batch.iter().map(|pending| pending.task.clone()).collect();
         let mut begun = Changes::default();
         batch.iter().for_each(|pending| begun.add(&pending.begun));
-        store.insert_begun(&tasks, &begun).await
+        let inserted = store.insert_begun(&tasks, &begun).await?.into_iter().enumerate();
+        Ok(inserted.map(|(at, inserted)| Written { inserted, batch: if at == 0 { tasks.len() } else { 0 } }).collect())
     }
 }
 
@@ -113,7 +120,8 @@ impl Engine {
         let promise = self.promise(std::slice::from_ref(&task)).await?;
         let begun = promise.as_ref().map(|promise| promise.changes.clone()).unwrap_or_default();
         let pending = Pending { task: task.clone(), begun };
-        let inserted = self.submissions.write(pending).await.ok_or(Error::Closed)??;
+        let Written { inserted, batch } = self.submissions.write(pending).await.ok_or(Error::Closed)??;
+        self.tell_stored(batch);
         Ok(self.after_insert(&[task], &[inserted], promise).await.remove(0))
     }
 
@@ -139,8 +147,16 @@ impl Engine {
             None if tasks.is_empty() => Vec::new(),
             None => self.store.insert_tasks(&tasks).await?,
         };
+        self.tell_stored(tasks.len());
         let mut submitted = self.after_insert(&tasks, &inserted, promise).await.into_iter();
         Ok(answers.into_iter().map(|answer| answer.and_then(|()| submitted.next().ok_or(Error::Closed))).collect())
+    }
+
+    /// One transaction has stored so many tasks.
+    fn tell_stored(&self, tasks: usize) {
+        if let (Some(observer), 1..) = (self.observer.get(), tasks) {
+            observer.stored(tasks);
+        }
     }
 
     async fn plan(&self, request: SubmitTask) -> Result<NewTask> {
@@ -186,7 +202,7 @@ impl Engine {
             self.payloads.put_input(task.task_id, TaskInput::of(task));
             self.recall.put_new(task);
             if let (Some(observer), Some(definition)) = (self.observer.get(), self.definitions.get(&task.template)) {
-                observer.submitted(&definition.namespace, &definition.name, 1);
+                observer.submitted(&definition.namespace, &definition.name);
             }
             let is_due = task.steps.iter().any(|step| step.state() == StepState::Waiting);
             if is_due || task.deadline_ms.is_some() {

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinHandle, time::sleep};
 use tracing::{debug, warn};
 
-use super::{Engine, Result};
+use super::{Engine, Result, wake::Roles};
 use crate::{
     model::{Timestamp, Verdict},
     state::Input,
@@ -11,6 +11,9 @@ use crate::{
 
 /// How many due steps and due tasks one sweep takes at most.
 const SWEEP_MAX: u32 = 500;
+
+/// How many times the interval one of many processes rests at most.
+const RARER_MAX: u32 = 6;
 
 /// What a sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +57,7 @@ impl Engine {
     /// [`super::Options::sweep_interval`].
     #[must_use]
     pub fn start_sweeper(self: &Arc<Self>) -> Sweeper {
+        self.wakeups.take_on(Roles::SWEEPS);
         let engine = Arc::downgrade(self);
         Sweeper(tokio::spawn(async move {
             while let Some(engine) = engine.upgrade() {
@@ -79,7 +83,10 @@ impl Engine {
 
     /// The time to the next thing due, at most the interval; spread, so that many processes do not sweep in step.
     async fn rest_until(&self, next_at: Option<Timestamp>) -> Duration {
-        let interval = self.options.sweep_interval.mul_f64(0.75 + fastrand::f64() / 2.0);
+        // Together, those who know of each other sweep as often as one would, as long as that leaves each of them often enough.
+        let others = u32::try_from(self.wakeups.other_sweepers()).unwrap_or(u32::MAX);
+        let interval = self.options.sweep_interval * others.saturating_add(1).min(RARER_MAX);
+        let interval = interval.mul_f64(0.75 + fastrand::f64() / 2.0);
         let Some(next_at) = next_at else { return interval };
         match self.store.now().await {
             // A millisecond more, so that it is due when it is looked for.

@@ -1,6 +1,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::Refusal;
+use serde::{Deserialize, Serialize};
+
 use crate::{
     dag::{NewTask, TemplateKey},
     model::{
@@ -10,7 +12,7 @@ use crate::{
 };
 
 /// A queue and a handler name: what decides which workers a step can go to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Route {
     pub queue: Arc<str>,
     pub handler: Arc<str>,
@@ -40,6 +42,8 @@ pub struct Changes {
     pub claimed: Vec<Claimed>,
     /// Tasks that came to their end.
     pub ended: Vec<(TaskId, TaskState)>,
+    /// Tasks from which attempts under way were taken.
+    pub revoked: BTreeSet<TaskId>,
     /// Where steps became claimable for others.
     pub enqueued: BTreeSet<Route>,
     /// The earliest time at which something decided here falls due, leases apart.

@@ -344,6 +344,9 @@ impl<'a> Desk<'a> {
             }
             changes.flows.extend(working.changed_flow().map(|flow| (task_id, flow)));
             changes.added.append(&mut working.added);
+            if working.is_revoked {
+                changes.revoked.insert(task_id);
+            }
             let Some((task, steps, events)) = working.into_rows() else { continue };
             if task.state.is_final() && before.is_none_or(|before| before.state != task.state) {
                 changes.ended.push((task.task_id, task.state));

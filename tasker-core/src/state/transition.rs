@@ -37,6 +37,13 @@ pub enum StepCause {
     Wait,
 }
 
+impl StepCause {
+    /// Whether it takes an attempt under way from its worker.
+    pub(super) fn revokes(self) -> bool {
+        matches!(self, Self::Cancel | Self::Resolve | Self::CompleteManually | Self::Skip)
+    }
+}
+
 /// Why a task changes its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TaskCause {

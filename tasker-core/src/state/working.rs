@@ -4,9 +4,8 @@ use std::{
 };
 
 use super::{Claim, Claimed, Route, StepCause, StepChange, StepSnapshot, TaskCause, TaskChange, TaskSnapshot, Verb};
-use super::{NewPart, NewParts, Scope};
 use super::{
-    NewStep, Snapshot, Values, Wanted,
+    NewPart, NewParts, NewStep, Scope, Snapshot, Values, Wanted,
     flow::{Chosen, Spawn, is_fed},
     step_transition, task_transition,
 };
@@ -52,6 +51,8 @@ pub(super) struct Working {
     pub(super) has_announced: bool,
     /// Steps that this decision adds to the task.
     pub(super) added: Vec<NewStep>,
+    /// An attempt under way was taken from its worker.
+    pub(super) is_revoked: bool,
 }
 
 struct WorkingStep {
@@ -96,6 +97,7 @@ impl Working {
             ending: task.flow.as_ref().and_then(|flow| flow.ending.clone()),
             has_announced: false,
             added: Vec::new(),
+            is_revoked: false,
         }
     }
 
@@ -416,6 +418,7 @@ impl Working {
         step.row.state = step_transition(before, cause)?;
         step.is_touched = true;
         self.is_touched = true;
+        self.is_revoked |= before == StepState::InProgress && cause.revokes();
         step.ended_at = step.row.state.is_final().then_some(self.now);
         if step.row.state.is_final() {
             step.row.due_at = None;

@@ -19,6 +19,8 @@ mod search;
 mod sqlite;
 mod statement;
 mod transaction;
+mod webhook;
+mod wire;
 
 use std::ops::Range;
 
@@ -31,12 +33,14 @@ pub use ledger::{Counts, EventCursor, Followed, KnownWorker, Oddity, QueueDepth,
 pub use open::open;
 pub use postgres::PostgresStore;
 pub use record::{
-    Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, PutTemplate, StoredTemplate, TemplateSummary,
+    Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, Pool, PutTemplate, StoredTemplate, TemplateSummary,
     Transacted, Usage, Work, WorkerRecord,
 };
 pub use relay::{KnownRelay, RelayPlace};
 pub use sqlite::SqliteStore;
 pub use statement::Statement;
+pub use webhook::{DeliveryFilter, NewDelivery, StoredDelivery, StoredWebhook, WebhookStore};
+pub use wire::{WIRE_TEXT_MAX, Wire};
 
 use crate::{
     dag::NewTask,
@@ -54,7 +58,7 @@ pub type Decide<'a> = dyn Fn(&Snapshot) -> Decision + Sync + 'a;
 
 /// Where Tasker keeps everything. Both implementations pass the same conformance suite.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: WebhookStore + Send + Sync + 'static {
     /// Brings the schema up to date; returns the migrations that were applied.
     async fn migrate(&self) -> Result<Vec<Migration>>;
 
@@ -224,8 +228,14 @@ pub trait Store: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// A wire to the other processes on this database; none where the database carries nothing.
+    async fn wire(&self) -> Result<Option<Box<dyn Wire>>>;
+
     /// Where the data is, for people: the database's address without its password.
     fn describe(&self) -> String;
+
+    /// The connections that this process has now.
+    fn pools(&self) -> Vec<Pool>;
 
     /// Ends all connections; calls after this fail.
     async fn close(&self);

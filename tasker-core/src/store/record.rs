@@ -177,6 +177,17 @@ pub struct Work {
     pub checkpoint: Option<Checkpoint>,
 }
 
+/// Connections of one kind to a database, in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// What they are for.
+    pub name: &'static str,
+    pub busy: u64,
+    pub idle: u64,
+    /// So many there may be.
+    pub limit: u64,
+}
+
 /// Counters of a database; only the difference of two readings says something. Whatever else uses the server counts too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {

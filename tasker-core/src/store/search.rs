@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Result, TaskFilter};
-use crate::model::{TaskState, limits};
+use super::{Result, Statement, TaskCursor, TaskFilter};
+use crate::model::{Page, Task, TaskId, TaskState, Timestamp, limits};
 
 /// What a search answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Want {
+enum Want {
     Rows,
     Ids,
     /// How many, up to the limit.
@@ -22,7 +22,7 @@ pub(super) enum Want {
 
 /// A condition that an index leads to, newest tasks first. A search looks through what one of them leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum By {
+enum By {
     CorrelationId,
     ParentCorrelationId,
     Tag,
@@ -82,48 +82,117 @@ impl By {
 
 /// One statement of a search.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ask<'a> {
-    pub(super) filter: &'a TaskFilter,
-    pub(super) by: By,
+struct Ask<'a> {
+    filter: &'a TaskFilter,
+    by: By,
     /// The oldest task to look at.
-    pub(super) since: Option<Uuid>,
+    since: Option<Uuid>,
     /// Rows at most; of a probe, rows to pass over.
-    pub(super) limit: u64,
+    limit: u64,
 }
 
-impl Ask<'_> {
-    /// The first id to look at.
-    pub(super) fn start(&self) -> Uuid {
-        self.filter.ids().start.max(self.since.unwrap_or_default())
+/// What a statement of a search is given.
+#[derive(Clone, Debug)]
+pub(super) enum Value<'a> {
+    Count(u64),
+    Id(Uuid),
+    Text(&'a Option<String>),
+    Words(Vec<&'static str>),
+    Number(Option<i16>),
+    Time(Option<Timestamp>),
+}
+
+impl<'a> Ask<'a> {
+    /// The parameter of this number in the texts of the statements.
+    fn value(&self, number: usize) -> Value<'a> {
+        let filter = self.filter;
+        match number {
+            1 => Value::Count(self.limit),
+            // The first id to look at, and the one to stop before.
+            2 => Value::Id(filter.ids().start.max(self.since.unwrap_or_default())),
+            3 => Value::Id(filter.ids().end),
+            4 => Value::Text(&filter.namespace),
+            5 => Value::Text(&filter.name),
+            6 => Value::Text(&filter.version),
+            7 => Value::Words(filter.states.iter().map(|state| state.as_str()).collect()),
+            8 => Value::Text(&filter.tag),
+            9 => Value::Text(&filter.correlation_id),
+            10 => Value::Text(&filter.parent_correlation_id),
+            11 => Value::Text(&filter.initiator),
+            12 => Value::Text(&filter.source_system),
+            13 => Value::Number(filter.priority),
+            14 => Value::Time(filter.created.from),
+            15 => Value::Time(filter.created.before),
+            16 => Value::Time(filter.updated.from),
+            17 => Value::Time(filter.updated.before),
+            18 => Value::Time(filter.completed.from),
+            _ => Value::Time(filter.completed.before),
+        }
     }
 }
 
 /// What a database does for a search.
 #[async_trait]
 pub(super) trait Search: Sync {
-    type Row: Send;
+    type Row: Send + Sync;
+    /// What a parameter begins with.
+    const SIGN: char;
 
-    /// The id behind as many tasks as the limit tells, the newest that the one condition leaves; none if it leaves no more.
-    async fn probe(&self, ask: &Ask<'_>) -> Result<Option<Uuid>>;
+    /// The statement that looks how far a condition reaches, and the one that searches.
+    fn statements() -> (&'static Statement, &'static Statement);
 
-    /// Tasks that pass every condition, newest first.
-    async fn find(&self, ask: &Ask<'_>, want: Want) -> Result<Vec<Self::Row>>;
+    /// Carries out a statement.
+    async fn fetch(&self, text: String, values: Vec<Value<'_>>) -> Result<Vec<Self::Row>>;
+
+    fn task(row: &Self::Row) -> Result<Task>;
+
+    /// The only column.
+    fn id(row: &Self::Row) -> Result<Uuid>;
+
+    /// The only column.
+    fn count(row: &Self::Row) -> Result<i64>;
 }
 
-/// What a search found.
-pub(super) struct Found<R> {
-    pub(super) rows: Vec<R>,
-    /// The last task that was looked at, where older ones were left out.
-    pub(super) looked_to: Option<Uuid>,
+pub(super) async fn tasks<S: Search>(store: &S, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
+    let (rows, looked_to) = search(store, filter, Want::Rows, u64::from(limit) + 1).await?;
+    let tasks = rows.iter().map(S::task).collect::<Result<_>>()?;
+    Ok(TaskCursor::page(tasks, limit, looked_to, |task: &Task| task.task_id))
+}
+
+pub(super) async fn ids<S: Search>(store: &S, filter: &TaskFilter, limit: u32) -> Result<Page<TaskId>> {
+    let (rows, looked_to) = search(store, filter, Want::Ids, u64::from(limit) + 1).await?;
+    let ids = rows.iter().map(|row| S::id(row).map(TaskId)).collect::<Result<_>>()?;
+    Ok(TaskCursor::page(ids, limit, looked_to, |task_id| *task_id))
+}
+
+pub(super) async fn count<S: Search>(store: &S, filter: &TaskFilter, limit: u64) -> Result<u64> {
+    let (rows, _) = search(store, filter, Want::Count, limit).await?;
+    Ok(u64::try_from(rows.first().map_or(Ok(0), S::count)?).unwrap_or(0))
 }
 
 /// Searches among the newest tasks that one condition leaves, so many that it always ends soon, whatever the others leave.
-/// The condition is the one which reaches back furthest with them. A count looks at all tasks.
-pub(super) async fn search<S: Search>(store: &S, filter: &TaskFilter, want: Want, limit: u64) -> Result<Found<S::Row>> {
+/// Answers the last task that was looked at, where older ones were left out. A count looks at all tasks.
+async fn search<S: Search>(
+    store: &S,
+    filter: &TaskFilter,
+    want: Want,
+    limit: u64,
+) -> Result<(Vec<S::Row>, Option<Uuid>)> {
     let (by, since) = place(store, filter).await?;
     let looked_to = since.filter(|_| want != Want::Count);
-    let rows = store.find(&Ask { filter, by, since: looked_to, limit }, want).await?;
-    Ok(Found { rows, looked_to })
+    let ask = Ask { filter, by, since: looked_to, limit };
+    let rows = carry_out(store, S::statements().1, &words(&ask, want), &ask).await?;
+    Ok((rows, looked_to))
+}
+
+async fn carry_out<S: Search>(
+    store: &S,
+    statement: &Statement,
+    words: &[String],
+    ask: &Ask<'_>,
+) -> Result<Vec<S::Row>> {
+    let (text, numbers) = keep(statement.sql(), words, S::SIGN);
+    store.fetch(text, numbers.into_iter().map(|number| ask.value(number)).collect()).await
 }
 
 /// Which condition to go by, and back to which task.
@@ -138,9 +207,17 @@ async fn place<S: Search>(store: &S, filter: &TaskFilter) -> Result<(By, Option<
         return Ok((only, None));
     }
     let limit = u64::from(filter.window.unwrap_or(limits::SEARCH));
+    // What leaves very few is found without counting far through the others.
+    if given.len() > 1 {
+        for by in &given {
+            if probe(store, filter, *by, limit / FEW).await?.is_none() {
+                return Ok((*by, None));
+            }
+        }
+    }
     let mut furthest = None;
     for by in given {
-        match store.probe(&Ask { filter, by, since: None, limit }).await? {
+        match probe(store, filter, by, limit).await? {
             None => return Ok((by, None)),
             // Not in an order, so that there is no telling back to where.
             Some(_) if by == By::Open => {}
@@ -149,6 +226,16 @@ async fn place<S: Search>(store: &S, filter: &TaskFilter) -> Result<(By, Option<
         }
     }
     Ok(furthest.map_or((By::All, None), |(by, id)| (by, Some(id))))
+}
+
+/// The part of the tasks of a page that is very few.
+const FEW: u64 = 20;
+
+/// The id behind as many tasks as the limit tells, the newest that the one condition leaves; none if it leaves no more.
+async fn probe<S: Search>(store: &S, filter: &TaskFilter, by: By, limit: u64) -> Result<Option<Uuid>> {
+    let ask = Ask { filter, by, since: None, limit };
+    let rows = carry_out(store, S::statements().0, &probe_words(by), &ask).await?;
+    rows.first().map(S::id).transpose()
 }
 
 /// What the filter asks for.
@@ -175,7 +262,7 @@ fn conditions(filter: &TaskFilter) -> Vec<&'static str> {
 }
 
 /// The words of a search, by which its lines are kept: `by x` for the condition that it goes by, `x too` for the others.
-pub(super) fn words(ask: &Ask<'_>, want: Want) -> Vec<String> {
+fn words(ask: &Ask<'_>, want: Want) -> Vec<String> {
     let by = ask.by.word();
     let shape: &[&str] = match want {
         Want::Rows => &["rows", "list"],
@@ -187,7 +274,7 @@ pub(super) fn words(ask: &Ask<'_>, want: Want) -> Vec<String> {
 }
 
 /// The words of a probe.
-pub(super) fn probe_words(by: By) -> Vec<String> {
+fn probe_words(by: By) -> Vec<String> {
     let shape: &[&str] = match by {
         By::Open => &[],
         By::Tag => &["in order"],
@@ -198,7 +285,7 @@ pub(super) fn probe_words(by: By) -> Vec<String> {
 
 /// A statement with only the lines of `words`, and its parameters (`sign` and a number) numbered anew from 1; with it the old
 /// numbers, in the order of the new ones.
-pub(super) fn keep(text: &str, words: &[String], sign: char) -> (String, Vec<usize>) {
+fn keep(text: &str, words: &[String], sign: char) -> (String, Vec<usize>) {
     let mut kept = String::with_capacity(text.len());
     let mut numbers: HashMap<usize, usize> = HashMap::new();
     let mut order = Vec::new();

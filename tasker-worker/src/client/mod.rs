@@ -7,6 +7,7 @@ mod error;
 pub(crate) mod http;
 mod subscription;
 mod watch;
+mod webhook;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,12 +17,16 @@ use tasker_core::{
     orchestration::Engine,
     view::ErrorView,
 };
+use uuid::Uuid;
 
 pub use error::Error;
 pub use subscription::Subscription;
 pub use tasker_core::{
     model::Actor,
-    orchestration::{Action, RerunFrom, SubmitTask},
+    orchestration::{
+        Action, ApiKey, CreatedKey, CreatedWebhook, Delivery, DeliveryState, NewKey, NewWebhook, RerunFrom, SubmitTask,
+        Webhook,
+    },
     view::{
         ActedItem, ActedView, BulkAction, BulkSubmitted, EventPage, EventQuery, EventView, NextEvent, Page,
         RegisteredView, StatsView, StepPhase, StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView,
@@ -321,6 +326,39 @@ impl Client {
         match &self.backend {
             Backend::Embedded(engine) => Ok(WorkerView::list(engine).await?),
             Backend::Http(connection) => http::workers(connection).await,
+        }
+    }
+
+    /// API keys, the newest first, ended ones too; without their secrets.
+    ///
+    /// # Errors
+    /// `permission_missing`, `database_unavailable`.
+    pub async fn keys(&self) -> Result<Vec<ApiKey>> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(engine.keys().await?),
+            Backend::Http(connection) => http::keys(connection).await,
+        }
+    }
+
+    /// Makes an API key, whose secret is in this answer and never again.
+    ///
+    /// # Errors
+    /// `field_invalid`; `permission_missing`.
+    pub async fn create_key(&self, new: NewKey) -> Result<CreatedKey> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(engine.create_key(new).await?),
+            Backend::Http(connection) => http::create_key(connection, &new).await,
+        }
+    }
+
+    /// Ends an API key; within five seconds no server takes it any more.
+    ///
+    /// # Errors
+    /// `key_not_found` if there is none, or it was ended before; `permission_missing`.
+    pub async fn revoke_key(&self, key_id: Uuid, actor: &Actor) -> Result<()> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(engine.revoke_key(key_id, actor).await?),
+            Backend::Http(connection) => http::revoke_key(connection, key_id, actor).await,
         }
     }
 

@@ -2,7 +2,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 
 use async_trait::async_trait;
 use tasker_core::{
-    model::{Checkpoint, Lease, Report, Reported, Timestamp},
+    model::{Checkpoint, Lease, Report, Reported, Timestamp, Woken},
     orchestration::{Engine, Intake, Session, Sweeper},
     state::Look,
     store::WorkerRecord,
@@ -71,12 +71,16 @@ impl Coordinator for EmbeddedCoordinator {
         Ok(self.engine.checkpoint(&[(lease, checkpoint.clone())]).await?.pop().flatten())
     }
 
-    async fn woken(&self) {
+    async fn woken(&self) -> Woken {
         loop {
             if let Some(session) = self.session() {
-                return session.woken().await;
+                return session.told().await;
             }
             self.joined.notified().await;
         }
+    }
+
+    fn is_told(&self) -> bool {
+        self.engine.is_told()
     }
 }

@@ -1,7 +1,7 @@
 use std::{
     sync::{
         PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -11,7 +11,7 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{json, value::RawValue};
 use tasker_core::{
-    model::{Checkpoint, Lease, Report, Reported, Timestamp, WorkerId},
+    model::{Checkpoint, Lease, Named, Report, Reported, TaskId, Timestamp, Woken, WorkerId},
     state::Look,
     store::WorkerRecord,
 };
@@ -32,6 +32,8 @@ pub struct HttpCoordinator {
     worker: RwLock<Option<WorkerRecord>>,
     joined: Notify,
     calls: AtomicU64,
+    /// The server answers requests for wake-ups, and hears of other processes itself.
+    is_told: AtomicBool,
 }
 
 /// Bytes of outcomes in one request; well below what a server takes.
@@ -63,6 +65,11 @@ struct Kept {
 #[derive(Deserialize)]
 struct Wakeup {
     is_woken: bool,
+    /// An older server does not say it.
+    #[serde(default)]
+    revoked: Named<TaskId>,
+    #[serde(default)]
+    is_told: bool,
 }
 
 impl HttpCoordinator {
@@ -77,6 +84,7 @@ impl HttpCoordinator {
             joined: Notify::new(),
             // Not from 1: the server may still remember an answer to an earlier life of this worker's id.
             calls: AtomicU64::new(fastrand::u64(..1 << 48)),
+            is_told: AtomicBool::new(false),
         })
     }
 
@@ -166,7 +174,7 @@ impl Coordinator for HttpCoordinator {
         Ok(kept.until)
     }
 
-    async fn woken(&self) {
+    async fn woken(&self) -> Woken {
         let mut delay = RETRY_DELAY.0;
         loop {
             let Ok(worker_id) = self.worker_id() else {
@@ -176,16 +184,29 @@ impl Coordinator for HttpCoordinator {
             let mut url = self.url(worker_id, "wakeups");
             url.query_pairs_mut().append_pair("wait_ms", &WAKE_WAIT.as_millis().to_string());
             match self.connection.get_waiting::<Wakeup>(url, WAKE_WAIT).await {
-                Ok(wakeup) if wakeup.is_woken => return,
-                Ok(_) => delay = RETRY_DELAY.0,
+                Ok(wakeup) => {
+                    self.is_told.store(wakeup.is_told, Ordering::Relaxed);
+                    let woken = Woken { may_claim: wakeup.is_woken, revoked: wakeup.revoked };
+                    if !woken.is_empty() {
+                        return woken;
+                    }
+                    delay = RETRY_DELAY.0;
+                }
                 // What happened while the server did not know the worker was heard by nobody.
-                Err(error) if error.code() == UNKNOWN && self.rejoin().await.is_ok() => return,
+                Err(error) if error.code() == UNKNOWN && self.rejoin().await.is_ok() => {
+                    return Woken { may_claim: true, revoked: Named::any() };
+                }
                 Err(_) => {
+                    self.is_told.store(false, Ordering::Relaxed);
                     sleep(delay.mul_f64(0.5 + fastrand::f64())).await;
                     delay = (delay * 2).min(RETRY_DELAY.1);
                 }
             }
         }
+    }
+
+    fn is_told(&self) -> bool {
+        self.is_told.load(Ordering::Relaxed)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Weak;
 
 use async_trait::async_trait;
 use tasker_core::{
-    model::{Checkpoint, Lease, Report, Reported, Timestamp},
+    model::{Checkpoint, Lease, Report, Reported, Timestamp, Woken},
     orchestration::Intake,
     state::Look,
     store::WorkerRecord,
@@ -44,9 +44,15 @@ pub trait Coordinator: Send + Sync + 'static {
     /// lost; nothing was stored then.
     async fn checkpoint(&self, lease: Lease, checkpoint: &Checkpoint) -> Result<Option<Timestamp>>;
 
-    /// Resolves when there may be steps to claim, at once if that happened since the last time. It is a hint: it may be
-    /// late, lost or wrong, and costs time only. Pending for ever where there are no hints.
-    async fn woken(&self);
+    /// Resolves when there may be steps to claim, or attempts were taken from the worker; at once if that happened since the
+    /// last time. It is a hint: it may be late, lost or wrong, and costs time only. Pending for ever where there are no hints.
+    async fn woken(&self) -> Woken;
+
+    /// Whether hints come from every process that there is, as far as can be known at this moment. Steps are then looked for
+    /// more rarely.
+    fn is_told(&self) -> bool {
+        false
+    }
 }
 
 /// Why a coordinator could not do what it was asked.

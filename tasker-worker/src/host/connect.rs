@@ -46,7 +46,7 @@ impl Connection {
 
     pub(super) async fn close(&self) {
         if let Backend::Embedded { engine, sqlite } = &self.backend {
-            engine.store().close().await;
+            engine.close().await;
             if let Some(sqlite) = sqlite {
                 sqlite.end();
             }

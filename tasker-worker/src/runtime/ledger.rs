@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use tasker_core::model::{Assignment, Json, Lease, Outcome, Report};
+use tasker_core::model::{Assignment, Json, Lease, Named, Outcome, Report, TaskId};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -276,6 +276,16 @@ impl Ledger {
             }
             None => {}
         }
+    }
+
+    /// Attempts of these tasks may have been taken away: their leases are to be asked for now. False if none is held.
+    pub(super) fn doubt(&mut self, tasks: &Named<TaskId>, now: Instant) -> bool {
+        let held = self
+            .attempts
+            .iter_mut()
+            .filter(|(lease, attempt)| attempt.fate != Fate::Unwanted && tasks.has(&lease.task_id));
+        let doubted = held.map(|(_, attempt)| attempt.renew_at = now).count();
+        doubted > 0
     }
 
     /// When the next lease is due; none if none is held.

@@ -9,6 +9,8 @@ pub(super) struct Pace {
     interval_min: Duration,
     interval_max: Duration,
     interval: Duration,
+    /// Every process tells of the steps that it enqueues.
+    is_told: bool,
     /// When the queues were last certainly looked into.
     looked_at: Instant,
     /// When they are looked into again although they are believed to be empty.
@@ -22,6 +24,9 @@ pub(super) struct Pace {
 /// crowd of long chains would hand its successors to itself for ever, and an urgent step in the queue would starve.
 const FAIR_LOOK: Duration = Duration::from_millis(50);
 
+/// How many times the interval may pass between two looks where every process tells of its steps.
+const RARER: u32 = 15;
+
 impl Pace {
     pub(super) fn new(interval_max: Duration, now: Instant) -> Self {
         let interval_min = (interval_max / 200).max(Duration::from_millis(1));
@@ -30,11 +35,21 @@ impl Pace {
             interval_min,
             interval_max,
             interval: interval_min,
+            is_told: false,
             looked_at: now,
             poll_at: now,
             is_believed_empty: false,
             hints: 0,
         }
+    }
+
+    /// Whether every process tells of steps that may be claimed: where that is so, the queues are looked into more rarely while
+    /// nobody does.
+    pub(super) fn set_told(&mut self, is_told: bool, now: Instant) {
+        if self.is_told && !is_told {
+            self.poll_at = self.poll_at.min(now + self.interval_max);
+        }
+        self.is_told = is_told;
     }
 
     /// Where a report that wants steps should look for them at this moment.
@@ -58,7 +73,7 @@ impl Pace {
     /// There may be steps.
     pub(super) fn wake(&mut self) {
         self.hint();
-        self.interval = self.interval_min;
+        self.interval = self.shortest();
     }
 
     /// Whether the last look found nothing, and nothing has hinted at anything since.
@@ -69,6 +84,14 @@ impl Pace {
     /// Grows with everything that hints at steps in the queues.
     pub(super) fn hints(&self) -> u64 {
         self.hints
+    }
+
+    fn shortest(&self) -> Duration {
+        if self.is_told { self.interval_max } else { self.interval_min }
+    }
+
+    fn longest(&self) -> Duration {
+        if self.is_told { self.interval_max * RARER } else { self.interval_max }
     }
 
     fn hint(&mut self) {
@@ -101,9 +124,9 @@ impl Pace {
             self.looked_at = now;
         }
         if is_from_queue {
-            self.interval = self.interval_min;
+            self.interval = self.shortest();
         } else if is_short {
-            self.interval = (self.interval * 2).min(self.interval_max);
+            self.interval = (self.interval * 2).min(self.longest());
         }
         // Spread, so that workers which fell idle together do not poll together.
         self.poll_at = now + self.interval.mul_f64(0.75 + fastrand::f64() / 2.0);

@@ -2,7 +2,7 @@ use std::{collections::HashSet, future::pending, pin::Pin, sync::Arc, time::Dura
 
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tasker_core::{
-    model::{Lease, Report, Reported, TaskId, Verdict, limits},
+    model::{Lease, Report, Reported, TaskId, Verdict, Woken, limits},
     state::Look,
 };
 use tokio::{
@@ -68,13 +68,14 @@ impl Pump {
     pub(super) async fn run(mut self) {
         let coordinator = Arc::clone(&self.coordinator);
         // One wait is kept across reports, so that a wake-up during one of them is not lost.
-        let mut woken: Under<'_, ()> = coordinator.woken();
+        let mut woken: Under<'_, Woken> = coordinator.woken();
         let mut under_way: FuturesUnordered<Under<'_, Landed>> = FuturesUnordered::new();
         loop {
-            if woken.as_mut().now_or_never().is_some() {
-                self.pace.wake();
+            if let Some(told) = woken.as_mut().now_or_never() {
+                self.hear(&told);
                 woken = coordinator.woken();
             }
+            self.pace.set_told(coordinator.is_told(), Instant::now());
             match self.next() {
                 Next::Flush(flush) => {
                     let coordinator = coordinator.as_ref();
@@ -89,13 +90,22 @@ impl Pump {
                         // Handlers that are about to end go first, so that their outcomes leave together.
                         yield_now().await;
                     }
-                    () = &mut woken => {
-                        self.pace.wake();
+                    told = &mut woken => {
+                        self.hear(&told);
                         woken = coordinator.woken();
                     }
                     () = sleep_until_some(until) => {}
                 },
             }
+        }
+    }
+
+    fn hear(&mut self, told: &Woken) {
+        if told.may_claim {
+            self.pace.wake();
+        }
+        if !told.revoked.is_empty() && self.shared.ledger().doubt(&told.revoked, Instant::now()) {
+            self.shared.renewal.notify_one();
         }
     }
 

@@ -8,7 +8,7 @@ use super::{outage::Outage, shared::Shared};
 use crate::coordinator::{Coordinator, Result};
 
 /// Between two times that a worker says that it is there.
-const JOIN_INTERVAL: Duration = Duration::from_secs(15);
+const JOIN_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Extends the leases of what is held, and says from time to time that the worker is there.
 pub(super) struct Renewal {

@@ -75,6 +75,24 @@ async fn an_idle_worker_asks_ever_more_rarely_until_it_is_woken() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_idle_worker_that_is_told_of_everything_asks_still_more_rarely() {
+    let (fake, runtime) = Fake::start(3).await;
+    fake.set_told(true);
+    let idle = async |fake: &Fake| {
+        let before = fake.calls().len();
+        assert!(runtime.poll(Duration::from_secs(600)).await.is_none());
+        fake.calls().len() - before
+    };
+    idle(&fake).await;
+    let calls = idle(&fake).await;
+    assert!((25..=60).contains(&calls), "{calls} calls in ten idle minutes");
+    // Nobody tells any more: the next look is not put off.
+    fake.set_told(false);
+    let calls = idle(&fake).await;
+    assert!(calls >= 450, "{calls} calls in ten idle minutes");
+}
+
+#[tokio::test(start_paused = true)]
 async fn queues_that_are_believed_empty_are_left_alone() {
     let (fake, runtime) = Fake::start(3).await;
     fake.enqueue(1);

@@ -1,6 +1,9 @@
 use std::{
     collections::{HashSet, VecDeque},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -9,7 +12,7 @@ use serde_json::json;
 use tasker_core::{
     model::{
         AssignedHandler, Assignment, AttemptKind, Checkpoint, Json, Lease, Outcome, Report, Reported, StepId, TaskId,
-        Timestamp, Verdict,
+        Timestamp, Verdict, Woken,
     },
     state::Look,
     store::WorkerRecord,
@@ -39,6 +42,8 @@ pub(crate) struct Fake {
     state: Mutex<State>,
     changed: watch::Sender<()>,
     wake: Notify,
+    told: Mutex<Woken>,
+    is_told: AtomicBool,
 }
 
 #[derive(Default)]
@@ -76,8 +81,20 @@ impl Fake {
         let assignments: Vec<_> = (0..count).map(|_| assignment(timeout)).collect();
         let leases = assignments.iter().map(|assignment| assignment.lease).collect();
         self.change(|state| state.queue.extend(assignments));
-        self.wake.notify_one();
+        self.tell(|told| told.may_claim = true);
         leases
+    }
+
+    /// Has the worker told of something.
+    pub(crate) fn tell(&self, tell: impl FnOnce(&mut Woken)) {
+        tell(&mut self.told.lock().unwrap());
+        self.wake.notify_one();
+    }
+
+    /// Whether every process tells of what it enqueues.
+    pub(crate) fn set_told(&self, is_told: bool) {
+        self.is_told.store(is_told, Ordering::Relaxed);
+        self.tell(|told| told.may_claim = true);
     }
 
     /// Keeps reports waiting until [`Self::let_go`].
@@ -212,8 +229,13 @@ impl Coordinator for Fake {
         Ok(self.extend(&[lease]).await?.pop().flatten())
     }
 
-    async fn woken(&self) {
+    async fn woken(&self) -> Woken {
         self.wake.notified().await;
+        std::mem::take(&mut *self.told.lock().unwrap())
+    }
+
+    fn is_told(&self) -> bool {
+        self.is_told.load(Ordering::Relaxed)
     }
 }
 

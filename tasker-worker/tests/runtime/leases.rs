@@ -34,6 +34,20 @@ async fn a_lost_lease_cancels_its_handler_and_frees_the_slot_when_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn attempts_that_may_have_been_taken_away_are_asked_for_at_once() {
+    let (fake, runtime) = Fake::start(2).await;
+    let leases = fake.enqueue(2);
+    let held = begin(&runtime, 2).await;
+    let began_at = Instant::now();
+    fake.lose(leases[0]);
+    fake.tell(|told| told.revoked.add([leases[0].task_id]));
+    assert!(matches!(runtime.poll(LONG).await, Some(Taken::Cancel(lost)) if lost == leases[0]));
+    assert_eq!(began_at.elapsed(), Duration::ZERO);
+    assert!(fake.extensions(1).await[0].contains(&leases[0]));
+    drop(held);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lease_that_is_lost_before_anyone_took_it_is_forgotten() {
     let (fake, runtime) = Fake::start(2).await;
     let leases = fake.enqueue(2);
@@ -107,9 +121,9 @@ async fn a_heartbeat_extends_the_lease_and_tells_of_its_loss() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_worker_says_every_fifteen_seconds_that_it_is_there() {
+async fn the_worker_says_every_half_a_minute_that_it_is_there() {
     let (fake, _runtime) = Fake::start(1).await;
     let began_at = Instant::now();
     fake.joins(3).await;
-    assert_eq!(began_at.elapsed(), Duration::from_secs(30));
+    assert_eq!(began_at.elapsed(), Duration::from_secs(60));
 }

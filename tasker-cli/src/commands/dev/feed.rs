@@ -1,13 +1,9 @@
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
     time::Duration,
 };
 
-use tasker_core::{
-    model::{TaskId, Timestamp},
-    orchestration::Engine,
-};
+use tasker_core::model::{TaskId, Timestamp};
 use tasker_worker::{
     Client,
     client::{EventView, TaskQuery, TaskView},
@@ -20,7 +16,7 @@ use crate::{
     tree::{Progress, event_text},
 };
 
-/// What happens to all tasks of a store, whoever runs them, as one stream.
+/// What happens to all tasks, whoever runs them, as one stream.
 pub(super) struct Feed {
     client: Client,
     namespace: Option<String>,
@@ -41,12 +37,12 @@ const NEWEST: u32 = 200;
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 
 impl Feed {
-    pub(super) async fn new(engine: &Arc<Engine>, namespace: Option<String>, output: Output) -> Result<Self> {
+    pub(super) async fn new(client: Client, namespace: Option<String>, output: Output) -> Result<Self> {
         Ok(Self {
-            client: Client::embedded(Arc::clone(engine)),
+            began_at: client.now().await?,
+            client,
             namespace,
             output,
-            began_at: engine.store().now().await?,
             open: HashMap::new(),
             ended: HashSet::new(),
             blank: HashMap::new(),

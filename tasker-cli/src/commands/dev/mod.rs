@@ -1,4 +1,4 @@
-//! `tasker dev`: a worker on a store, templates that follow their files, and a line for everything that happens.
+//! `tasker dev`: a worker on a store or a server, templates that follow their files, and a line for everything that happens.
 
 mod feed;
 mod folder;
@@ -8,10 +8,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use clap::Args;
 use serde_json::json;
 use tasker_core::{
-    orchestration::{Engine, Options},
+    events::{NatsOptions, NatsWakeups},
+    orchestration::Options,
     template,
 };
-use tasker_worker::Worker;
+use tasker_worker::{Client, Worker, worker::WorkerBuilder};
 use tokio::time::sleep;
 
 use self::{feed::Feed, folder::Folder};
@@ -23,6 +24,7 @@ use crate::{
     database,
     failure::{Exit, Failure, Result, plural},
     output::Output,
+    reach,
     settings::Settings,
     span,
     stop::Stop,
@@ -31,8 +33,8 @@ use crate::{
 
 /// Run a worker with the example handlers, and register templates as they change
 ///
-/// The database is migrated first; without --store it is the file tasker.db in the current folder. Ctrl-C lets running
-/// steps end; a second one stops at once.
+/// The database is migrated first; without --store it is the file tasker.db in the current folder. With --api the worker joins
+/// a server and needs no way to the database. Ctrl-C lets running steps end; a second one stops at once.
 #[derive(Debug, Args)]
 pub(crate) struct Dev {
     /// The folder (or file) of templates to register and to watch [env: TASKER_TEMPLATE_PATH] [default: the examples' own]
@@ -41,9 +43,9 @@ pub(crate) struct Dev {
     /// Attempts at the same time
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     slots: u16,
-    /// How long a worker that went silent keeps a step
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lease)]
-    lease: Duration,
+    /// How long a worker that went silent keeps a step [default: 30s; with --api, as long as the server says]
+    #[arg(long, value_name = "TIME", value_parser = span::parse_lease)]
+    lease: Option<Duration>,
     /// How long every step rests first, to be watched
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = span::parse)]
     pace: Duration,
@@ -59,12 +61,11 @@ impl Dev {
         let mut stop = Stop::listen()?;
         let path = self.templates.as_ref().or(settings.template_path.as_ref());
         let mut folder = path.map(|path| Folder::open(path)).transpose()?;
-        let options = Options { lease: self.lease, ..database::options(settings) };
-        let engine = database::migrated_engine(settings.store_url(), options).await?;
+        let (builder, client) = self.place(settings).await?;
         let sources = folder.as_mut().map_or_else(|| Ok(example_sources()), Folder::changed)?;
-        let mut feed = Feed::new(&engine, settings.namespace.clone(), *output).await?;
-        let worker = self.start(&engine, settings).await?;
-        tell_start(&engine, &worker, path, output);
+        let mut feed = Feed::new(client.clone(), settings.namespace.clone(), *output).await?;
+        let worker = self.start(builder, settings).await?;
+        tell_start(&client, &worker, path, output);
         register_all(&sources, &worker, output).await;
         loop {
             tokio::select! {
@@ -79,13 +80,33 @@ impl Dev {
             }
         }
         self.drain(&worker, &mut feed, &mut stop, output).await?;
-        engine.store().close().await;
         Ok(Exit::Complete)
     }
 
-    async fn start(&self, engine: &Arc<Engine>, settings: &Settings) -> Result<Worker> {
-        let worker = Worker::builder(Arc::clone(engine)).handlers(example_handlers(self.pace)).slots(self.slots.into());
-        // Tasks come from other processes, whose wake-ups do not reach this one.
+    /// What begins a worker and what asks for it: of a server, or of an engine in this process.
+    async fn place(&self, settings: &Settings) -> Result<(WorkerBuilder, Client)> {
+        let Some(url) = reach::server(settings)? else {
+            let options = database::options(settings);
+            let options = Options { lease: self.lease.unwrap_or(options.lease), ..options };
+            let engine = database::migrated_engine(settings.store_url(), options).await?;
+            if let Some(url) = &settings.nats {
+                engine.carry_wakeups(Arc::new(NatsWakeups::new(&NatsOptions::at(url))?));
+            }
+            return Ok((Worker::builder(Arc::clone(&engine)), Client::embedded(engine)));
+        };
+        if self.lease.is_some() {
+            return Err(Failure::usage(
+                "the leases of a server's workers are the server's",
+                "leave out --lease, or give it to `tasker server`",
+            ));
+        }
+        Ok((Worker::builder(url), reach::client(settings).await?))
+    }
+
+    async fn start(&self, worker: WorkerBuilder, settings: &Settings) -> Result<Worker> {
+        let worker = settings.api_key.iter().fold(worker, |worker, key| worker.api_key(key));
+        let worker = worker.handlers(example_handlers(self.pace)).slots(self.slots.into());
+        // Tasks come from other processes, whose wake-ups reach this one only where the database carries them.
         let worker = worker.poll_interval_max(LOOK_FOR_WORK);
         let worker = settings.namespace.iter().fold(worker, |worker, name| worker.namespace(name));
         Ok(worker.start().await?)
@@ -153,16 +174,15 @@ fn tell_missing_handlers(source: &Source, worker: &Worker, output: &Output) {
     }
 }
 
-fn tell_start(engine: &Engine, worker: &Worker, path: Option<&PathBuf>, output: &Output) {
+fn tell_start(client: &Client, worker: &Worker, path: Option<&PathBuf>, output: &Output) {
     let record = worker.runtime().worker();
-    let store = engine.store().describe();
     output.json_line(&json!({"type": "worker.started", "worker": record}));
     output.line(&format!(
         "{} {} handlers, {} slots  {}",
         output.paint("worker", Tone::Bold),
         record.handlers.len(),
         record.slots,
-        output.paint(&store, Tone::Dim)
+        output.paint(&client.describe(), Tone::Dim)
     ));
     match path {
         Some(path) => output.line(&format!("watching {}; Ctrl-C stops", path.display())),
@@ -172,10 +192,4 @@ fn tell_start(engine: &Engine, worker: &Worker, path: Option<&PathBuf>, output: 
 
 fn example_sources() -> Vec<Source> {
     tasker_examples::templates().map(|(name, text)| Source { name: name.to_owned(), text: text.to_owned() }).collect()
-}
-
-fn lease(text: &str) -> Result<Duration, String> {
-    let lease = span::parse(text)?;
-    let range = Duration::from_millis(500)..=Duration::from_secs(3_600);
-    if range.contains(&lease) { Ok(lease) } else { Err("write a time between 500ms and 1h".to_owned()) }
 }

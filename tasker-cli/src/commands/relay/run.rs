@@ -38,7 +38,6 @@ impl Run {
         output.break_line();
         let events = relay.relaying().events();
         relay.stop().await;
-        engine.store().close().await;
         output.json_line(&json!({"type": "relay.stopped", "events": events}));
         Ok(Exit::Complete)
     }

@@ -7,6 +7,7 @@ mod input;
 mod list;
 mod operate;
 mod shown;
+mod signal;
 mod submit;
 mod targets;
 mod wait;
@@ -42,6 +43,7 @@ pub(crate) enum Task {
     Resolve(operate::Resolve),
     Rerun(operate::Rerun),
     Priority(operate::Priority),
+    Signal(signal::Signal),
 }
 
 impl Task {
@@ -61,6 +63,7 @@ impl Task {
             Self::Resolve(resolve) => resolve.run(settings, output).await,
             Self::Rerun(rerun) => rerun.run(settings, output).await,
             Self::Priority(priority) => priority.run(settings, output).await,
+            Self::Signal(signal) => signal.run(settings, output).await,
         }
     }
 }

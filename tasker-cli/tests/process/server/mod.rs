@@ -4,19 +4,24 @@ mod documents;
 mod events;
 mod keys;
 mod limits;
+mod metrics;
 mod published;
 mod requests;
+mod stops;
 mod streams;
+mod webhooks;
 mod workers;
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Lines},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, ExitStatus, Stdio},
 };
 
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
+use uuid::Uuid;
 
 use crate::{
     command::command,
@@ -32,8 +37,20 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) fn new() -> Self {
+        Self::on_postgres().unwrap_or_else(|| Self::of(None))
+    }
+
+    /// One on each database that there is.
+    pub(crate) fn everywhere() -> impl Iterator<Item = Self> {
+        [Some(Self::of(None)), Self::on_postgres()].into_iter().flatten()
+    }
+
+    fn on_postgres() -> Option<Self> {
+        postgres().map(|server| Self::of(Some(Database::create(&server))))
+    }
+
+    fn of(database: Option<Database>) -> Self {
         let folder = tempdir().expect("a folder");
-        let database = postgres().map(|server| Database::create(&server));
         let store = database.as_ref().map_or_else(|| "sqlite:server.db".to_owned(), |database| database.url.clone());
         Self { folder, store, _database: database }
     }
@@ -53,19 +70,23 @@ pub(crate) struct Server {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     pub(crate) url: String,
+    log: PathBuf,
 }
 
 impl Server {
     pub(crate) fn start(folder: &Path, store: &str, address: &str, more: &[&str]) -> Self {
         let arguments = ["server", "--store", store, "--listen", address, "--grace", "20s", "-o", "json"];
+        let log = folder.join(format!("{}.log", Uuid::now_v7()));
         let mut child = command(folder, &[&arguments[..], more].concat())
+            .env("TASKER_LOG_FORMAT", "json")
             .stdout(Stdio::piped())
+            .stderr(fs::File::create(&log).expect("a file"))
             .spawn()
             .expect("the server starts");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let line = lines.next().expect("the server says where it is").expect("a line");
         let started: Value = serde_json::from_str(&line).expect("a line of JSON");
-        Self { child, lines, url: started["url"].as_str().expect("a URL").to_owned() }
+        Self { child, lines, url: started["url"].as_str().expect("a URL").to_owned(), log }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -81,6 +102,12 @@ impl Server {
         format!("{}{path}", self.url)
     }
 
+    /// What the server has logged, one document a line.
+    pub(crate) fn log(&self) -> Vec<Value> {
+        let text = fs::read_to_string(&self.log).expect("the log");
+        text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
     /// As `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it runs");
@@ -88,10 +115,20 @@ impl Server {
     }
 
     /// As `kill` does; answers what the server said last.
-    pub(crate) fn terminate(mut self) -> (ExitStatus, Value) {
+    pub(crate) fn terminate(self) -> (ExitStatus, Value) {
+        self.ask_to_stop();
+        self.ended()
+    }
+
+    /// As `kill` does.
+    pub(crate) fn ask_to_stop(&self) {
         let id = self.child.id().to_string();
         let sent = std::process::Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
         assert!(sent.success());
+    }
+
+    /// Waits for the end of a server that stops; answers what it said last.
+    pub(crate) fn ended(mut self) -> (ExitStatus, Value) {
         let status = self.child.wait().expect("it ends");
         let last = self.lines.by_ref().map_while(Result::ok).last().expect("it says that it stops");
         (status, serde_json::from_str(&last).expect("a line of JSON"))

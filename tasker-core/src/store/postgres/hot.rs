@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     model::Timestamp,
-    store::{Error, Result},
+    store::{Error, Pool, Result},
 };
 
 /// After this the server's side of a connection is made anew, and with it what it has cached.
@@ -32,6 +32,7 @@ pub(super) struct Hot {
     options: PgConnectOptions,
     idle: Mutex<Vec<Aged>>,
     room: Arc<Semaphore>,
+    limit: usize,
     /// What the database's clock said last, and when that was here.
     time: Mutex<Option<(Timestamp, Instant)>>,
 }
@@ -54,6 +55,7 @@ impl Hot {
             options,
             idle: Mutex::default(),
             room: Arc::new(Semaphore::new(connections_max)),
+            limit: connections_max,
             time: Mutex::default(),
         })
     }
@@ -88,6 +90,12 @@ impl Hot {
         let (said, at) = (*self.time.lock().unwrap_or_else(PoisonError::into_inner))?;
         let since = at.elapsed();
         (since < TIME_KNOWN).then(|| said + since)
+    }
+
+    pub(super) fn pool(&self) -> Pool {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let busy = self.limit.saturating_sub(self.room.available_permits());
+        Pool { name: "hot", busy: busy as u64, idle: idle as u64, limit: self.limit as u64 }
     }
 
     pub(super) async fn close(&self) {

@@ -13,15 +13,17 @@ mod search;
 mod sql;
 mod time;
 mod transaction;
+mod webhook;
+mod wire;
 
 use std::{ops::Range, str::FromStr, sync::Arc, time::Duration};
 use uuid::Uuid;
 
-use self::{hot::Hot, transaction::Open};
+use self::{hot::Hot, transaction::Open, wire::PostgresWire};
 use super::{
     Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
-    Oddity, Payload, PayloadRequest, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate, TaskFilter,
-    TemplateSummary, Transacted, Usage, WorkerRecord, filter::first_id_after, transaction::transact,
+    Oddity, Payload, PayloadRequest, Pool, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate,
+    TaskFilter, TemplateSummary, Transacted, Usage, Wire, WorkerRecord, filter::first_id_after, transaction::transact,
 };
 use crate::{
     dag::NewTask,
@@ -44,6 +46,7 @@ pub struct PostgresStore {
     hot: Arc<Hot>,
     /// For listings, whose plans depend on what is asked for.
     query: PgPool,
+    options: PgConnectOptions,
     address: String,
 }
 
@@ -52,6 +55,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connections for the hot statements, in one process.
 const CONNECTIONS_MAX: usize = 16;
+/// The same for listings.
+const QUERY_CONNECTIONS: u32 = 8;
 
 /// The hot statements reach every row through an index. Without this, plans made while the tables were nearly empty read
 /// them whole, and are kept when they have grown.
@@ -85,7 +90,10 @@ impl PostgresStore {
         let listing = options
             .clone()
             .options([("plan_cache_mode", "force_custom_plan"), ("max_parallel_workers_per_gather", "0")]);
-        let query = PgPoolOptions::new().max_connections(8).acquire_timeout(PATIENCE).test_before_acquire(false);
+        let query = PgPoolOptions::new()
+            .max_connections(QUERY_CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .test_before_acquire(false);
         // The pool would try until its patience ends, and then tell of that instead of the reason.
         options.connect().await?.close().await?;
         let hot = Hot::new(options.clone().options(HOT), CONNECTIONS_MAX);
@@ -95,7 +103,7 @@ impl PostgresStore {
             options.get_port(),
             options.get_database().unwrap_or(options.get_username())
         );
-        Ok(Self { hot, query: query.connect_lazy_with(listing), address })
+        Ok(Self { hot, query: query.connect_lazy_with(listing), options, address })
     }
 
     /// The one row that a hot statement answers with.
@@ -273,15 +281,15 @@ impl Store for PostgresStore {
     }
 
     async fn tasks(&self, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
-        within(self.search_tasks(filter, limit)).await
+        within(super::search::tasks(self, filter, limit)).await
     }
 
     async fn task_ids(&self, filter: &TaskFilter, limit: u32) -> Result<Page<TaskId>> {
-        within(self.search_ids(filter, limit)).await
+        within(super::search::ids(self, filter, limit)).await
     }
 
     async fn count_tasks(&self, filter: &TaskFilter, limit: u64) -> Result<u64> {
-        within(self.search_count(filter, limit)).await
+        within(super::search::count(self, filter, limit)).await
     }
 
     async fn all_events(&self, after: EventCursor, limit: u32) -> Result<Vec<Followed>> {
@@ -408,6 +416,16 @@ impl Store for PostgresStore {
             Ok(Some(Usage { commits, transactions, wal_bytes: row.try_get("wal_bytes")? }))
         })
         .await
+    }
+
+    fn pools(&self) -> Vec<Pool> {
+        let (open, idle) = (self.query.size() as usize, self.query.num_idle());
+        let busy = open.saturating_sub(idle) as u64;
+        vec![self.hot.pool(), Pool { name: "query", busy, idle: idle as u64, limit: QUERY_CONNECTIONS.into() }]
+    }
+
+    async fn wire(&self) -> Result<Option<Box<dyn Wire>>> {
+        within(async { Ok(Some(Box::new(PostgresWire::connect(&self.options).await?) as Box<dyn Wire>)) }).await
     }
 
     fn describe(&self) -> String {

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::store::{Error, Result};
+use crate::store::{Error, Pool, Result};
 
 const READERS: usize = 4;
 /// How long a statement waits for another process that writes.
@@ -61,6 +61,15 @@ impl Connections {
 
     pub(super) fn describe(&self) -> String {
         self.options.get_filename().display().to_string()
+    }
+
+    pub(super) fn pools(&self) -> Vec<Pool> {
+        let pool = |name, connections: &[Mutex<Option<SqliteConnection>>]| {
+            let busy = connections.iter().filter(|connection| connection.try_lock().is_err()).count() as u64;
+            let limit = connections.len() as u64;
+            Pool { name, busy, idle: limit - busy, limit }
+        };
+        vec![pool("writer", std::slice::from_ref(&self.writer)), pool("readers", &self.readers)]
     }
 
     pub(super) async fn close(&self) {

@@ -17,6 +17,7 @@ mod search;
 mod sql;
 mod template;
 mod transaction;
+mod webhook;
 mod worker;
 
 use std::{ops::Range, sync::Arc};
@@ -28,8 +29,9 @@ use uuid::Uuid;
 use self::{connections::Connections, transaction::SqliteTransaction};
 use super::{
     Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
-    Oddity, Payload, PayloadRequest, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate, TaskFilter,
-    TemplateSummary, Transacted, WorkerRecord, filter::first_id_after, schema::Schema, transaction::transact,
+    Oddity, Payload, PayloadRequest, Pool, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate,
+    TaskFilter, TemplateSummary, Transacted, Wire, WorkerRecord, filter::first_id_after, schema::Schema,
+    transaction::transact,
 };
 use crate::{
     dag::NewTask,
@@ -47,6 +49,7 @@ const SCHEMA: Schema = Schema {
         (3, "flows", include_str!("../../../../migrations/sqlite/0003_flows.sql")),
         (4, "relays", include_str!("../../../../migrations/sqlite/0004_relays.sql")),
         (5, "audits", include_str!("../../../../migrations/sqlite/0005_audits.sql")),
+        (6, "webhooks", include_str!("../../../../migrations/sqlite/0006_webhooks.sql")),
     ],
     table: "_tasker_migrations",
 };
@@ -171,15 +174,15 @@ impl Store for SqliteStore {
     }
 
     async fn tasks(&self, filter: &TaskFilter, limit: u32) -> Result<Page<Task>> {
-        search::tasks(self, filter, limit).await
+        super::search::tasks(self, filter, limit).await
     }
 
     async fn task_ids(&self, filter: &TaskFilter, limit: u32) -> Result<Page<TaskId>> {
-        search::ids(self, filter, limit).await
+        super::search::ids(self, filter, limit).await
     }
 
     async fn count_tasks(&self, filter: &TaskFilter, limit: u64) -> Result<u64> {
-        search::count(self, filter, limit).await
+        super::search::count(self, filter, limit).await
     }
 
     async fn all_events(&self, after: EventCursor, limit: u32) -> Result<Vec<Followed>> {
@@ -272,6 +275,15 @@ impl Store for SqliteStore {
 
     async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>> {
         read::events(self, task_id, after_seq, limit).await
+    }
+
+    fn pools(&self) -> Vec<Pool> {
+        self.connections.pools()
+    }
+
+    /// A file is shared by processes of one machine, which look into it often and cheaply.
+    async fn wire(&self) -> Result<Option<Box<dyn Wire>>> {
+        Ok(None)
     }
 
     fn describe(&self) -> String {

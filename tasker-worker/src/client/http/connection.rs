@@ -135,6 +135,11 @@ impl Connection {
         self.ask(request.timeout(ANSWER_TIME), Repeat::Always).await
     }
 
+    /// A request whose answer says nothing but that it was carried out.
+    pub(crate) async fn delete(&self, url: Url) -> Result<()> {
+        self.send(self.client.request(Method::DELETE, url).timeout(ANSWER_TIME), Repeat::IfUnsent).await.map(drop)
+    }
+
     /// An answer that goes on, behind the event of this number. Its silence is bounded, not its length.
     pub(crate) async fn stream(&self, url: Url, after: i64) -> Result<Response> {
         let request = self.client.request(Method::GET, url).header(header::ACCEPT, "text/event-stream");
@@ -142,8 +147,12 @@ impl Connection {
         answered.map_err(|failure| self.named(failure.error))
     }
 
-    /// Sends until there is a whole answer, or no sense in sending again.
     async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder, repeat: Repeat) -> Result<T> {
+        decode(&self.send(request, repeat).await?)
+    }
+
+    /// Sends until there is a whole answer, or no sense in sending again.
+    async fn send(&self, request: RequestBuilder, repeat: Repeat) -> Result<Vec<u8>> {
         let mut delay = RETRY_DELAY;
         for tries_left in (0..TRIES).rev() {
             // A body that can be sent only once cannot be cloned; all of these can.
@@ -156,7 +165,7 @@ impl Connection {
                 Err(failure) => Err(failure),
             };
             match body {
-                Ok(body) => return decode(&body),
+                Ok(body) => return Ok(body),
                 Err(failure) if tries_left == 0 || !failure.may_repeat(repeat) => return Err(self.named(failure.error)),
                 Err(failure) => tracing::debug!(error = failure.error.message(), "a request is sent again"),
             }

@@ -11,13 +11,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tasker_core::{
     model::{Actor, Json, TaskId},
-    orchestration::{self, RerunFrom, SubmitTask},
+    orchestration::{self, ApiKey, CreatedKey, NewKey, RerunFrom, SubmitTask},
     view::{
         ActedView, BulkAction, BulkSubmitted, EventPage, EventQuery, EventView, Page, RegisteredView, StepView,
         SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView, TreeView, WhyView, WorkerView,
     },
 };
 use tokio::time::sleep;
+use uuid::Uuid;
 
 pub(crate) use connection::{Connection, Repeat};
 pub(super) use stream::Streamed;
@@ -148,6 +149,21 @@ pub(super) async fn tree(connection: &Connection, task_id: TaskId) -> Result<Tre
 pub(super) async fn workers(connection: &Connection) -> Result<Vec<WorkerView>> {
     let page: Page<WorkerView> = connection.get(connection.url(["v1", "workers"])).await?;
     Ok(page.items)
+}
+
+pub(super) async fn keys(connection: &Connection) -> Result<Vec<ApiKey>> {
+    let page: Page<ApiKey> = connection.get(connection.url(["v1", "keys"])).await?;
+    Ok(page.items)
+}
+
+pub(super) async fn create_key(connection: &Connection, new: &NewKey) -> Result<CreatedKey> {
+    connection.post(connection.url(["v1", "keys"]), new, Repeat::IfUnsent).await
+}
+
+pub(super) async fn revoke_key(connection: &Connection, key_id: Uuid, actor: &Actor) -> Result<()> {
+    let mut url = connection.url(["v1", "keys", &key_id.to_string()]);
+    put(&mut url, &[("by", actor.by.as_deref()), ("reason", actor.reason.as_deref())]);
+    connection.delete(url).await
 }
 
 pub(super) async fn act(connection: &Connection, request: &BulkAction) -> Result<ActedView> {

@@ -8,6 +8,8 @@ select
     source_system, reason, tags, correlation_id, parent_correlation_id, idempotency_key, rerun_of, flow::text as flow, total, done, --? rows
     active, failed, seq, error::text as error, created_at, updated_at, completed_at, deadline_at --? rows
 from tasker.tasks
+-- In the order of the ids, so that a page's worth of them is looked at and not all.
+join (select task_id from (select task_id from tasker.steps where state = 'enqueued' union select task_id from tasker.steps where due_at is not null union select task_id from tasker.steps where state = 'waiting') as any_order order by task_id desc) as open on task_id = id --? by open
 where id >= $2 and id < $3
     and namespace = $4 --? by namespace
     and namespace = $4 --? namespace too
@@ -16,7 +18,6 @@ where id >= $2 and id < $3
     and version = $6 --? version too
     and state = any($7) --? states too
     and (error is not null or is_stopped) --? by apart
-    and id in (select task_id from tasker.steps where state = 'enqueued' union select task_id from tasker.steps where due_at is not null union select task_id from tasker.steps where state = 'waiting') --? by open
     and id in (select task_id from tasker.task_tags where tag = $8 and task_id >= $2 and task_id < $3) --? by tag
     and exists (select from tasker.task_tags where tag = $8 and task_id = id) --? tag too
     and correlation_id = $9 --? by correlation_id
