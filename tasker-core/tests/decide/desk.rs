@@ -8,7 +8,7 @@ use std::{
 };
 
 use tasker_core::{
-    dag::{Definition, EndWork, Submission, TemplateKey, part_name, plan},
+    dag::{Definition, Submission, TemplateKey, part_name, plan},
     model::{
         Actor, BatchPart, Fact, Json, Lease, Outcome, StepId, StepPlace, StepState, TaskCounts, TaskId, TaskState,
         TemplateId, Timestamp, Verdict, WorkerId,
@@ -98,10 +98,6 @@ impl Desk {
     /// The result of a step.
     pub(crate) fn result(&self, name: &str) -> serde_json::Value {
         self.results[&self.step(name).id].to_value()
-    }
-
-    pub(crate) fn end_work(&self) -> &EndWork {
-        &self.definition.end_work
     }
 
     pub(crate) fn result_of(&self, step: StepId) -> serde_json::Value {

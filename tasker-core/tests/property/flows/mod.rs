@@ -18,5 +18,5 @@ const CASES: u64 = 250;
 
 #[test]
 fn flows_stay_sound_and_come_to_their_end() {
-    try_cases("flows_stay_sound", CASES, &draw::script(), |script| stage::play(script));
+    try_cases("flows_stay_sound", CASES, &draw::script(), stage::play);
 }
