@@ -7,10 +7,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use serde_json::json;
-use tasker_core::{
-    orchestration::{Engine, Options},
-    template,
-};
+use tasker_core::{orchestration::Options, template};
 use tasker_worker::{Client, Worker, worker::WorkerBuilder};
 use tokio::time::sleep;
 
