@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, builder::st
 use crate::{
     commands::{
         bench, completions, demo, dev, doctor, events, explain, key, migrate, openapi, relay, retention, schema,
-        server, stats, task, template, worker,
+        server, stats, task, template, webhook, worker,
     },
     failure::{Exit, Failure},
     output::{Format, Output},
@@ -38,6 +38,7 @@ Operate:
   stats        Count tasks, queues and workers
   relay        Publish what happens to NATS, and look at how far that has come
   events       Follow what happens to all tasks
+  webhook      Send what happens to an address, signed, and look at what came of it
   retention    Remove tasks that ended long ago
   key          Make, list and revoke API keys
   migrate      Bring the database's schema up to date
@@ -149,6 +150,8 @@ pub(crate) enum Command {
     Retention(retention::Retention),
     #[command(subcommand)]
     Relay(relay::Relay),
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     Explain(explain::Explain),
     #[command(name = "openapi")]
     OpenApi(openapi::OpenApi),

@@ -19,6 +19,7 @@ pub(crate) mod server;
 pub(crate) mod stats;
 pub(crate) mod task;
 pub(crate) mod template;
+pub(crate) mod webhook;
 pub(crate) mod worker;
 
 use tokio::runtime::Builder;
@@ -69,6 +70,7 @@ async fn dispatch(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Events(events) => events.run(settings, output).await,
         Command::Retention(retention) => retention.run(settings, output).await,
         Command::Key(key) => key.run(settings, output).await,
+        Command::Webhook(webhook) => webhook.run(settings, output).await,
         Command::Explain(explain) => explain.run(output),
         Command::Server(server) => server.run(settings, output).await,
         Command::OpenApi(openapi) => Ok(openapi.run()),

@@ -11,10 +11,11 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tasker_core::{
     api::{Access, Api},
-    events::{Relay, Retention},
+    events::{Relay, Retention, WebhookOptions, Webhooks},
     orchestration::{Engine, Options},
 };
 use tokio::net::{TcpListener, lookup_host};
+use tracing::warn;
 
 use crate::{
     database,
@@ -47,6 +48,9 @@ pub(crate) struct Server {
     lease: Duration,
     #[command(flatten)]
     nats: Nats,
+    /// Let webhooks go to addresses that are private, link-local, or of this machine; without it they are refused
+    #[arg(long)]
+    webhooks_to_private: bool,
     /// Remove tasks that ended longer ago: 720h; without it, they are kept for ever
     #[arg(long, value_name = "TIME", value_parser = span::parse)]
     retain: Option<Duration>,
@@ -80,6 +84,11 @@ impl Server {
             Some(options) => Some(Relay::start(Arc::clone(&engine), options).await?),
             None => None,
         };
+        let options = WebhookOptions { allows_private: self.webhooks_to_private, ..WebhookOptions::default() };
+        // A machine without certificates serves all the same.
+        let webhooks = Webhooks::start(Arc::clone(&engine), options)
+            .map_err(|error| warn!(%error, "nothing is sent to webhooks"))
+            .ok();
         let retention = self.retain.map(|age| Retention { age, archive: self.archive.clone() });
         let _remover = retention.map(|retention| retention.start(&engine));
         tell_missing_keys(&engine, access, output).await?;
@@ -105,6 +114,9 @@ impl Server {
         }
         if let Some(relay) = relay {
             relay.stop().await;
+        }
+        if let Some(webhooks) = webhooks {
+            webhooks.stop().await;
         }
         engine.close().await;
         output.json_line(&json!({"type": "server.stopped", "cut_off": cut_off}));

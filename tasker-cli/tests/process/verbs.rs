@@ -36,7 +36,7 @@ const ALONE: [&str; 13] = [
 ];
 
 /// What is done in every place, in this order. `#1` is the first task that was submitted, `%1` the first key that was made.
-const WALK: [&str; 52] = [
+const WALK: [&str; 66] = [
     "template lint pair.yaml",
     "template register pair.yaml",
     "template register pair.yaml wait.yaml",
@@ -87,6 +87,20 @@ const WALK: [&str; 52] = [
     "key list",
     "key revoke %1 --by ada",
     "key revoke %1",
+    "webhook create hook https://example.com/hook --type task.completed --in other --by ada --reason try",
+    "webhook create hook ftp://example.com",
+    "webhook list",
+    "webhook show hook",
+    "webhook show none",
+    "webhook disable hook --by ada --reason moved",
+    "webhook deliveries hook",
+    "webhook deliveries hook --limit 1 --state failed",
+    "webhook redeliver hook 01890000-0000-7000-8000-000000000000",
+    "webhook enable hook --by ada",
+    "webhook redeliver hook 01890000-0000-7000-8000-000000000000",
+    "webhook rotate hook --by ada",
+    "webhook delete hook --by ada",
+    "webhook list",
     "worker list",
     "events tail --after start --count 3",
 ];

@@ -143,6 +143,11 @@ impl Caller {
         if self.allows(permission, namespace) { Ok(()) } else { Err(forbidden(permission, Some(namespace))) }
     }
 
+    /// For what does something in all namespaces at once.
+    pub(super) fn demand_wholly(&self, permission: Permission) -> Result<()> {
+        if self.has(permission) { self.demand_everywhere(permission) } else { Err(forbidden(permission, None)) }
+    }
+
     /// For what is about all namespaces at once.
     pub(super) fn demand_everywhere(&self, permission: Permission) -> Result<()> {
         if self.namespaces().is_none() { Ok(()) } else { Err(forbidden(permission, Some("(every one)"))) }

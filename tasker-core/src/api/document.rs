@@ -30,6 +30,7 @@ use crate::view::{ErrorPage, FaultView, Problem};
         (name = "steps", description = "The steps of a task, and what an operator does with them."),
         (name = "templates", description = "Workflow templates: register, list, compare."),
         (name = "events", description = "What happens, as it happens."),
+        (name = "webhooks", description = "What happens, sent to an address."),
         (name = "workers", description = "For the processes that run handlers."),
         (name = "keys", description = "Who may do what."),
         (name = "health", description = "How the server is."),

@@ -20,6 +20,7 @@ mod stats;
 mod steps;
 mod tasks;
 mod templates;
+mod webhooks;
 mod workers;
 
 use std::sync::Arc;
@@ -86,6 +87,7 @@ fn routes() -> OpenApiRouter<Api> {
         .merge(steps::routes())
         .merge(templates::routes())
         .merge(events::routes())
+        .merge(webhooks::routes())
         .merge(workers::routes())
         .merge(stats::routes())
         .merge(keys::routes())

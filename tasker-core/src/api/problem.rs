@@ -76,7 +76,9 @@ fn status(error: &Error) -> StatusCode {
         | Error::TaskNotFound(_)
         | Error::StepNotFound { .. }
         | Error::SignalUnknown { .. }
-        | Error::KeyNotFound(_) => StatusCode::NOT_FOUND,
+        | Error::KeyNotFound(_)
+        | Error::WebhookNotFound(_)
+        | Error::DeliveryNotFound(_) => StatusCode::NOT_FOUND,
         Error::TemplateInvalid(_)
         | Error::InputInvalid(_)
         | Error::ResultInvalid(_)
@@ -88,7 +90,8 @@ fn status(error: &Error) -> StatusCode {
         | Error::StepUnfit { .. }
         | Error::StepDoomed { .. }
         | Error::TaskEnding(_)
-        | Error::NothingFailed(_) => StatusCode::CONFLICT,
+        | Error::NothingFailed(_)
+        | Error::WebhookInactive { .. } => StatusCode::CONFLICT,
         Error::NotEnded { .. } => StatusCode::REQUEST_TIMEOUT,
         Error::Closed => StatusCode::SERVICE_UNAVAILABLE,
         Error::Store(_) if matches!(error.code(), "database_unavailable" | "schema_mismatch") => {

@@ -12,6 +12,8 @@ mod retention;
 mod subject;
 #[cfg(feature = "test-support")]
 pub mod throwaway;
+#[cfg(feature = "webhooks")]
+mod webhook;
 
 pub use cloud_event::{Category, CloudEvent};
 #[cfg(feature = "nats")]
@@ -20,3 +22,5 @@ pub use nats::{NatsError, NatsOptions, StreamOptions};
 pub use relay::{RELAY, Relay, Relaying};
 pub use retention::{Remover, Retention, RetentionError};
 pub use subject::{PREFIX, Selection, subject};
+#[cfg(feature = "webhooks")]
+pub use webhook::{Delivering, WebhookError, WebhookOptions, Webhooks};

@@ -28,6 +28,8 @@ pub const KEY_LIFETIME_MS: u64 = 100 * 365 * 24 * 60 * 60 * 1_000;
 pub const COUNT: u64 = 100_000;
 /// Events that one attempt may publish.
 pub const EVENTS: usize = 100;
+/// Webhooks of one store: each reads the log.
+pub const WEBHOOKS: u32 = 100;
 /// Tasks above one another, from the one that was submitted to the last sub-workflow.
 pub const DEPTH: u32 = 16;
 /// Tasks in one answer about a tree of tasks; and their steps in all.

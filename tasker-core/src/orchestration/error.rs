@@ -1,6 +1,7 @@
 use thiserror::Error;
 use uuid::Uuid;
 
+use super::WebhookState;
 use crate::{
     dag::{DefinitionError, SchemaFault},
     model::{StepState, TaskId, TaskState},
@@ -56,6 +57,15 @@ pub enum Error {
     /// There is no such API key, or it was ended before.
     #[error("there is no API key {0} that could be ended")]
     KeyNotFound(Uuid),
+    /// There is no such webhook. Correct the id.
+    #[error("there is no webhook {0}")]
+    WebhookNotFound(Uuid),
+    /// The webhook does not send. Let it go on first.
+    #[error("webhook {id} is `{}`, and sends nothing", state.as_str())]
+    WebhookInactive { id: Uuid, state: WebhookState },
+    /// There is no such delivery of the webhook, or it is under way and sent again by itself.
+    #[error("there is no delivery {0} that has ended")]
+    DeliveryNotFound(Uuid),
     /// The result given by hand does not satisfy the step's `result_schema`. Mend the places that are named.
     #[error("the result does not satisfy the step's result_schema: {}", places(.0))]
     ResultInvalid(Vec<SchemaFault>),
@@ -101,6 +111,9 @@ impl Error {
             Self::SignalUnknown { .. } => "signal_unknown",
             Self::SignalInvalid(_) => "signal_invalid",
             Self::KeyNotFound(_) => "key_not_found",
+            Self::WebhookNotFound(_) => "webhook_not_found",
+            Self::WebhookInactive { .. } => "webhook_inactive",
+            Self::DeliveryNotFound(_) => "delivery_not_found",
             Self::NotEnded { .. } => "task_not_ended",
             Self::Definition(_) => "template_unusable",
             Self::Store(store::Error::Unavailable(_)) => "database_unavailable",
@@ -149,6 +162,9 @@ impl Error {
             }
             Self::NothingFailed(task_id) => format!("name a step: `tasker task get {task_id}` shows them"),
             Self::KeyNotFound(_) => "`tasker key list` shows the keys".to_owned(),
+            Self::WebhookNotFound(_) => "`tasker webhook list` shows the webhooks".to_owned(),
+            Self::WebhookInactive { id, .. } => format!("let it go on: `tasker webhook enable {id}`"),
+            Self::DeliveryNotFound(_) => "`tasker webhook deliveries WEBHOOK` shows its deliveries".to_owned(),
             Self::ResultInvalid(_) => "mend the places that are named; nothing was recorded".to_owned(),
             Self::SignalUnknown { task_id, known, .. } if known.is_empty() => {
                 format!("`tasker task get {task_id}` shows its steps; none of them waits for a signal")

@@ -26,6 +26,7 @@ mod sweep;
 mod templates;
 mod tree;
 mod wake;
+mod webhook;
 
 pub use control::{Acted, Action, Bulk, BulkDone, BulkItem, RerunFrom, Selection};
 pub use doctor::Finding;
@@ -41,6 +42,12 @@ pub use sweep::{Sweeper, Swept};
 pub use templates::Registered;
 pub use tree::Tree;
 pub use wake::{Dial, EventWatch, Wakeups};
+#[cfg(feature = "webhooks")]
+pub(crate) use webhook::secret_bytes;
+pub use webhook::{
+    CreatedWebhook, Delivery, DeliveryState, NewWebhook, SECRET_OVERLAP, Try, TryError, Webhook, WebhookDefinition,
+    WebhookState,
+};
 
 pub use crate::{
     model::{Report, Reported},

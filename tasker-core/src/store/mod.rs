@@ -19,6 +19,7 @@ mod search;
 mod sqlite;
 mod statement;
 mod transaction;
+mod webhook;
 mod wire;
 
 use std::ops::Range;
@@ -38,6 +39,7 @@ pub use record::{
 pub use relay::{KnownRelay, RelayPlace};
 pub use sqlite::SqliteStore;
 pub use statement::Statement;
+pub use webhook::{DeliveryFilter, NewDelivery, StoredDelivery, StoredWebhook, WebhookStore};
 pub use wire::{WIRE_TEXT_MAX, Wire};
 
 use crate::{
@@ -56,7 +58,7 @@ pub type Decide<'a> = dyn Fn(&Snapshot) -> Decision + Sync + 'a;
 
 /// Where Tasker keeps everything. Both implementations pass the same conformance suite.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: WebhookStore + Send + Sync + 'static {
     /// Brings the schema up to date; returns the migrations that were applied.
     async fn migrate(&self) -> Result<Vec<Migration>>;
 

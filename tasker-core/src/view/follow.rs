@@ -96,7 +96,8 @@ impl EventQuery {
         Ok(())
     }
 
-    fn wants(&self, event: &EventView) -> bool {
+    /// Whether an event passes the filters.
+    pub(crate) fn wants(&self, event: &EventView) -> bool {
         let is_of = |wanted: &String| match wanted.strip_suffix(".*") {
             Some(start) => event.kind.strip_prefix(start).is_some_and(|rest| rest.starts_with('.')),
             None => *wanted == event.kind || event.domain_name() == Some(wanted),

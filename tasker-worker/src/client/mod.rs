@@ -7,6 +7,7 @@ mod error;
 pub(crate) mod http;
 mod subscription;
 mod watch;
+mod webhook;
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +23,10 @@ pub use error::Error;
 pub use subscription::Subscription;
 pub use tasker_core::{
     model::Actor,
-    orchestration::{Action, ApiKey, CreatedKey, NewKey, RerunFrom, SubmitTask},
+    orchestration::{
+        Action, ApiKey, CreatedKey, CreatedWebhook, Delivery, DeliveryState, NewKey, NewWebhook, RerunFrom, SubmitTask,
+        Webhook,
+    },
     view::{
         ActedItem, ActedView, BulkAction, BulkSubmitted, EventPage, EventQuery, EventView, NextEvent, Page,
         RegisteredView, StatsView, StepPhase, StepView, SubmittedView, TaskQuery, TaskView, TemplateDiff, TemplateView,

@@ -11,6 +11,7 @@ mod published;
 mod requests;
 mod stops;
 mod streams;
+mod webhooks;
 mod workers;
 
 use std::{

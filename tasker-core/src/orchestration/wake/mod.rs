@@ -34,6 +34,7 @@ pub struct Wakeups {
     turn: AtomicUsize,
     ends: Mutex<HashMap<TaskId, Vec<oneshot::Sender<()>>>>,
     sweep: Notify,
+    webhooks: Notify,
     events: watch::Sender<()>,
     /// What this process does.
     roles: AtomicU8,
@@ -164,6 +165,15 @@ impl Wakeups {
     /// Has the sweeper look again when its next work is due.
     pub(super) fn due_changed(&self) {
         self.sweep.notify_one();
+    }
+
+    /// Has those who send to webhooks in this process look at them.
+    pub(super) fn webhooks_changed(&self) {
+        self.webhooks.notify_one();
+    }
+
+    pub(super) async fn wait_webhooks_changed(&self) {
+        self.webhooks.notified().await;
     }
 
     pub(super) fn watch_events(&self) -> EventWatch {

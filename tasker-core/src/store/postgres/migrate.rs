@@ -10,6 +10,7 @@ const SCHEMA: Schema = Schema {
         (3, "flows", include_str!("../../../../migrations/postgres/0003_flows.sql")),
         (4, "relays", include_str!("../../../../migrations/postgres/0004_relays.sql")),
         (5, "audits", include_str!("../../../../migrations/postgres/0005_audits.sql")),
+        (6, "webhooks", include_str!("../../../../migrations/postgres/0006_webhooks.sql")),
     ],
     table: "tasker.migrations",
 };

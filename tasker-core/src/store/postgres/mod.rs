@@ -13,6 +13,7 @@ mod search;
 mod sql;
 mod time;
 mod transaction;
+mod webhook;
 mod wire;
 
 use std::{ops::Range, str::FromStr, sync::Arc, time::Duration};

@@ -17,6 +17,7 @@ mod search;
 mod sql;
 mod template;
 mod transaction;
+mod webhook;
 mod worker;
 
 use std::{ops::Range, sync::Arc};
@@ -48,6 +49,7 @@ const SCHEMA: Schema = Schema {
         (3, "flows", include_str!("../../../../migrations/sqlite/0003_flows.sql")),
         (4, "relays", include_str!("../../../../migrations/sqlite/0004_relays.sql")),
         (5, "audits", include_str!("../../../../migrations/sqlite/0005_audits.sql")),
+        (6, "webhooks", include_str!("../../../../migrations/sqlite/0006_webhooks.sql")),
     ],
     table: "_tasker_migrations",
 };

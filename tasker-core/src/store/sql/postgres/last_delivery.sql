@@ -1,0 +1,8 @@
+-- The one that is furthest in the log.
+select
+    id, webhook_id, position, task_id, seq, until, events, type, state, tries_left, due_at, tries::text as tries,
+    created_at, ended_at, asked_at, asked_by, asked_because
+from tasker.webhook_deliveries
+where webhook_id = $1
+order by position desc, task_id desc, seq desc
+limit 1

@@ -1,0 +1,3 @@
+update tasker.webhooks
+set holder = null, held_until = null
+where holder = $1

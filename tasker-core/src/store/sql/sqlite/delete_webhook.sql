@@ -1,0 +1,3 @@
+delete from webhooks
+where id = ?1
+returning id
