@@ -1,6 +1,5 @@
-use std::cell::RefCell;
-
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
+use tokio::sync::Mutex;
 
 use crate::bench::{Bench, everywhere};
 
@@ -36,10 +35,10 @@ async fn each_broken_invariant_is_found_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let bench = Bench::on_file(folder.path()).await;
     let connection = SqliteConnection::connect(bench.url.as_deref().unwrap()).await.unwrap();
-    let connection = RefCell::new(connection);
+    let connection = Mutex::new(connection);
     find_each(&bench, async |statement| {
         let statement = statement.replace("AGO", "(unixepoch() - 300) * 1000000");
-        connection.borrow_mut().execute(AssertSqlSafe(statement)).await.unwrap();
+        connection.lock().await.execute(AssertSqlSafe(statement)).await.unwrap();
     })
     .await;
 }
@@ -49,10 +48,10 @@ async fn each_broken_invariant_is_found_on_postgres() {
     let Some(bench) = Bench::on_postgres("sick").await else { return };
     let mut connection = PgConnection::connect(bench.url.as_deref().unwrap()).await.unwrap();
     connection.execute("set search_path = tasker").await.unwrap();
-    let connection = RefCell::new(connection);
+    let connection = Mutex::new(connection);
     find_each(&bench, async |statement| {
         let statement = statement.replace("AGO", "now() - interval '5 minutes'");
-        connection.borrow_mut().execute(AssertSqlSafe(statement)).await.unwrap();
+        connection.lock().await.execute(AssertSqlSafe(statement)).await.unwrap();
     })
     .await;
 }

@@ -19,14 +19,18 @@ enum Reach {
     Named,
     /// In none: it is about all of them.
     All,
+    /// In those of the key: a webhook of another one is not there.
+    Hook,
+    /// In those of the key: what is of others is left out of the list.
+    Filtered,
     /// For the worker itself, which joined with the key.
     Worker,
 }
 
-use Reach::{All, Named, Public, Task, Worker};
+use Reach::{All, Filtered, Hook, Named, Public, Task, Worker};
 
 /// `METHOD PATH`, the permission, and its reach.
-const ROUTES: [(&str, &str, Reach); 44] = [
+const ROUTES: [(&str, &str, Reach); 53] = [
     ("GET /health", "", Public),
     ("GET /health/live", "", Public),
     ("GET /health/ready", "", Public),
@@ -71,6 +75,15 @@ const ROUTES: [(&str, &str, Reach); 44] = [
     ("GET /v1/workers/{worker_id}/wakeups", "work", Worker),
     ("POST /v1/workers/{worker_id}/leases", "work", Worker),
     ("POST /v1/workers/{worker_id}/checkpoints", "work", Worker),
+    ("GET /v1/webhooks", "read", Filtered),
+    ("POST /v1/webhooks", "operate", Named),
+    ("GET /v1/webhooks/{webhook_id}", "read", Hook),
+    ("GET /v1/webhooks/{webhook_id}/deliveries", "read", Hook),
+    ("POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", "operate", Hook),
+    ("POST /v1/webhooks/{webhook_id}/disable", "operate", Hook),
+    ("POST /v1/webhooks/{webhook_id}/enable", "operate", Hook),
+    ("POST /v1/webhooks/{webhook_id}/rotate", "operate", Hook),
+    ("DELETE /v1/webhooks/{webhook_id}", "operate", Hook),
 ];
 
 const VERBS: [&str; 7] = ["read", "read_payloads", "submit", "operate", "templates", "work", "admin"];
@@ -86,6 +99,7 @@ struct Guarded {
     admin: String,
     task: String,
     step: String,
+    webhook: String,
 }
 
 impl Guarded {
@@ -93,7 +107,8 @@ impl Guarded {
         let home = Home::new();
         let (server, client) = (home.start_guarded(), client());
         let admin = key(&home, &["--allow", "admin"]);
-        let mut guarded = Self { home, server, client, admin, task: String::new(), step: String::new() };
+        let (task, step, webhook) = (String::new(), String::new(), String::new());
+        let mut guarded = Self { home, server, client, admin, task, step, webhook };
         for yaml in [
             template("it", &[("a", &[])]),
             template("it", &[("a", &[])]).replace("namespace: test", "namespace: other"),
@@ -108,6 +123,9 @@ impl Guarded {
         let shown: Value =
             guarded.send(&guarded.admin, "GET /v1/tasks/{task_uuid}", None).await.json().await.expect("JSON");
         guarded.step = shown["steps"][0]["step_uuid"].as_str().expect("an id").to_owned();
+        let created = guarded.send(&guarded.admin, "POST /v1/webhooks", Some(new_webhook())).await;
+        let created: Value = created.json().await.expect("JSON");
+        guarded.webhook = created["webhook"]["webhook_id"].as_str().expect("an id").to_owned();
         guarded
     }
 
@@ -118,7 +136,9 @@ impl Guarded {
             path.replace("{task_uuid}", &self.task).replace("{step_uuid}", &self.step).replace("{worker_id}", WORKER);
         let path =
             path.replace("{namespace}/{name}", "test/it").replace("{name}", "none").replace("{version}", "1.0.0");
-        let path = path.replace("{key_id}", "01890000-0000-7000-8000-000000000000");
+        let nothing = "01890000-0000-7000-8000-000000000000";
+        let path = path.replace("{key_id}", nothing).replace("{delivery_id}", nothing);
+        let path = path.replace("{webhook_id}", &self.webhook);
         let request =
             self.client.request(Method::from_bytes(method.as_bytes()).expect("a method"), self.server.url(&path));
         let request = if secret.is_empty() { request } else { request.bearer_auth(secret) };
@@ -145,6 +165,11 @@ impl Guarded {
         );
         (status, problem["code"].as_str().unwrap_or_default().to_owned())
     }
+}
+
+/// Of one namespace, and of a template that does not exist, so that nothing is sent.
+fn new_webhook() -> Value {
+    json!({"name": "it", "url": "https://example.com/hooks", "namespace": "test", "template": "none"})
 }
 
 #[tokio::test]
@@ -192,6 +217,7 @@ async fn a_key_reaches_no_further_than_its_namespaces() {
         "POST /v1/tasks/actions" => Some(json!({"action": {"type": "pause"}, "ids": [guarded.task]})),
         "POST /v1/events/next" => Some(json!({"namespace": "test"})),
         "POST /v1/workers" => Some(record("test")),
+        "POST /v1/webhooks" => Some(new_webhook()),
         "POST /v1/tasks/{task_uuid}/priority" => Some(json!({"priority": 1})),
         _ if route.starts_with("PATCH") => Some(json!({"action_type": "reset_for_retry"})),
         "POST /v1/workers/{worker_id}/work" => Some(json!({})),
@@ -221,6 +247,11 @@ async fn a_key_reaches_no_further_than_its_namespaces() {
                 assert_eq!(other, (404, "task_not_found".to_owned()), "{route}");
                 assert_ne!(own, other, "{route}");
             }
+            Filtered => assert_eq!((own.0, other.0), (200, 200), "{route}"),
+            Hook => {
+                assert_eq!(other, (404, "webhook_not_found".to_owned()), "{route}");
+                assert_ne!(own, other, "{route}");
+            }
             Worker => {
                 assert_eq!(other, (404, "worker_unknown".to_owned()), "{route}");
                 assert_ne!(own, other, "{route}");
@@ -234,7 +265,7 @@ async fn a_key_reaches_no_further_than_its_namespaces() {
     let reaching = "name: reaching\nnamespace: other\nversion: 1.0.0\nsteps:\n  - {name: a, type: workflow, workflow: {namespace: test, name: it}}\n";
     let refused = guarded.answer(&outside, "POST /v1/templates", Some(json!(reaching))).await;
     assert_eq!(refused, (403, "permission_missing".to_owned()));
-    let bodies = [("GET /v1/tasks", 0), ("GET /v1/templates", 1)];
+    let bodies = [("GET /v1/tasks", 0), ("GET /v1/templates", 1), ("GET /v1/webhooks", 0)];
     for (route, count) in bodies {
         let listed: Value = guarded.send(&outside, route, None).await.json().await.expect("JSON");
         assert_eq!(listed["items"].as_array().map(Vec::len), Some(count), "{route}");
