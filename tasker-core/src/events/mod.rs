@@ -17,7 +17,7 @@ mod webhook;
 
 pub use cloud_event::{Category, CloudEvent};
 #[cfg(feature = "nats")]
-pub use nats::{NatsError, NatsOptions, StreamOptions};
+pub use nats::{NatsError, NatsOptions, NatsWakeups, StreamOptions};
 #[cfg(feature = "nats")]
 pub use relay::{RELAY, Relay, Relaying};
 pub use retention::{Remover, Retention, RetentionError};
