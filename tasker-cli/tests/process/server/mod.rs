@@ -9,6 +9,7 @@ mod published;
 mod requests;
 mod stops;
 mod streams;
+mod watched;
 mod webhooks;
 mod workers;
 
