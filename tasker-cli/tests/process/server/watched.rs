@@ -73,7 +73,7 @@ async fn the_dashboard_and_the_alert_rules_name_real_metrics() {
     post("/v1/workers".to_owned(), record).await;
     let work = format!("/v1/workers/{worker}/work");
     let claimed = post(work.clone(), json!({"call": 1, "want": 1, "wait_ms": 10_000})).await;
-    let error = json!({"type": "broken", "message": "for good", "retryable": false});
+    let error = json!({"kind": "permanent", "code": "broken", "message": "for good"});
     let report = json!({"lease": claimed["assignments"][0]["lease"], "outcome": {"failed": {"error": error}}});
     post(work, json!({"call": 2, "reports": [report], "want": 0})).await;
 
