@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tasker_core::{
     api::{Access, Api},
-    events::{Relay, Retention, WebhookOptions, Webhooks},
+    events::{NatsWakeups, Relay, Retention, WebhookOptions, Webhooks},
     orchestration::{Engine, Options},
 };
 use tokio::net::{TcpListener, lookup_host};
@@ -81,7 +81,10 @@ impl Server {
         let engine = self.engine(url, settings).await?;
         let _sweeper = engine.start_sweeper();
         let relay = match self.nats.options(settings) {
-            Some(options) => Some(Relay::start(Arc::clone(&engine), options).await?),
+            Some(options) => {
+                engine.carry_wakeups(Arc::new(NatsWakeups::new(&options)?));
+                Some(Relay::start(Arc::clone(&engine), options).await?)
+            }
             None => None,
         };
         let options = WebhookOptions { allows_private: self.webhooks_to_private, ..WebhookOptions::default() };

@@ -19,7 +19,7 @@ mod webhook;
 pub use cloud_event::{Category, CloudEvent};
 pub use counts::{Delivering, Relaying};
 #[cfg(feature = "nats")]
-pub use nats::{NatsError, NatsOptions, StreamOptions};
+pub use nats::{NatsError, NatsOptions, NatsWakeups, StreamOptions};
 #[cfg(feature = "nats")]
 pub use relay::{RELAY, Relay};
 pub use retention::{Remover, Retention, RetentionError};

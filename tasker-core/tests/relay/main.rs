@@ -6,3 +6,4 @@ mod arrive;
 mod bench;
 mod cluster;
 mod sick;
+mod wakeups;

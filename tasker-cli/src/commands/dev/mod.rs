@@ -7,7 +7,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use serde_json::json;
-use tasker_core::{orchestration::Options, template};
+use tasker_core::{
+    events::{NatsOptions, NatsWakeups},
+    orchestration::Options,
+    template,
+};
 use tasker_worker::{Client, Worker, worker::WorkerBuilder};
 use tokio::time::sleep;
 
@@ -85,6 +89,9 @@ impl Dev {
             let options = database::options(settings);
             let options = Options { lease: self.lease.unwrap_or(options.lease), ..options };
             let engine = database::migrated_engine(settings.store_url(), options).await?;
+            if let Some(url) = &settings.nats {
+                engine.carry_wakeups(Arc::new(NatsWakeups::new(&NatsOptions::at(url))?));
+            }
             return Ok((Worker::builder(Arc::clone(&engine)), Client::embedded(engine)));
         };
         if self.lease.is_some() {

@@ -1,9 +1,12 @@
-//! NATS JetStream as a receiver of the log. The only place that knows NATS.
+//! NATS: JetStream as a receiver of the log, and NATS core for wake-ups. The only place that knows NATS.
+
+mod address;
+mod wire;
 
 use std::{sync::Arc, time::Duration};
 
 use async_nats::{
-    Client, ConnectOptions, Event, HeaderMap, ServerAddr,
+    Client, Event, HeaderMap,
     header::{NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID},
     jetstream::{
         Context, ErrorCode,
@@ -17,6 +20,8 @@ use thiserror::Error;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
+use self::address::servers;
+pub use self::wire::NatsWakeups;
 use super::{CloudEvent, PREFIX, subject};
 use crate::{orchestration::EventCursor, store::RelayPlace};
 
@@ -42,6 +47,14 @@ pub struct StreamOptions {
     pub max_bytes: Option<i64>,
     /// How long the stream knows an event again by its id; 2 minutes by default.
     pub dedupe: Option<Duration>,
+}
+
+impl NatsOptions {
+    /// With the stream that is there if nothing else is said.
+    #[must_use]
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { url: url.into(), stream: StreamOptions::default() }
+    }
 }
 
 impl Default for StreamOptions {
@@ -144,10 +157,10 @@ pub(super) struct Sent {
 impl Jet {
     /// Answers at once; the connection is made in the background.
     pub(super) async fn connect(options: NatsOptions) -> Result<Self, NatsError> {
-        let servers = servers(&options.url)?;
+        let (servers, connecting) = servers(&options.url)?;
         let connected = Arc::new(Notify::new());
         let tell = Arc::clone(&connected);
-        let mut connecting = ConnectOptions::new()
+        let connecting = connecting
             .name("tasker relay")
             .retry_on_initial_connect()
             .reconnect_delay_callback(|attempts| {
@@ -164,13 +177,6 @@ impl Jet {
                     }
                 }
             });
-        if let Some(first) = servers.first() {
-            connecting = match (first.username(), first.password()) {
-                (Some(user), Some(password)) => connecting.user_and_password(user.to_owned(), password.to_owned()),
-                (Some(token), None) => connecting.token(token.to_owned()),
-                (None, _) => connecting,
-            };
-        }
         let client = connecting.connect(servers).await.map_err(unavailable)?;
         let context = ContextBuilder::new().timeout(PATIENCE).build(client.clone());
         Ok(Self { client, context, options: options.stream, connected })
@@ -343,42 +349,15 @@ fn subjects() -> String {
     format!("{PREFIX}.>")
 }
 
-fn servers(url: &str) -> Result<Vec<ServerAddr>, NatsError> {
-    let address = |text: &str| text.trim().parse::<ServerAddr>().map_err(|_| NatsError::Url(without_secrets(text)));
-    url.split(',').map(address).collect()
-}
-
-/// A URL as it may be printed.
-fn without_secrets(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        (None, Some((_, host))) => host.to_owned(),
-        (_, None) => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn several_servers_are_named_with_commas() {
-        let hosts = |url| servers(url).unwrap().iter().map(|it| (it.host().to_owned(), it.port())).collect::<Vec<_>>();
-        assert_eq!(hosts("nats://a:1,b:2"), [("a".to_owned(), 1), ("b".to_owned(), 2)]);
-        assert_eq!(hosts("tls://user:word@a"), [("a".to_owned(), 4222)]);
-    }
-
-    #[test]
-    fn an_unusable_url_is_told_without_its_secrets() {
-        let Err(NatsError::Url(told)) = servers("http://user:word@a") else { panic!("it is refused") };
-        assert_eq!(told, "http://a");
-    }
 
     /// What keeps relays from doing harm to each other, and losses on the way from making gaps.
     #[cfg(feature = "test-support")]
     #[tokio::test]
     async fn an_event_is_taken_in_its_place_only() {
-        let Some(server) = super::super::throwaway::NatsServer::start() else { return };
+        let Some(server) = crate::events::throwaway::NatsServer::start() else { return };
         let options = || NatsOptions { url: server.url(), stream: StreamOptions::default() };
         let (one, other) = (Jet::connect(options()).await.unwrap(), Jet::connect(options()).await.unwrap());
         let place = RelayPlace { cursor: EventCursor::START, receipt: None };
