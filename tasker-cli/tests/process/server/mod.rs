@@ -46,6 +46,11 @@ impl Home {
         [Some(Self::of(None)), Self::on_postgres()].into_iter().flatten()
     }
 
+    /// One on a server of PostgreSQL of the test's own.
+    pub(crate) fn on(server: &str) -> Self {
+        Self::of(Some(Database::create(server)))
+    }
+
     fn on_postgres() -> Option<Self> {
         postgres().map(|server| Self::of(Some(Database::create(&server))))
     }
