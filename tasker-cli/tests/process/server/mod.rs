@@ -1,5 +1,7 @@
 //! `tasker server`, as its clients see it.
 
+mod access;
+mod bounds;
 mod documents;
 mod events;
 mod keys;
