@@ -397,12 +397,13 @@ impl Working {
             .insert(at, WorkingStep { row, result, error, ended_at, is_touched: true, is_fresh: false, new: None });
     }
 
-    /// Where the task stands in a flow from now on; none if that has not changed, or if the task has ended.
+    /// Where the task stands in a flow from now on; none if it has not changed, or the task ended without anything to do before.
     pub(super) fn changed_flow(&self) -> Option<TaskFlow> {
         let before = self.task.flow.as_deref();
         let is_known = before.and_then(|flow| flow.ending.as_ref()) == self.ending.as_ref();
         let changed = || TaskFlow { ending: self.ending.clone(), ..before.cloned().unwrap_or_default() };
-        (!is_known && !self.task.state.is_final()).then(changed)
+        let has_no_end_work = self.task.state.is_final() && self.added.is_empty();
+        (!is_known && !has_no_end_work).then(changed)
     }
 
     fn at(&self, idx: u32) -> Option<usize> {
