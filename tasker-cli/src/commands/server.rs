@@ -96,6 +96,8 @@ impl Server {
         let remover = retention.map(|retention| retention.start(&engine));
         tell_missing_keys(&engine, access, output).await?;
         let api = Api::new(Arc::clone(&engine), access);
+        relay.iter().for_each(|relay| api.tell_relaying(relay.relaying()));
+        webhooks.iter().for_each(|webhooks| api.tell_delivering(webhooks.delivering()));
         tell_start(&engine, &listener, output)?;
         let serving = {
             let (api, grace) = (api.clone(), self.grace);
