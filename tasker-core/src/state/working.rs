@@ -401,8 +401,7 @@ impl Working {
         let before = self.task.flow.as_deref();
         let is_known = before.and_then(|flow| flow.ending.as_ref()) == self.ending.as_ref();
         let changed = || TaskFlow { ending: self.ending.clone(), ..before.cloned().unwrap_or_default() };
-        let has_no_end_work = self.task.state.is_final() && self.added.is_empty();
-        (!is_known && !has_no_end_work).then(changed)
+        (!is_known && (!self.task.state.is_final() || !self.added.is_empty())).then(changed)
     }
 
     fn at(&self, idx: u32) -> Option<usize> {
