@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs COMMAND beside a throw-away PostgreSQL cluster, and passes its exit code through.
 #   scripts/with-postgres.sh COMMAND [ARGUMENT...]
-# COMMAND finds the cluster's URL (a superuser's) in TASKER_TEST_DATABASE_URL. The cluster listens on a free port of
+# COMMAND finds the cluster's URL (a superuser's) in TASKER_TEST_DATABASE_URL, and in TASKER_TEST_DATABASE_CRASH a program that
+# ends it as a crash does and starts it again. The cluster listens on a free port of
 # 127.0.0.1 and is stopped and removed whatever happens, Ctrl-C included. Several can run at once.
 #   TASKER_PG_DURABLE=1       keep fsync and synchronous_commit on, as production does (benchmarks)
 #   TASKER_PG_OPTIONS='...'   more server options, such as '-c shared_buffers=512MB'
@@ -95,10 +96,11 @@ start_cluster() {
     : >"$folder/log"
     # Below the range from which systems take the ports of outgoing connections.
     port=$((20000 + RANDOM % 12000))
+    server_options="$options ${TASKER_PG_OPTIONS:-}"
     if (
       cd "$folder"
       as_server "$bin/pg_ctl" start --silent --wait --pgdata="$folder/data" --log="$folder/log" \
-        --options="$options -p $port ${TASKER_PG_OPTIONS:-}"
+        --options="$server_options -p $port"
     ) >>"$folder/log" 2>&1; then
       return
     fi
@@ -107,8 +109,29 @@ start_cluster() {
   fail_with_log "PostgreSQL found no free port in $attempt attempts"
 }
 
+# Immediate mode ends every process at once and writes nothing down, so that the start recovers from the log.
+write_crash() {
+  local quoted
+  quoted=$(printf ' %q' "$bin" "$folder" "$server_user" "$port" "$server_options")
+  {
+    echo '#!/usr/bin/env bash'
+    echo 'set -euo pipefail'
+    echo "set --$quoted"
+    declare -f as_server
+    cat <<'CRASH'
+bin=$1 folder=$2 server_user=$3 port=$4 options=$5
+cd "$folder"
+as_server "$bin/pg_ctl" stop --silent --wait --mode=immediate --pgdata="$folder/data"
+as_server "$bin/pg_ctl" start --silent --wait --pgdata="$folder/data" --log="$folder/log" --options="$options -p $port"
+CRASH
+  } >"$folder/crash"
+  chmod +x "$folder/crash"
+}
+
 make_cluster
 start_cluster
+write_crash
+export TASKER_TEST_DATABASE_CRASH="$folder/crash"
 export TASKER_TEST_DATABASE_URL="postgres://tasker:$password@127.0.0.1:$port/postgres"
 
 # In the background, so that a signal to this script alone is acted on at once; bash would make such a command deaf to

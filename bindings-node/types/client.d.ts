@@ -1,4 +1,5 @@
 import { type ConnectionOptions } from "./host.js";
+import { type SubscribeOptions } from "./subscription.js";
 import type { Acted, Created, Page, Registered, Step, Submitted, Task, TaskEvent, TaskStatus, TaskTree, Template } from "./view.js";
 /** A request to run a template. */
 export interface CreateTask {
@@ -107,6 +108,12 @@ export declare class TaskerClient {
     getTaskHistory(taskUuid: string, afterSeq?: number): Promise<TaskEvent[]>;
     /** Events of all tasks behind a cursor, waited for if there are none: the query is the body of `POST /v1/events/next`. */
     nextEvents(query?: object): Promise<Record<string, unknown>>;
+    /**
+     * The events of all tasks as they happen, without end: `for await (const event of client.subscribe(...))`. It goes on by itself
+     * after whatever breaks off. With a name it goes on where that subscription is done: an event is done when the next one is
+     * asked for, and one of which that is not known comes again.
+     */
+    subscribe(options?: SubscribeOptions): AsyncGenerator<TaskEvent, void, undefined>;
     /** The workers that are there, and what each has. */
     listWorkers(): Promise<Record<string, unknown>[]>;
     /** How many tasks and steps stand where. */

@@ -1,6 +1,6 @@
 import type { BatchContext } from "./flow.js";
 import type { Logger } from "./log.js";
-import type { TraceContext } from "./protocol.js";
+import type { Assignment, Ending, TraceContext } from "./protocol.js";
 /** How far a long step has come: it is handed to the next attempt, whatever ended this one. */
 export interface Checkpoint {
     /** Where to go on from: whatever JSON the handler makes of it. */
@@ -83,6 +83,10 @@ export declare class StepContext {
     progress(progress: unknown): boolean;
     /** Which part of a batch this attempt is for; undefined in a step that is no batch worker. */
     get batchContext(): BatchContext | undefined;
+    /** In a sub-workflow: the task and the step that wait for its end; undefined in tasks that stand for themselves. */
+    get parent(): Assignment["parent"];
+    /** In a compensation and in a step of `finally`: how the task ends, and why; undefined in other steps. */
+    get ending(): Ending | undefined;
     /** Whether an earlier attempt stored how far it came. */
     hasCheckpoint(): boolean;
     /** Where to go on from; undefined without a checkpoint. */

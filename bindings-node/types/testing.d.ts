@@ -1,6 +1,6 @@
 import { type Checkpoint, StepContext } from "./context.js";
 import { type Logger } from "./log.js";
-import type { Assignment, TraceContext } from "./protocol.js";
+import type { Assignment, Ending, TraceContext } from "./protocol.js";
 /** What a handler under test is called with. */
 export interface TestContext {
     inputData?: unknown;
@@ -19,6 +19,8 @@ export interface TestContext {
     retryCount?: number;
     maxRetries?: number;
     batch?: Assignment["batch"];
+    parent?: Assignment["parent"];
+    ending?: Ending;
     checkpoint?: Checkpoint;
     signal?: AbortSignal;
     logger?: Logger;

@@ -149,6 +149,11 @@ impl Attempt {
         self.assignment.parent.as_ref().map(|parent| described(py, parent)).transpose()
     }
 
+    /// How the task ends; none in a step that runs before that is known.
+    fn ending<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.assignment.ending.as_ref().map(|ending| described(py, ending.as_ref())).transpose()
+    }
+
     /// The trace that the task belongs to, by the names of headers.
     fn trace_context<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.assignment.trace_context.as_ref().map(|trace| described(py, trace)).transpose()

@@ -6,6 +6,7 @@ from .async_client import AsyncTaskerClient
 from .client import Document, Event, Step, Task, TaskerClient, TaskPage, client_create_task
 from .context import StepContext
 from .decision import BatchConfig, Decision
+from .documents import Ending
 from .errors import (
     AuthenticationError,
     AuthorizationError,
@@ -51,6 +52,7 @@ __all__ = [
     "ConfigurationError",
     "Decision",
     "Document",
+    "Ending",
     "Event",
     "HandlerRegistry",
     "NetworkError",

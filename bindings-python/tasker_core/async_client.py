@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
 from . import _calls
 from ._calls import Call
 from ._connection import Connection
+from ._subscription import Progress
 from .client import TaskerClient
 from .documents import Document, Event, Step, Task, TaskPage
+from .errors import CallError
 
 T = TypeVar("T")
 
@@ -141,6 +144,41 @@ class AsyncTaskerClient:
 
     async def next_events(self, query: Mapping[str, Any]) -> Document:
         return await self._do(_calls.next_events(query))
+
+    async def subscribe(
+        self,
+        subscription: str | None = None,
+        *,
+        types: Iterable[str] = (),
+        namespace: str | None = None,
+        name: str | None = None,
+        after: str | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """Like :meth:`TaskerClient.subscribe`: ``async for event in client.subscribe("mailer"): ...``"""
+        progress = Progress(subscription, types, namespace, name, after)
+        try:
+            while True:
+                try:
+                    page = await self._do(progress.read())
+                except CallError as error:
+                    await asyncio.sleep(progress.pause(error))
+                    continue
+                progress.answered()
+                for item in page["items"]:
+                    yield Event(item["event"])
+                    progress.done(item["cursor"])
+                    await self._record(progress)
+                progress.done(page["cursor"])
+        finally:
+            await self._record(progress, now=True)
+
+    async def _record(self, progress: Progress, *, now: bool = False) -> None:
+        call = progress.record(now=now)
+        if call is not None:
+            # What is not recorded comes again.
+            with contextlib.suppress(CallError):
+                await self._do(call)
+                progress.answered()
 
     async def list_workers(self) -> list[Document]:
         return await self._do(_calls.list_workers())

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
 from . import _calls
 from ._calls import Call
 from ._connection import Connection
+from ._subscription import Progress
 from .documents import Document, Event, Step, Task, TaskPage
+from .errors import CallError
 
 __all__ = ["Document", "Event", "Step", "Task", "TaskPage", "TaskerClient", "client_create_task"]
 
@@ -179,6 +182,46 @@ class TaskerClient:
     def next_events(self, query: Mapping[str, Any]) -> Document:
         """Events of all tasks behind a cursor, waited for if there are none: the body of ``POST /v1/events/next``."""
         return self._do(_calls.next_events(query))
+
+    def subscribe(
+        self,
+        subscription: str | None = None,
+        *,
+        types: Iterable[str] = (),
+        namespace: str | None = None,
+        name: str | None = None,
+        after: str | None = None,
+    ) -> Iterator[Event]:
+        """Events of all tasks as they happen, without end; it goes on by itself after whatever breaks off.
+
+        With a name it goes on where ``subscription`` is done, also in another process: an event is done when the next one is
+        asked for, and one of which that is not known comes again. Without one it begins behind the cursor ``after``, or with
+        what happens from now on. ``types`` are ``task.completed``, ``step.*``, or names of domain events.
+        """
+        progress = Progress(subscription, types, namespace, name, after)
+        try:
+            while True:
+                try:
+                    page = self._do(progress.read())
+                except CallError as error:
+                    time.sleep(progress.pause(error))
+                    continue
+                progress.answered()
+                for item in page["items"]:
+                    yield Event(item["event"])
+                    progress.done(item["cursor"])
+                    self._record(progress)
+                progress.done(page["cursor"])
+        finally:
+            self._record(progress, now=True)
+
+    def _record(self, progress: Progress, *, now: bool = False) -> None:
+        call = progress.record(now=now)
+        if call is not None:
+            # What is not recorded comes again.
+            with contextlib.suppress(CallError):
+                self._do(call)
+                progress.answered()
 
     def list_workers(self) -> list[Document]:
         """Workers that were heard of lately."""

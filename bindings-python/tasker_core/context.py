@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ._values import default
+from .documents import Ending
 from .errors import CallError, PermanentError, RetryableError
 from .models import build
 
@@ -42,6 +43,7 @@ class StepContext:
         batch: Mapping[str, Any] | None = None,
         last_checkpoint: Mapping[str, Any] | None = None,
         parent: Mapping[str, Any] | None = None,
+        ending: Mapping[str, Any] | None = None,
         trace_context: Mapping[str, str] | None = None,
     ) -> None:
         self.handler_name = handler_name
@@ -66,6 +68,7 @@ class StepContext:
         self._batch = batch
         self._checkpoint = last_checkpoint
         self._parent = parent
+        self._ending = _ending(ending)
         self._trace_context = dict(trace_context or {})
         self._native: _native.Attempt | None = None
         self._worker: _native.Worker | None = None
@@ -183,6 +186,11 @@ class StepContext:
         return self._parent
 
     @property
+    def ending(self) -> Ending | None:
+        """In a compensation and in a step of ``finally``: how the task ends, and why; None in other steps."""
+        return self._ending
+
+    @property
     def trace_context(self) -> dict[str, str]:
         """The trace that the task belongs to, as headers to go on with: ``traceparent`` and perhaps ``tracestate``.
 
@@ -256,17 +264,22 @@ class StepContext:
         return f"StepContext(step_name={self.step_name!r}, task_uuid={self.task_uuid!r}, attempt={self.attempt})"
 
 
+def _ending(value: Any) -> Ending | None:
+    return None if value is None else Ending(value)
+
+
 def _or_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
-_LAZY = {
+_LAZY: dict[str, Callable[[Any], Any]] = {
     "_input": lambda native: native.input(),
     "_config": lambda native: _or_empty(native.config()),
     "_results": lambda native: native.results(),
     "_batch": lambda native: native.batch(),
     "_checkpoint": lambda native: native.last_checkpoint(),
     "_parent": lambda native: native.parent(),
+    "_ending": lambda native: _ending(native.ending()),
     "_trace_context": lambda native: _or_empty(native.trace_context()),
 }
 

@@ -76,6 +76,17 @@ class Task(Document):
         return {step.name: step.results for step in self.steps if "results" in step}
 
 
+class Ending(Document):
+    """How a task ends: ``complete``, ``error`` or ``cancelled``, and why."""
+
+    status: str
+    #: What it failed with.
+    error: dict[str, Any] | None
+    #: Who cancelled it, and why.
+    by: str | None
+    reason: str | None
+
+
 class Event(Document):
     """Something that happened to a task or to one of its steps."""
 

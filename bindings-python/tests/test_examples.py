@@ -52,9 +52,20 @@ def submitted(tasker: Tasker, folder: Path, case: dict[str, Any], tmp_path: Path
     template = tasker.template(folder / "template.yaml")[0]
     context = with_directory(case["input"], str(tmp_path))
     try:
-        return tasker.client.submit(template.name, namespace=template.namespace, context=context)
+        task_uuid = tasker.client.submit(template.name, namespace=template.namespace, context=context)
     except CallError as error:
         return error
+    for signal in case.get("signals", []):
+        assert refusal(tasker, task_uuid, signal) == signal.get("refused"), f"{case['name']}: {signal}"
+    return task_uuid
+
+
+def refusal(tasker: Tasker, task_uuid: str, signal: dict[str, Any]) -> str | None:
+    try:
+        tasker.client.signal_task(task_uuid, signal["signal"], signal.get("payload"), by=signal.get("by"))
+    except CallError as error:
+        return error.code
+    return None
 
 
 def differences_of(tasker: Tasker, expect: dict[str, Any], run: str | CallError) -> Any:
@@ -79,6 +90,11 @@ def differences_of(tasker: Tasker, expect: dict[str, Any], run: str | CallError)
         yield from compared(f"{name}.error_code", wanted.get("error_code"), failed)
         if "result" in wanted:
             yield from compared_within(f"{name}.result", wanted["result"], step.results)
+    names = expect.get("in_order", [])
+    for earlier, later in zip(names, names[1:], strict=False):
+        ended, began = steps[earlier].completed_at, steps[later].started_at
+        if not (ended and began and ended <= began):
+            yield f"{later} began at {began}, not after {earlier} had ended at {ended}"
 
 
 def code_of(document: Task | Any) -> str | None:

@@ -29,6 +29,11 @@ RSpec.describe "examples" do
     compare(found, "state", expected["state"], task.status)
     compare(found, "error_code", expected["error_code"], task[:error]&.fetch("code"))
     (expected["steps"] || {}).each { |name, step| step_differences(found, name, step, task.step(name)) }
+    (expected["in_order"] || []).each_cons(2) do |earlier, later|
+      ended = task.step(earlier)&.[](:completed_at)
+      began = task.step(later)&.[](:started_at)
+      found["#{earlier}, #{later}"] = [ended, began] unless ended && began && ended <= began
+    end
     found
   end
 
@@ -69,9 +74,19 @@ RSpec.describe "examples" do
     refused = example_case.dig("expect", "refused")
     return { refused: { expected: refused, got: nil } } if refused
 
-    differences(example_case["expect"], tasker.wait_for_task(task.task_uuid, timeout: Programs::PATIENCE))
+    signals = (example_case["signals"] || []).map { |signal| [signal["refused"], refusal(tasker, task, signal)] }
+    found = differences(example_case["expect"], tasker.wait_for_task(task.task_uuid, timeout: Programs::PATIENCE))
+    signals.all? { |expected, got| expected == got } ? found : { **found, signals: signals }
   rescue TaskerCore::Errors::ClientError => e
     e.code == example_case.dig("expect", "refused") ? {} : { refused: { expected: refused, got: e.code } }
+  end
+
+  # The code that a signal is refused with; nil if it is taken.
+  def refusal(tasker, task, signal)
+    tasker.signal_task(task.task_uuid, signal["signal"], payload: signal["payload"], by: signal["by"])
+    nil
+  rescue TaskerCore::Errors::ClientError => e
+    e.code
   end
 
   it "are at least five" do

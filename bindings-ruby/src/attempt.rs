@@ -106,6 +106,11 @@ impl Attempt {
         optional(ruby, attempt.assignment.parent.as_ref())
     }
 
+    /// How the task ends; nil in a step that runs before that is known.
+    pub(crate) fn ending(ruby: &Ruby, attempt: &Self) -> Result<Option<Value>, Error> {
+        optional(ruby, attempt.assignment.ending.as_deref())
+    }
+
     /// The trace that the task belongs to, by the names of headers; nil without one.
     pub(crate) fn trace_context(ruby: &Ruby, attempt: &Self) -> Result<Option<Value>, Error> {
         optional(ruby, attempt.assignment.trace_context.as_ref())

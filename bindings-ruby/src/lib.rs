@@ -54,6 +54,7 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     attempt.define_method("batch", method!(Attempt::batch, 0))?;
     attempt.define_method("checkpoint", method!(Attempt::checkpoint, 0))?;
     attempt.define_method("parent", method!(Attempt::parent, 0))?;
+    attempt.define_method("ending", method!(Attempt::ending, 0))?;
     attempt.define_method("trace_context", method!(Attempt::trace_context, 0))?;
     attempt.define_method("store_checkpoint", method!(Attempt::store_checkpoint, 1))?;
     attempt.define_method("failures", method!(Attempt::failures, 0))?;

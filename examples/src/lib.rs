@@ -13,7 +13,11 @@ pub mod payment_gateway;
 pub mod payment_refund;
 #[path = "../price_import/handlers.rs"]
 pub mod price_import;
+#[path = "../purchase_approval/handlers.rs"]
+pub mod purchase_approval;
 pub mod reference;
+#[path = "../travel_booking/handlers.rs"]
+pub mod travel_booking;
 #[path = "../user_registration/handlers.rs"]
 pub mod user_registration;
 
@@ -44,13 +48,15 @@ macro_rules! example {
 }
 
 /// Every example, the one to begin with first.
-pub const EXAMPLES: [Example; 6] = [
+pub const EXAMPLES: [Example; 8] = [
     example!("ecommerce_order"),
     example!("user_registration"),
     example!("payment_refund"),
     example!("customer_refund"),
     example!("data_pipeline"),
     example!("price_import"),
+    example!("purchase_approval"),
+    example!("travel_booking"),
 ];
 
 /// Name and YAML text of every template.
@@ -68,4 +74,6 @@ pub fn registry() -> HandlerRegistry {
         .merge(customer_refund::registry())
         .merge(data_pipeline::registry())
         .merge(price_import::registry())
+        .merge(purchase_approval::registry())
+        .merge(travel_booking::registry())
 }

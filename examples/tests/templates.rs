@@ -42,5 +42,7 @@ fn parsed() -> Vec<Template> {
 }
 
 fn callables(template: &Template) -> impl Iterator<Item = &str> {
-    template.steps.iter().filter(|step| !step.handler.is_none()).map(|step| step.handler.callable.as_str())
+    let compensations = template.steps.iter().filter_map(|step| Some(&step.compensate.as_ref()?.handler));
+    let steps = template.steps.iter().chain(&template.finally).map(|step| &step.handler);
+    steps.chain(compensations).filter(|handler| !handler.is_none()).map(|handler| handler.callable.as_str())
 }

@@ -1,5 +1,6 @@
 import { TaskerError } from "./errors.js";
 import { type ConnectionOptions, Host } from "./host.js";
+import { type SubscribeOptions, subscribe } from "./subscription.js";
 import type {
   Acted,
   Created,
@@ -214,6 +215,15 @@ export class TaskerClient {
   /** Events of all tasks behind a cursor, waited for if there are none: the query is the body of `POST /v1/events/next`. */
   nextEvents(query: object = {}): Promise<Record<string, unknown>> {
     return this.call("event.next", query);
+  }
+
+  /**
+   * The events of all tasks as they happen, without end: `for await (const event of client.subscribe(...))`. It goes on by itself
+   * after whatever breaks off. With a name it goes on where that subscription is done: an event is done when the next one is
+   * asked for, and one of which that is not known comes again.
+   */
+  subscribe(options: SubscribeOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {
+    return subscribe((query) => this.call("event.next", query), options);
   }
 
   /** The workers that are there, and what each has. */

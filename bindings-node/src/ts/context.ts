@@ -1,7 +1,7 @@
 import { PermanentError } from "./errors.js";
 import type { BatchContext } from "./flow.js";
 import type { Logger } from "./log.js";
-import type { Assignment, TraceContext } from "./protocol.js";
+import type { Assignment, Ending, TraceContext } from "./protocol.js";
 
 /** How far a long step has come: it is handed to the next attempt, whatever ended this one. */
 export interface Checkpoint {
@@ -191,6 +191,16 @@ export class StepContext {
     const item = "item" in work ? work.item : undefined;
     const batchSize = range.end - range.start;
     return { index, total, batchId, startCursor: range.start, endCursor: range.end, batchSize, item };
+  }
+
+  /** In a sub-workflow: the task and the step that wait for its end; undefined in tasks that stand for themselves. */
+  get parent(): Assignment["parent"] {
+    return this.assignment.parent;
+  }
+
+  /** In a compensation and in a step of `finally`: how the task ends, and why; undefined in other steps. */
+  get ending(): Ending | undefined {
+    return this.assignment.ending;
   }
 
   /** Whether an earlier attempt stored how far it came. */

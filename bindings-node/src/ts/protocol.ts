@@ -37,8 +37,21 @@ export interface Assignment {
   checkpoint?: { cursor: unknown; accumulated_results?: unknown; items_processed?: number };
   /** The step of another task that started this task and waits for its end. */
   parent?: { task_id: string; step_uuid: string };
+  /** Of a compensation, and of a step of `finally`: how the task ends, and why. */
+  ending?: Ending;
   /** The trace that the task belongs to (W3C Trace Context). */
   trace_context?: TraceContext;
+}
+
+/** How a task ends that has yet to undo what was done, or to clean up. */
+export interface Ending {
+  status: "complete" | "error" | "cancelled";
+  /** What it failed with. */
+  error?: StepError;
+  /** Who cancelled it. */
+  by?: string;
+  /** Why it was cancelled. */
+  reason?: string;
 }
 
 /** The headers of W3C Trace Context. */

@@ -1,6 +1,6 @@
 import { type Checkpoint, StepContext } from "./context.js";
 import { type Logger, withFields } from "./log.js";
-import type { Assignment, TraceContext } from "./protocol.js";
+import type { Assignment, Ending, TraceContext } from "./protocol.js";
 
 /** What a handler under test is called with. */
 export interface TestContext {
@@ -20,6 +20,8 @@ export interface TestContext {
   retryCount?: number;
   maxRetries?: number;
   batch?: Assignment["batch"];
+  parent?: Assignment["parent"];
+  ending?: Ending;
   checkpoint?: Checkpoint;
   signal?: AbortSignal;
   logger?: Logger;
@@ -54,7 +56,7 @@ export function buildTestContext(test: TestContext = {}): TestedContext {
 }
 
 function assignmentOf(test: TestContext): Assignment {
-  const { checkpoint, batch, correlationId, stepConfig } = test;
+  const { checkpoint, batch, parent, ending, correlationId, stepConfig } = test;
   const assignment: Assignment = {
     lease: { task_id: test.taskUuid ?? NIL, step_idx: 0, attempt: test.attempt ?? 1 },
     lease_until: "1970-01-01T00:00:00.000000Z",
@@ -73,6 +75,8 @@ function assignmentOf(test: TestContext): Assignment {
   if (correlationId !== undefined) assignment.correlation_id = correlationId;
   if (test.traceContext !== undefined) assignment.trace_context = test.traceContext;
   if (batch !== undefined) assignment.batch = batch;
+  if (parent !== undefined) assignment.parent = parent;
+  if (ending !== undefined) assignment.ending = ending;
   if (checkpoint !== undefined) {
     const { cursor, accumulatedResults: accumulated_results, itemsProcessed: items_processed = 0 } = checkpoint;
     assignment.checkpoint = { cursor, accumulated_results, items_processed };

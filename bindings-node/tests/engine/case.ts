@@ -6,10 +6,12 @@ export interface Case {
   name: string;
   input: unknown;
   environment: string;
+  signals?: { signal: string; payload?: unknown; by?: string; refused?: string }[];
   expect: {
     refused?: string;
     state?: string;
     error_code?: string;
+    in_order?: string[];
     steps?: Record<string, ExpectedStep>;
   };
 }
@@ -36,6 +38,13 @@ export function differences({ expect }: Case, task: Task, steps: Step[]): string
     const step = steps.find((step) => step.name === name);
     if (step === undefined) found.push(`${name}: the template has no such step`);
     else compareStep(found, expected, step);
+  }
+  const named = (name?: string) => steps.find((step) => step.name === name);
+  for (const [at, later] of (expect.in_order ?? []).entries()) {
+    if (at === 0) continue;
+    const earlier = expect.in_order?.[at - 1];
+    const [ended, began] = [named(earlier)?.completed_at, named(later)?.started_at];
+    if (!(ended && began && ended <= began)) found.push(`${later} began at ${began}, ${earlier} ended at ${ended}`);
   }
   return found;
 }

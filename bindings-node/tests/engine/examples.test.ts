@@ -75,11 +75,26 @@ async function run(tasker: Tasker, { folder, template: { name, namespace } }: Ex
   try {
     const { task_uuid } = await tasker.createTask({ name, namespace, context: one.input });
     if (one.expect.refused) return [`${place}: expected to be refused with ${one.expect.refused}, and was accepted`];
+    for (const { signal, payload, by, refused } of one.signals ?? []) {
+      const code = await refusal(tasker.signalTask(task_uuid, signal, payload, by === undefined ? {} : { by }));
+      if (code !== refused) return [`${place}: ${signal} is to be refused with ${refused}, got ${code}`];
+    }
     const task = await tasker.waitForTask(task_uuid, { timeoutMs: PATIENCE_MS });
     const steps = await tasker.listTaskSteps(task_uuid);
     return differences(one, task, steps).map((difference) => `${place}: ${difference}`);
   } catch (error) {
     if (error instanceof TaskerError && error.code === one.expect.refused) return [];
     return [`${place}: ${error}`];
+  }
+}
+
+/** The code that a call is refused with; undefined if it is not. */
+async function refusal(call: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await call;
+    return undefined;
+  } catch (error) {
+    if (error instanceof TaskerError) return error.code;
+    throw error;
   }
 }

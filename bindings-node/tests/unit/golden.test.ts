@@ -17,15 +17,20 @@ test("every golden sample is read and written without a change", () => {
   }
 });
 
-test("a golden assignment gives its context", () => {
-  const polled = decode(readFileSync(`${GOLDEN}/polled.run_full.json`, "utf8")) as Exclude<Polled, "end">;
+function contextOf(sample: string): StepContext {
+  const polled = decode(readFileSync(`${GOLDEN}/polled.${sample}.json`, "utf8")) as Exclude<Polled, "end">;
   assert.ok("run" in polled);
   const link = { heartbeat: () => true, publish: () => {}, checkpoint: async () => {}, logger: console };
-  const context = new (StepContext as unknown as new (...args: unknown[]) => StepContext)(
+  return new (StepContext as unknown as new (...args: unknown[]) => StepContext)(
     polled.run,
     new AbortController().signal,
     link,
   );
+}
+
+test("a golden assignment gives its context", () => {
+  const context = contextOf("run_full");
+  assert.equal(context.ending, undefined);
   assert.equal(context.stepName, "process_refund");
   assert.equal(context.handlerName, "Payments::Refunds");
   assert.equal(context.getInput("amount_cents"), 2599);
@@ -35,4 +40,9 @@ test("a golden assignment gives its context", () => {
   assert.equal(context.traceContext.traceparent, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
   assert.equal(context.traceContext.tracestate, "rojo=00f067aa0ba902b7");
   assert.deepEqual([context.attempt, context.retryCount, context.maxRetries], [4, 2, 5]);
+});
+
+test("a compensation knows how its task ends", () => {
+  const { ending } = contextOf("run_compensation");
+  assert.deepEqual([ending?.status, ending?.error?.code, ending?.by], ["error", "no_carrier", undefined]);
 });

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "operations"
+require_relative "subscription"
 
 module TaskerCore
   # What can be asked of Tasker: the same on a database and through a server. Whoever includes it has a method
@@ -120,6 +121,19 @@ module TaskerCore
     # Events of all tasks behind a cursor, waited for if there are none: the query is the body of POST /v1/events/next.
     def next_events(query = {})
       call("event.next", query)
+    end
+
+    # Yields the events of all tasks as they happen, without end; goes on by itself after whatever breaks off.
+    #
+    # With a name it goes on where that +subscription+ is done, also in another process: an event is done when the block has
+    # returned, and one for which it has not comes again. Without a name it begins behind the cursor +after+, or with what
+    # happens from now on. +types+ are <tt>task.completed</tt>, <tt>step.*</tt>, or names of domain events.
+    def subscribe(subscription = nil, types: [], namespace: nil, name: nil, after: nil, &block)
+      raise ArgumentError, "a block is needed, to which events are given" unless block
+
+      query = { subscription: subscription, namespace: namespace, name: name, after: after }.compact
+      query[:types] = Array(types) unless Array(types).empty?
+      Subscription.new(self, query).each(&block)
     end
 
     # Workers that were heard of lately.

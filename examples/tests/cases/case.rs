@@ -16,7 +16,21 @@ pub(crate) struct Case {
     pub(crate) input: Value,
     #[serde(default = "test_environment")]
     pub(crate) environment: String,
+    /// Sent one after the other, as soon as the task is submitted.
+    #[serde(default)]
+    pub(crate) signals: Vec<Sent>,
     pub(crate) expect: Expected,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sent {
+    pub(crate) signal: String,
+    #[serde(default)]
+    pub(crate) payload: Value,
+    pub(crate) by: Option<String>,
+    /// The code that it is refused with.
+    pub(crate) refused: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -25,6 +39,8 @@ pub(crate) struct Expected {
     pub(crate) refused: Option<String>,
     state: Option<TaskState>,
     error_code: Option<String>,
+    #[serde(default)]
+    in_order: Vec<String>,
     #[serde(default)]
     steps: BTreeMap<String, ExpectedStep>,
 }
@@ -70,6 +86,14 @@ impl Expected {
                 continue;
             };
             expected.differences(&mut found, step);
+        }
+        let named = |name: &String| task.steps.iter().flatten().find(|step| step.name == *name);
+        for (earlier, later) in self.in_order.iter().zip(self.in_order.iter().skip(1)) {
+            let (ended, began) =
+                (named(earlier).and_then(|it| it.completed_at), named(later).and_then(|it| it.started_at));
+            if ended.zip(began).is_none_or(|(ended, began)| ended > began) {
+                found.push(format!("{later} began at {began:?}, not after {earlier} had ended at {ended:?}"));
+            }
         }
         found
     }

@@ -6,14 +6,14 @@ mod case;
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use case::Case;
+use case::{Case, Sent};
 use futures::future::join_all;
 use tasker_core::{
-    model::{Json, TaskState},
+    model::{Json, TaskId, TaskState},
     template::parse,
 };
 use tasker_examples::{EXAMPLES, Example, registry, templates};
-use tasker_worker::{Worker, client::SubmitTask};
+use tasker_worker::{Client, Worker, client::SubmitTask};
 
 /// The longest case takes about a second; the rest is for a machine that is busy with something else.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -64,12 +64,29 @@ async fn run(worker: &Worker, example: &Example, case: &Case, directory: &Path) 
         (Err(error), Some(code)) if error.code() == code => Vec::new(),
         (Err(error), _) => vec![format!("refused with {}: {error}", error.code())],
         (Ok(_), Some(code)) => vec![format!("expected to be refused with {code}, and was accepted")],
-        (Ok(submitted), None) => match client.wait(submitted.task_uuid, PATIENCE).await {
-            Ok(task) => case.expect.differences(&task),
-            Err(error) => vec![format!("{error}; {:?}", client.steps(submitted.task_uuid).await)],
-        },
+        (Ok(submitted), None) => {
+            let mut found = signal(&client, case, submitted.task_uuid).await;
+            match client.wait(submitted.task_uuid, PATIENCE).await {
+                Ok(task) => found.extend(case.expect.differences(&task)),
+                Err(error) => found.push(format!("{error}; {:?}", client.steps(submitted.task_uuid).await)),
+            }
+            found
+        }
     };
     found.into_iter().map(|difference| format!("{} / {}: {difference}", example.name, case.name)).collect()
+}
+
+/// Sends the signals of a case; answers with what came of them otherwise than expected.
+async fn signal(client: &Client, case: &Case, task_id: TaskId) -> Vec<String> {
+    let mut found = Vec::new();
+    for Sent { signal, payload, by, refused } in &case.signals {
+        let sent = client.signal(task_id, signal, Json::from(payload), by.clone()).await;
+        let code = sent.err().map(|error| error.code().to_owned());
+        if code != *refused {
+            found.push(format!("{signal} {payload}: expected to be refused with {refused:?}, got {code:?}"));
+        }
+    }
+    found
 }
 
 fn request(example: &Example, input: Json) -> SubmitTask {

@@ -1,4 +1,4 @@
-//! Servers, workers, relays and NATS nodes are killed, stopped and cut off at random while tasks run; then the database and the
+//! Servers, workers, relays, NATS nodes and PostgreSQL are killed, stopped and cut off at random while tasks run; then the database and the
 //! stream are compared.
 //!
 //! TASKER_CHAOS_SECONDS says for how long (`make chaos`); a few seconds if it is not set.
@@ -21,7 +21,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::{
     command::{command, tasker},
-    database::postgres,
+    database::Cluster,
     server::{Home, Server, client},
 };
 
@@ -38,6 +38,8 @@ struct World {
     nats: Vec<NatsServer>,
     urls: String,
     home: Home,
+    /// After what is on it.
+    postgres: Cluster,
 }
 
 impl World {
@@ -55,7 +57,13 @@ impl World {
     /// One fault at random; what was stopped goes on with the next.
     async fn hurt(&mut self, stopped: &mut Vec<u32>) {
         stopped.drain(..).for_each(|pid| signal(pid, "CONT"));
-        match fastrand::u8(0..6) {
+        // One that began while PostgreSQL was down has given up: whoever supervises it starts it again.
+        for at in 0..self.workers.len() {
+            if self.workers[at].try_wait().expect("it is ours").is_some() {
+                self.workers[at] = self.start_worker();
+            }
+        }
+        match fastrand::u8(0..7) {
             0 => {
                 let at = fastrand::usize(..self.servers.len());
                 let address = self.servers[at].address().to_owned();
@@ -81,6 +89,7 @@ impl World {
                 signal(pid, "STOP");
                 stopped.push(pid);
             }
+            5 => self.postgres.crash(),
             _ => {
                 let mut connection = PgConnection::connect(&self.home.store).await.expect("PostgreSQL answers");
                 let cut = "select pg_terminate_backend(pid) from pg_stat_activity
@@ -109,13 +118,20 @@ fn end(child: &mut Child) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_whatever_is_killed() {
-    let (Some(_), Some(nats)) = (postgres(), cluster(3)) else {
+    let (Some(postgres), Some(nats)) = (Cluster::start(), cluster(3)) else {
         eprintln!("not run: it needs PostgreSQL (scripts/with-postgres.sh) and nats-server");
         return;
     };
     let seconds = std::env::var("TASKER_CHAOS_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(8);
     let urls: Vec<_> = nats.iter().map(NatsServer::url).collect();
-    let mut world = World { home: Home::new(), nats, urls: urls.join(","), servers: Vec::new(), workers: Vec::new() };
+    let mut world = World {
+        home: Home::on(&postgres.url),
+        postgres,
+        nats,
+        urls: urls.join(","),
+        servers: Vec::new(),
+        workers: Vec::new(),
+    };
     world.servers = (0..2).map(|_| world.start_server("127.0.0.1:0")).collect();
     world.workers = (0..WORKERS).map(|_| world.start_worker()).collect();
     let addresses: Vec<_> = world.servers.iter().map(|server| server.url.clone()).collect();

@@ -36,7 +36,7 @@ const ALONE: [&str; 13] = [
 ];
 
 /// What is done in every place, in this order. `#1` is the first task that was submitted, `%1` the first key that was made.
-const WALK: [&str; 66] = [
+const WALK: [&str; 77] = [
     "template lint pair.yaml",
     "template register pair.yaml",
     "template register pair.yaml wait.yaml",
@@ -103,6 +103,18 @@ const WALK: [&str; 66] = [
     "webhook list",
     "worker list",
     "events tail --after start --count 3",
+    // No event is of this namespace, so that nothing is sent.
+    "webhook create billing https://example.com/hooks --in nowhere --by ada --reason try",
+    "webhook create unsafe http://127.0.0.1/hooks",
+    "webhook list",
+    "webhook show billing",
+    "webhook disable billing --by ada",
+    "webhook enable billing --by ada",
+    "webhook rotate billing --by ada",
+    "webhook deliveries billing",
+    "webhook redeliver billing 01890000-0000-7000-8000-000000000000",
+    "webhook delete billing --by ada",
+    "webhook show billing",
 ];
 
 #[test]

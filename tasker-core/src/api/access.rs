@@ -91,6 +91,8 @@ fn needed(method: &Method, route: &str) -> Permission {
         "/v1/workers" if reads => Permission::Read,
         _ if route.starts_with("/v1/workers") => Permission::Work,
         _ if reads => Permission::Read,
+        // What is read is asked for in a body.
+        "/v1/events/next" => Permission::Read,
         "/v1/tasks" | "/v1/tasks/bulk" => Permission::Submit,
         _ if route.starts_with("/v1/templates") => Permission::Templates,
         _ => Permission::Operate,

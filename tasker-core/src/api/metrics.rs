@@ -15,6 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     Api,
     access::Caller,
+    carried::Carried,
     problem::{self, Refusals, Result},
 };
 use crate::{
@@ -40,6 +41,7 @@ async fn metrics(State(api): State<Api>, caller: Caller) -> Result<Response> {
     caller.demand_everywhere(Permission::Read)?;
     api.metrics.measure(&StatsView::load(&api.engine).await?);
     api.metrics.measure_pools(&api.engine.pools());
+    api.metrics.carried.measure(&api.engine).await?;
     let mut text = String::new();
     encode(&mut text, &api.metrics.registry).map_err(|_| problem::internal())?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
@@ -68,6 +70,7 @@ pub(super) struct Metrics {
     running: Gauge,
     delayed: Gauge,
     slots: Gauge,
+    pub(super) carried: Carried,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -141,6 +144,7 @@ impl Metrics {
             running: Gauge::default(),
             delayed: Gauge::default(),
             slots: Gauge::default(),
+            carried: Carried::default(),
         };
         metrics.register();
         metrics
@@ -148,6 +152,7 @@ impl Metrics {
 
     fn register(&mut self) {
         let registry = &mut self.registry;
+        self.carried.register(registry);
         registry.register("http_requests", "Requests answered", self.requests.clone());
         registry.register("http_request_seconds", "Time to answer a request", self.request_seconds.clone());
         registry.register(

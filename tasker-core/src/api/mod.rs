@@ -3,6 +3,7 @@
 //! One file for each resource; what is around every request is in `request`, `access` and `listen`.
 
 mod access;
+mod carried;
 mod connection;
 mod document;
 mod events;
@@ -35,7 +36,10 @@ pub use document::document;
 pub use listen::Patience;
 
 use self::{metrics::Metrics, sessions::Sessions};
-use crate::orchestration::Engine;
+use crate::{
+    events::{Delivering, Relaying},
+    orchestration::Engine,
+};
 
 /// The server on one engine. Any number of servers may share a database. Cheap to clone.
 #[derive(Clone)]
@@ -72,6 +76,17 @@ impl Api {
     #[must_use]
     pub fn with_patience(self, patience: Patience) -> Self {
         Self { patience, ..self }
+    }
+
+    /// Has what this process carries to NATS among the metrics.
+    pub fn tell_relaying(&self, relaying: &Arc<Relaying>) {
+        // One that was told of before stays.
+        let _ = self.metrics.carried.relaying.set(Arc::clone(relaying));
+    }
+
+    /// Has what this process sends to webhooks among the metrics.
+    pub fn tell_delivering(&self, delivering: &Arc<Delivering>) {
+        let _ = self.metrics.carried.delivering.set(Arc::clone(delivering));
     }
 
     /// Stops to accept; what waits (long polls, event streams) ends soon, and the rest when it is done.

@@ -90,6 +90,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::StepUnfit { .. }
         | Error::StepDoomed { .. }
         | Error::TaskEnding(_)
+        | Error::TaskNotAwaited { .. }
         | Error::NothingFailed(_)
         | Error::WebhookInactive { .. } => StatusCode::CONFLICT,
         Error::NotEnded { .. } => StatusCode::REQUEST_TIMEOUT,

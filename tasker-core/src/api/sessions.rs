@@ -38,7 +38,7 @@ impl Sessions {
         if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&id) {
             return false;
         }
-        let joined = Arc::new(Joined { session, key_id, last: tokio::sync::Mutex::default(), tasks: Mutex::default() });
+        let joined = Arc::new(Joined { session, key_id, last: Default::default(), tasks: Mutex::default() });
         sessions.insert(id, Entry { joined, seen_at: Instant::now() });
         true
     }
@@ -57,16 +57,20 @@ pub(super) struct Joined {
     pub(super) session: Arc<Session>,
     /// Who opened it, and so who may go on with it.
     pub(super) key_id: Option<Uuid>,
-    last: tokio::sync::Mutex<Option<(u64, Reported)>>,
+    /// By lane: the number of the last call, and its answer.
+    last: [tokio::sync::Mutex<Option<(u64, Reported)>>; LANES],
     /// Tasks of which it was given steps, and so in namespaces of its key.
     tasks: Mutex<HashSet<TaskId>>,
 }
 
+/// Calls of one worker that may be under way at the same time.
+pub(super) const LANES: usize = 4;
 /// Tasks that are remembered of one worker.
 const TASKS_MAX: usize = 100_000;
 
 /// One call of a worker.
 pub(super) struct Call {
+    pub(super) lane: usize,
     pub(super) number: Option<u64>,
     pub(super) reports: Vec<Report>,
     pub(super) want: usize,
@@ -74,10 +78,10 @@ pub(super) struct Call {
 }
 
 impl Joined {
-    /// Reports and claims. A call whose number is that of the last one is answered as before: its answer was lost on the way,
-    /// and doing it again would leave what it claimed without a worker.
+    /// Reports and claims. A call whose number is that of the last one in its lane is answered as before: its answer was lost
+    /// on the way, and doing it again would leave what it claimed without a worker.
     pub(super) async fn report(&self, engine: &Engine, call: Call) -> crate::orchestration::Result<Reported> {
-        let mut last = self.last.lock().await;
+        let mut last = self.last[call.lane % LANES].lock().await;
         if let (Some(number), Some((answered, reported))) = (call.number, last.as_ref())
             && number == *answered
         {

@@ -11,7 +11,7 @@ use super::{
     access::Caller,
     extract::{Body, Parameters, Path},
     problem::{self, Refusals, Result, field_invalid},
-    sessions::{Call, Joined},
+    sessions::{Call, Joined, LANES},
 };
 use crate::{
     model::{Checkpoint, Lease, Named, Page, Report, Reported, TaskId, Timestamp, Verdict, Woken, WorkerId, limits},
@@ -87,8 +87,13 @@ async fn join(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Work {
-    /// A number that the worker gives to each call anew. Sent again with the same number, because the answer was lost, the
-    /// call is answered as before instead of being carried out twice.
+    /// Calls that are under way at the same time are in different lanes: 0, if not given, to 3. No two of them may report about the
+    /// same task.
+    #[serde(default)]
+    #[schema(maximum = 3)]
+    lane: usize,
+    /// A number that the worker gives to each call anew. Sent again with the same number, because the answer was lost, and before
+    /// any other in its lane, the call is answered as before instead of being carried out twice.
     #[serde(default)]
     call: Option<u64>,
     /// At most 1,000.
@@ -130,6 +135,7 @@ async fn work(
     let joined = joined(&api, &caller, worker_id)?;
     demand_at_most("reports", work.reports.len(), limits::REPORT)?;
     demand_at_most("want", work.want, limits::REPORT)?;
+    demand_at_most("lane", work.lane, LANES - 1)?;
     let wait = wait(work.wait_ms)?;
     let may_wait = work.reports.is_empty() && work.want > 0;
     let until = Instant::now() + if may_wait { wait } else { Duration::ZERO };
@@ -141,7 +147,8 @@ async fn work(
     loop {
         // A server that stops still records, but what it handed out could be reported to it no more.
         let want = if api.closing.is_cancelled() { 0 } else { work.want };
-        let call = Call { number: work.call, reports: std::mem::take(&mut reports), want, look: work.look };
+        let reports = std::mem::take(&mut reports);
+        let call = Call { lane: work.lane, number: work.call, reports, want, look: work.look };
         let reported = carry_out(&api, &joined, call).await?;
         if !reported.assignments.is_empty() || Instant::now() >= until {
             return Ok(Json(with_foreign(reported, &is_foreign)));

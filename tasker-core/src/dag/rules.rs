@@ -95,6 +95,12 @@ impl Rules {
     pub fn is_by_engine(&self) -> bool {
         self.kind.is_by_engine()
     }
+
+    /// Whether the engine lets the step begin: it has no handler, or the handler is for its parts.
+    #[must_use]
+    pub fn begins_by_engine(&self) -> bool {
+        self.is_by_engine() || self.batch.is_some()
+    }
 }
 
 impl BatchRules {

@@ -4,6 +4,7 @@
 //! down, slow or empty: events wait in the log and arrive later.
 
 mod cloud_event;
+mod counts;
 #[cfg(feature = "nats")]
 mod nats;
 #[cfg(feature = "nats")]
@@ -16,11 +17,12 @@ pub mod throwaway;
 mod webhook;
 
 pub use cloud_event::{Category, CloudEvent};
+pub use counts::{Delivering, Relaying};
 #[cfg(feature = "nats")]
 pub use nats::{NatsError, NatsOptions, NatsWakeups, StreamOptions};
 #[cfg(feature = "nats")]
-pub use relay::{RELAY, Relay, Relaying};
+pub use relay::{RELAY, Relay};
 pub use retention::{Remover, Retention, RetentionError};
 pub use subject::{PREFIX, Selection, subject};
 #[cfg(feature = "webhooks")]
-pub use webhook::{Delivering, WebhookError, WebhookOptions, Webhooks};
+pub use webhook::{WebhookError, WebhookOptions, Webhooks};

@@ -8,10 +8,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -25,7 +22,7 @@ use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use super::{
-    CloudEvent, NatsError, NatsOptions,
+    CloudEvent, NatsError, NatsOptions, Relaying,
     nats::{Jet, Sent, Standing},
 };
 use crate::{
@@ -57,27 +54,6 @@ pub struct Relay {
     task: JoinHandle<()>,
     stopping: CancellationToken,
     relaying: Arc<Relaying>,
-}
-
-/// What a relay has done since it began.
-#[derive(Debug, Default)]
-pub struct Relaying {
-    events: AtomicU64,
-    failures: AtomicU64,
-}
-
-impl Relaying {
-    /// Events that the stream has acknowledged.
-    #[must_use]
-    pub fn events(&self) -> u64 {
-        self.events.load(Ordering::Relaxed)
-    }
-
-    /// Times that it had to begin again.
-    #[must_use]
-    pub fn failures(&self) -> u64 {
-        self.failures.load(Ordering::Relaxed)
-    }
 }
 
 #[derive(Debug, Error)]

@@ -51,6 +51,10 @@ pub enum Error {
     /// `finally`) can be retried or resolved. Run it again as a new task, from the step that failed.
     #[error("task {0} is ending, or has ended: its own steps stay as they are")]
     TaskEnding(TaskId),
+    /// The task ran for a step of another, which was told that it failed and does not wait for it any more. Retry that step, which
+    /// starts a new task.
+    #[error("task {task_id} ran for step `{step}` of task {parent}, which does not wait for it any more")]
+    TaskNotAwaited { task_id: TaskId, parent: TaskId, step: String },
     /// No step of the task failed, so that none can be retried or resolved without being named.
     #[error("no step of task {0} failed")]
     NothingFailed(TaskId),
@@ -106,6 +110,7 @@ impl Error {
             Self::StepUnfit { .. } => "step_unfit",
             Self::StepDoomed { .. } => "step_doomed",
             Self::TaskEnding(_) => "task_ending",
+            Self::TaskNotAwaited { .. } => "task_not_awaited",
             Self::NothingFailed(_) => "nothing_failed",
             Self::ResultInvalid(_) => "result_invalid",
             Self::SignalUnknown { .. } => "signal_unknown",
@@ -153,12 +158,15 @@ impl Error {
             Self::StepNotFound { task_id } => format!("`tasker task get {task_id}` shows its steps"),
             Self::StepUnfit { task_id, .. } => format!("`tasker task why {task_id}` tells what its steps wait for"),
             Self::StepDoomed { task_id, by, .. } => {
-                format!("retry or resolve `{by}`: `tasker task retry {task_id} {by}`")
+                format!("retry or resolve `{by}`: `tasker task retry {task_id} --step {by}`")
             }
             Self::TaskEnding(task_id) => {
                 format!(
                     "`tasker task rerun {task_id}` runs it again; `tasker task resolve {task_id} --whole` closes it at once"
                 )
+            }
+            Self::TaskNotAwaited { parent, step, .. } => {
+                format!("`tasker task retry {parent} --step {step}` runs it again as a new task")
             }
             Self::NothingFailed(task_id) => format!("name a step: `tasker task get {task_id}` shows them"),
             Self::KeyNotFound(_) => "`tasker key list` shows the keys".to_owned(),

@@ -38,6 +38,7 @@ pub use observe::Observer;
 pub use overview::{Stats, age_ms};
 pub use report::Session;
 pub use submit::{SubmitTask, Submitted};
+pub use subscription::Receiver;
 pub use sweep::{Sweeper, Swept};
 pub use templates::Registered;
 pub use tree::Tree;

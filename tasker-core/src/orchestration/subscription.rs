@@ -8,7 +8,41 @@ use crate::store::{EventCursor, RelayPlace};
 /// How long a subscription counts as listening after it was last heard of.
 const LISTENING: Duration = Duration::from_secs(60);
 
+/// Who gets the log, and how far that has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receiver {
+    /// `nats`, `subscription/NAME` or `webhook/NAME`.
+    pub name: String,
+    /// Whether a process carries to it now.
+    pub is_held: bool,
+    /// The age of the oldest event that it has not got; none if it has all.
+    pub behind: Duration,
+}
+
 impl Engine {
+    /// Everyone who gets the log, by name.
+    ///
+    /// # Errors
+    /// [`super::Error::Store`].
+    pub async fn receivers(&self) -> Result<Vec<Receiver>> {
+        let relays = self.store.relays().await?;
+        if relays.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (now, webhooks) = (self.store.now().await?, self.webhooks().await?);
+        let name = |relay: &str| {
+            let id = relay.strip_prefix("webhook/").and_then(|id| id.parse::<Uuid>().ok())?;
+            let webhook = webhooks.iter().find(|webhook| webhook.webhook_id == id)?;
+            Some(format!("webhook/{}", webhook.definition.name))
+        };
+        let receivers = relays.into_iter().map(|relay| Receiver {
+            name: name(&relay.name).unwrap_or(relay.name),
+            is_held: relay.holder.is_some(),
+            behind: relay.behind_since.map_or(Duration::ZERO, |since| now.since(since)),
+        });
+        Ok(receivers.collect())
+    }
+
     /// Where a subscription goes on: behind the last event that it is done with. A new one begins behind `begin`, or at the end
     /// of the log.
     ///

@@ -181,10 +181,19 @@ impl Working {
         Ok(())
     }
 
-    /// Step verbs are for tasks that go on, and for failed ones.
+    /// Step verbs are for tasks that go on, and for failed ones. A sub-workflow that failed has told so: nobody would learn what
+    /// comes of it now, and its parent may have it run anew.
     fn has_open_end(&self) -> Done {
         let state = self.task.state;
-        if !state.is_final() || state == TaskState::Error { Ok(()) } else { Err(Refusal::TaskState(state)) }
+        if state.is_final() && state != TaskState::Error {
+            return Err(Refusal::TaskState(state));
+        }
+        match self.task.flow.as_ref().and_then(|flow| flow.parent.as_ref()) {
+            Some(parent) if state.is_final() && !self.is_ending() => {
+                Err(Refusal::NotAwaited { parent: parent.task_id, step: Arc::clone(&parent.name) })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn allows(&self, cause: TaskCause) -> Done<TaskState> {

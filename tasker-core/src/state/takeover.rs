@@ -14,7 +14,10 @@ impl Desk<'_> {
         let old = &self.tasks[at];
         let mut task = Working::new(&TaskSnapshot::of_new(&takeover.task), self.snapshot);
         task.definition.clone_from(&old.definition);
-        task.values = Some(Values::of_submission(&takeover.task.submission));
+        // Nothing of it is stored: a step has the result that is taken over, or none.
+        let steps = old.definition.iter().flat_map(|definition| definition.steps.iter()).map(|step| (step.idx, None));
+        let values = Values::of_submission(&takeover.task.submission);
+        task.values = Some(Values { results: steps.collect(), ..values });
         let deadline = takeover.task.deadline_ms.map(Duration::from_millis);
         task.task.deadline_at = deadline.map(|span| self.snapshot.now + span);
         let from = old.task.task_id;

@@ -87,6 +87,11 @@ pub enum Refusal {
     },
     /// The task is on its way to its end, or was: only what it does before that can be retried or resolved.
     Ending,
+    /// The task ran for a step of another, which was told of its end.
+    NotAwaited {
+        parent: TaskId,
+        step: Arc<str>,
+    },
     /// The step that a task is to be run again from comes after one that has no result, or that would have to split work again.
     NoResult {
         step: Arc<str>,

@@ -124,8 +124,7 @@ impl Working {
         let dependents = self.step(idx).map(|step| Arc::clone(&step.dependents)).unwrap_or_default();
         if self.batches.contains_key(&idx) {
             // Only its parts and itself were read, and the task may have many of those.
-            let missing = dependents.iter().filter(|dependent| self.step(**dependent).is_none());
-            let missing: Vec<u32> = missing.copied().collect();
+            let missing: Vec<u32> = dependents.iter().copied().filter(|idx| self.step(*idx).is_none()).collect();
             if !missing.is_empty() {
                 self.lacking.extend(missing);
                 return true;
@@ -397,12 +396,12 @@ impl Working {
             .insert(at, WorkingStep { row, result, error, ended_at, is_touched: true, is_fresh: false, new: None });
     }
 
-    /// Where the task stands in a flow from now on; none if that has not changed, or if the task has ended.
+    /// Where the task stands in a flow from now on; none if it has not changed, or the task ended without anything to do before.
     pub(super) fn changed_flow(&self) -> Option<TaskFlow> {
         let before = self.task.flow.as_deref();
         let is_known = before.and_then(|flow| flow.ending.as_ref()) == self.ending.as_ref();
         let changed = || TaskFlow { ending: self.ending.clone(), ..before.cloned().unwrap_or_default() };
-        (!is_known && !self.task.state.is_final()).then(changed)
+        (!is_known && (!self.task.state.is_final() || !self.added.is_empty())).then(changed)
     }
 
     fn at(&self, idx: u32) -> Option<usize> {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::environment::Environment;
 use crate::model::FailureStrategy;
 
 /// A checked template in canonical form: aliases resolved, defaults filled in, every dependency known, no cycle.
@@ -295,44 +296,6 @@ pub enum PublishCondition {
     PermanentFailure,
 }
 
-/// What one environment changes. A step named `ALL` stands for every step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Environment {
-    #[serde(default)]
-    pub steps: Vec<StepOverride>,
-}
-
-/// The fields of a step that an environment may set; those not given stay as they are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StepOverride {
-    pub name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_seconds: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry: Option<RetryOverride>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub initialization: Option<Value>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RetryOverride {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retryable: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_attempts: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub backoff: Option<Backoff>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub backoff_base_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_backoff_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jitter: Option<f64>,
-}
-
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lifecycle {
@@ -355,39 +318,5 @@ impl Template {
     pub fn all_steps(&self) -> Vec<StepTemplate> {
         let compensations = self.steps.iter().filter_map(|step| Some(step.compensate.as_ref()?.as_step(&step.name)));
         self.steps.iter().chain(&self.finally).cloned().chain(compensations).collect()
-    }
-
-    /// The template with the overrides of an environment put in; unchanged where it has none of that name.
-    #[must_use]
-    pub fn for_environment(&self, name: Option<&str>) -> Self {
-        let mut template = self.clone();
-        let Some(environment) = name.and_then(|name| self.environments.get(name)) else {
-            return template;
-        };
-        for step in template.steps.iter_mut().chain(&mut template.finally) {
-            for change in &environment.steps {
-                if change.name == "ALL" || change.name == step.name {
-                    change.put_into(step);
-                }
-            }
-        }
-        template
-    }
-}
-
-impl StepOverride {
-    fn put_into(&self, step: &mut StepTemplate) {
-        step.timeout_seconds = self.timeout_seconds.or(step.timeout_seconds);
-        if self.initialization.is_some() {
-            step.handler.initialization.clone_from(&self.initialization);
-        }
-        if let Some(retry) = &self.retry {
-            step.retry.retryable = retry.retryable.unwrap_or(step.retry.retryable);
-            step.retry.max_attempts = retry.max_attempts.unwrap_or(step.retry.max_attempts);
-            step.retry.backoff = retry.backoff.unwrap_or(step.retry.backoff);
-            step.retry.backoff_base_ms = retry.backoff_base_ms.unwrap_or(step.retry.backoff_base_ms);
-            step.retry.max_backoff_ms = retry.max_backoff_ms.unwrap_or(step.retry.max_backoff_ms);
-            step.retry.jitter = retry.jitter.unwrap_or(step.retry.jitter);
-        }
     }
 }

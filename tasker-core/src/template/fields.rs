@@ -439,7 +439,13 @@ pub(super) static OVERRIDE: Table = Table {
     name: "step override",
     about: "The fields of a step that an environment sets; those not given stay as they are.",
     fields: &[
-        Field::new("name", Shape::Word(Rule::StepChoice), "ALL", "Name of a step, or ALL for every step.").required(),
+        Field::new(
+            "name",
+            Shape::Word(Rule::StepChoice),
+            "ALL",
+            "Name of a step, or ALL for every step and every compensation.",
+        )
+        .required(),
         Field::new("timeout_seconds", TIMEOUT, "5", "Seconds that one attempt may take."),
         Field::new("retry", Shape::Object(&RETRY), "{max_attempts: 1}", "The parts of the retry policy that change."),
         Field::new(
@@ -455,9 +461,26 @@ pub(super) static OVERRIDE: Table = Table {
             "{initialization: {unit: kg}}",
             "Another way to write `initialization`.",
         ),
+        Field::new(
+            "wait",
+            Shape::Object(&WAIT_OVERRIDE),
+            "{deadline_seconds: 1}",
+            "How long a step of type `wait` waits.",
+        ),
     ],
     one_of: &[],
     apart: &[("initialization", "handler")],
+};
+
+pub(super) static WAIT_OVERRIDE: Table = Table {
+    name: "wait override",
+    about: "How long steps wait in an environment. Under ALL each counts for the steps that have it.",
+    fields: &[
+        Field::new("seconds", WAIT_SECONDS, "1", "In place of the step's `seconds`."),
+        Field::new("deadline_seconds", WAIT_SECONDS, "1", "In place of the step's `deadline_seconds`."),
+    ],
+    one_of: &[],
+    apart: &[],
 };
 
 pub(super) static HANDLER_OVERRIDE: Table = Table {

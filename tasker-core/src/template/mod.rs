@@ -10,6 +10,7 @@ mod dependencies;
 mod document;
 mod embedded;
 mod emit;
+mod environment;
 mod expression;
 mod fault;
 mod fields;
@@ -25,9 +26,10 @@ mod syntax;
 mod yaml;
 
 pub use definition::{
-    Backoff, Compensation, Environment, Handler, Lifecycle, OnExhaustion, PublishCondition, PublishedEvent, Retry,
-    RetryOverride, StepKind, StepOverride, StepTemplate, SubWorkflow, Template, Wait,
+    Backoff, Compensation, Handler, Lifecycle, OnExhaustion, PublishCondition, PublishedEvent, Retry, StepKind,
+    StepTemplate, SubWorkflow, Template, Wait,
 };
+pub use environment::{Environment, RetryOverride, StepOverride, WaitOverride};
 pub use expression::{Expression, Scope};
 pub use fault::{Fault, FaultCode, Faults};
 pub(crate) use nearest::nearest;

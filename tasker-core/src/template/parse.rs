@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Compensation, Handler, Lifecycle, PublishedEvent, Retry, RetryOverride, StepOverride, StepTemplate, Template,
-    definition::{Environment, StepKind, SubWorkflow, Wait},
+    Compensation, Environment, Handler, Lifecycle, PublishedEvent, Retry, RetryOverride, StepOverride, StepTemplate,
+    Template, WaitOverride,
+    definition::{StepKind, SubWorkflow, Wait},
     dependencies,
     document::Node,
+    environment::ALL,
     fault::{FaultCode, Faults, Mark, Path},
     fields, flow,
     load::load,
@@ -35,7 +37,7 @@ impl Reader {
         self.namespace = fields.text("namespace").unwrap_or_default();
         let steps = self.steps(&fields);
         let finally = self.finally(&fields, &steps);
-        let all: Vec<_> = steps.iter().chain(&finally).map(|step| step.name.clone()).collect();
+        let all: Vec<_> = steps.iter().chain(&finally).collect();
         let environments = fields.node("environments").map(Node::entries).unwrap_or_default();
         let environments = environments.iter().map(|entry| {
             let at = Path::Top.field("environments");
@@ -127,7 +129,7 @@ impl Reader {
         at: &Path<'_>,
     ) -> (StepTemplate, dependencies::Place<'n>) {
         let name = fields.text("name").unwrap_or_default();
-        if name == "ALL" {
+        if name == ALL {
             let mark = fields.node("name").map_or(node.mark, |name| name.mark);
             let message = "a step cannot be named `ALL`, which stands for every step in `environments`".to_owned();
             self.report(FaultCode::ReservedName, mark, &at.field("name"), message, "choose another name".to_owned());
@@ -262,7 +264,7 @@ impl Reader {
         events.iter().map(event).collect()
     }
 
-    fn environment(&mut self, node: &Node, at: &Path<'_>, steps: &[String]) -> Environment {
+    fn environment(&mut self, node: &Node, at: &Path<'_>, steps: &[&StepTemplate]) -> Environment {
         let fields = self.open(node, at, &fields::ENVIRONMENT);
         let Some(entry) = fields.entry("steps") else { return Environment { steps: Vec::new() } };
         let at = at.field(&entry.key);
@@ -270,16 +272,18 @@ impl Reader {
         Environment { steps: nodes.map(|(index, node)| self.step_override(node, &at.index(index), steps)).collect() }
     }
 
-    fn step_override(&mut self, node: &Node, at: &Path<'_>, steps: &[String]) -> StepOverride {
+    fn step_override(&mut self, node: &Node, at: &Path<'_>, steps: &[&StepTemplate]) -> StepOverride {
         let fields = self.open(node, at, &fields::OVERRIDE);
         let name = fields.text("name").unwrap_or_default();
+        let named = steps.iter().find(|step| step.name == name);
         if let Some(entry) = fields.entry("name")
-            && name != "ALL"
+            && name != ALL
             // Without steps there is another fault, and this one would say nothing.
             && !steps.is_empty()
-            && !steps.contains(&name)
+            && named.is_none()
         {
-            let remedy = dependencies::offer(self, &name, steps.iter().map(String::as_str).chain(["ALL"]));
+            let names = steps.iter().map(|step| step.name.as_str()).chain([ALL]);
+            let remedy = dependencies::offer(self, &name, names);
             let message = format!("there is no step `{name}` to change");
             self.report(FaultCode::UnknownStep, entry.value.mark, &at.field(&entry.key), message, remedy);
         }
@@ -290,7 +294,32 @@ impl Reader {
             timeout_seconds: fields.number("timeout_seconds"),
             retry: self.retry_override(&fields, at),
             initialization: fields.json("initialization").or(handler_initialization),
+            wait: self.wait_override(&fields, at, named.copied()),
         }
+    }
+
+    /// `step` is the one that the override is for; none if it is for all of them.
+    fn wait_override(
+        &mut self,
+        fields: &Fields<'_>,
+        at: &Path<'_>,
+        step: Option<&StepTemplate>,
+    ) -> Option<WaitOverride> {
+        let fields = self.nested(fields, "wait", at, &fields::WAIT_OVERRIDE)?;
+        let at = at.field("wait");
+        let wait = step.map(|step| step.wait.clone().unwrap_or_default());
+        let fits = |is_given: fn(&Wait) -> bool| wait.as_ref().is_none_or(is_given);
+        for (name, fits) in [
+            ("seconds", fits(|wait| wait.seconds.is_some())),
+            ("deadline_seconds", fits(|wait| wait.deadline_seconds.is_some())),
+        ] {
+            if let Some(entry) = fields.entry(name).filter(|_| !fits) {
+                let message = format!("the step has no `{name}` to change");
+                let remedy = "add it to the step's `wait`, or remove it here".to_owned();
+                self.report(FaultCode::WrongForType, entry.value.mark, &at.field(name), message, remedy);
+            }
+        }
+        Some(WaitOverride { seconds: fields.number("seconds"), deadline_seconds: fields.number("deadline_seconds") })
     }
 
     fn lifecycle(&mut self, template: &Fields<'_>) -> Lifecycle {

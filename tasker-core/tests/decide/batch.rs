@@ -520,3 +520,20 @@ fn a_batch_runs_again_from_the_step_that_splits_it() {
     assert_eq!(desk.rerun_from("small", &[("count", json!(1))]), refused);
     assert_eq!(desk.rerun_from("count", &[]), None);
 }
+
+#[test]
+fn what_could_not_be_split_is_split_when_it_runs_again() {
+    let mut desk = Desk::new(
+        "{name: map, namespace: shop, version: 1.0.0, steps: [{name: each, for_each: input.rows, handler: {callable: h}}]}",
+    );
+    desk.give(&json!({"rows": "none"}));
+    let due = desk.due("each");
+    desk.apply(&[due], None);
+    assert_eq!(desk.state("each"), StepState::Error);
+    assert_eq!(desk.operate(Verb::Retry(Which::Failed)), None);
+    assert_eq!(desk.state("each"), StepState::Error, "its handler is for its parts, of which there are still none");
+    desk.give(&json!({"rows": [1, 2]}));
+    assert_eq!(desk.operate(Verb::Retry(Which::Failed)), None);
+    assert_eq!(states(&desk, "each").len(), 2);
+    check(&desk);
+}

@@ -286,3 +286,16 @@ fn without_anything_to_do_the_end_comes_at_once() {
     assert_eq!((desk.task().state, desk.task().flow.clone()), (TaskState::Cancelled, None));
     assert!(!desk.facts().iter().any(|fact| matches!(fact, Fact::TaskEnding { .. })));
 }
+
+#[test]
+fn a_task_whose_finally_is_left_out_stays_ended_too() {
+    let yaml = "{name: it, namespace: shop, version: 1.0.0,
+        steps: [{name: work, handler: {callable: h}}, {name: more, handler: {callable: h}, dependencies: [work]}],
+        finally: [{name: tell, handler: {callable: h}, when: has(results.more)}]}";
+    let mut desk = Desk::new(yaml);
+    let claimed = run_to(&mut desk, "work");
+    fail(&mut desk, claimed, "broken");
+    assert_eq!((desk.task().state, desk.state("tell")), (TaskState::Error, StepState::Skipped));
+    assert_eq!(desk.operate(Verb::Retry(Which::Failed)), Some(Refusal::Ending));
+    assert_eq!(desk.state("more"), StepState::Cancelled);
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tasker_core::{
     model::{DomainEvent, ErrorKind, Fact, Json, Next, Outcome, SkipReason, StepError, StepState, TaskState},
-    state::Input,
+    state::{Input, Verb, Which},
 };
 
 use crate::{desk::Desk, done, failed};
@@ -327,4 +327,36 @@ fn a_time_that_is_none_fails_the_wait() {
     desk.report(&ask, &done());
     assert_eq!(desk.state("until"), StepState::Error);
     assert_eq!(desk.task().error.as_ref().map(|error| error.code.as_str()), Some("wait_invalid"));
+}
+
+#[test]
+fn a_sub_workflow_that_cannot_begin_fails_again_when_it_is_retried() {
+    let yaml = "{name: it, namespace: shop, version: 1.0.0, steps: [
+        {name: child, type: workflow, workflow: {name: other, input: {id: input.order.id}}}]}";
+    let mut desk = Desk::new(yaml);
+    desk.give(&json!({}));
+    let due = desk.due("child");
+    desk.apply(&[due], None);
+    for _ in 0..2 {
+        let code = desk.step("child").error.as_ref().map(|error| error.code.as_str());
+        assert_eq!((desk.state("child"), code), (StepState::Error, Some("workflow_input_failed")));
+        assert_eq!(desk.task().state, TaskState::Error);
+        assert_eq!(desk.operate(Verb::Retry(Which::Failed)), None);
+    }
+    desk.check_log();
+}
+
+#[test]
+fn a_signal_that_came_before_is_there_when_its_step_is_retried() {
+    let yaml = "{name: it, namespace: shop, version: 1.0.0, steps: [{name: work, handler: {callable: h}},
+        {name: asked, type: wait, wait: {signal: go}, when: results.work.is_dear, dependencies: [work]}]}";
+    let mut desk = Desk::new(yaml);
+    let signal = Input::Signal { task_id: desk.task().task_id, name: "go".into(), payload: Json::null(), by: None };
+    desk.apply(&[signal], None);
+    let claimed = desk.claim(1);
+    desk.report(&claimed, &done());
+    assert_eq!(desk.state("asked"), StepState::Error, "its condition has no answer");
+    assert_eq!(desk.operate(Verb::Retry(Which::Failed)), None);
+    assert_eq!((desk.state("asked"), desk.task().state), (StepState::Complete, TaskState::Complete));
+    desk.check_log();
 }

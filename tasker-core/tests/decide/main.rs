@@ -5,7 +5,6 @@
 mod batch;
 mod desk;
 mod ending;
-mod endings_at_random;
 mod flow;
 mod operate;
 mod rerun;

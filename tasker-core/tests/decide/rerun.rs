@@ -99,3 +99,19 @@ fn a_task_that_runs_is_not_run_again() {
     desk.report(&claimed, &done());
     assert_eq!(desk.rerun_from("route", &[]), Some(Refusal::TaskState(TaskState::InProgress)));
 }
+
+#[test]
+fn a_task_may_be_through_as_soon_as_it_has_taken_over() {
+    let yaml = "{name: it, namespace: shop, version: 1.0.0,
+        steps: [{name: work, handler: {callable: h}, on_exhaustion: skip}, {name: more, handler: {callable: h}, when: 'input.more',
+        dependencies: [work]}], finally: [{name: tell, handler: {callable: h}, when: has(results.work)}]}";
+    let mut desk = Desk::new(yaml);
+    desk.give(&json!({"more": false}));
+    let claimed = desk.claim(1);
+    desk.report(&claimed, &Outcome::failed(StepError::permanent("broken", "no")));
+    assert_eq!(desk.task().state, TaskState::Complete);
+    assert_eq!(desk.rerun_from("more", &[]), None);
+    assert_eq!(desk.task_at(1).state, TaskState::Complete);
+    assert_eq!(states(&desk, 1), [StepState::Skipped; 3], "`finally` asks for a result that nobody has");
+    desk.check_log();
+}

@@ -1,6 +1,6 @@
 //! An engine on an empty database, and the usual ways to use it.
 
-use std::{str::FromStr, sync::Arc};
+use std::{path::Path, str::FromStr, sync::Arc};
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, postgres::PgConnectOptions};
 use tasker_core::{
@@ -44,6 +44,12 @@ impl Bench {
         let engine = Engine::new(store, Options::default());
         engine.register_yaml(ORDER, "order.yaml").await.unwrap();
         Self { engine, url }
+    }
+
+    pub(crate) async fn on_file(folder: &Path) -> Self {
+        let url = format!("sqlite:{}/bench.db", folder.display());
+        let store = SqliteStore::open(&url, Arc::new(SystemClock)).await.unwrap();
+        Self::on(Arc::new(store), Some(url)).await
     }
 
     pub(crate) async fn on_postgres(name: &str) -> Option<Self> {

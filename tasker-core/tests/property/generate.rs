@@ -113,11 +113,11 @@ fn verb() -> impl Strategy<Value = VerbPlan> {
 }
 
 /// Milliseconds by which the clock jumps: a little, beyond leases, beyond deadlines, or a little back.
-fn passing() -> impl Strategy<Value = i64> {
+pub(crate) fn passing() -> impl Strategy<Value = i64> {
     prop_oneof![12 => 1..5_000_i64, 4 => 9_000..40_000_i64, 1 => 60_000..600_000_i64, 3 => -3_000..0_i64]
 }
 
-fn fate() -> impl Strategy<Value = Fate> {
+pub(crate) fn fate() -> impl Strategy<Value = Fate> {
     prop_oneof![10 => Just(Fate::Answered), 1 => Just(Fate::AnswerLost), 2 => (0..20_u32).prop_map(Fate::Dies)]
 }
 

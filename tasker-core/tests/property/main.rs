@@ -5,10 +5,10 @@
 //! `TASKER_SEED=N` replays one case, `TASKER_CASES=N` sets how many are tried.
 
 mod assigned;
-mod batches;
 mod blueprint;
 mod by_hand;
 mod concurrent;
+mod flows;
 mod generate;
 mod observer;
 mod operate;
@@ -19,22 +19,34 @@ mod verbs;
 mod violation;
 mod world;
 
-use std::env;
+use std::{env, fmt, future::Future};
 
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use proptest::{
+    strategy::Strategy,
+    test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
+};
 
-use crate::violation::Violation;
+use crate::violation::{Checked, Violation};
 
 /// Takes about half a minute on two busy cores.
 const CASES: u64 = 180;
 
 #[test]
 fn the_invariants_hold_after_every_action_and_every_task_ends() {
+    try_cases("the_invariants_hold", CASES, &generate::scenario(), async |scenario| world::play(&scenario).await);
+}
+
+/// Plays what is drawn by so many seeds, and looks for the smallest that fails.
+fn try_cases<T, F>(test: &str, cases: u64, strategy: &impl Strategy<Value = T>, play: impl Fn(T) -> F)
+where
+    T: fmt::Debug + fmt::Display,
+    F: Future<Output = Checked>,
+{
     if let Some(seed) = number("TASKER_SEED") {
-        return try_case(seed);
+        return try_case(test, seed, strategy, &play);
     }
     let first = u64::from(fastrand::u32(..)) << 16;
-    (first..first + number("TASKER_CASES").unwrap_or(CASES)).for_each(try_case);
+    (first..first + number("TASKER_CASES").unwrap_or(cases)).for_each(|seed| try_case(test, seed, strategy, &play));
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -42,21 +54,24 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|error| panic!("{variable} is `{text}`: {error}")))
 }
 
-fn try_case(seed: u64) {
+fn try_case<T, F>(test: &str, seed: u64, strategy: &impl Strategy<Value = T>, play: &impl Fn(T) -> F)
+where
+    T: fmt::Debug + fmt::Display,
+    F: Future<Output = Checked>,
+{
     let config = Config { cases: 1, failure_persistence: None, max_shrink_iters: 1_000, ..Config::default() };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let outcome = runner.run(&generate::scenario(), |scenario| {
+    let outcome = runner.run(strategy, |case| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        let played = runtime.block_on(world::play(&scenario));
-        played.map_err(|Violation(text)| TestCaseError::fail(text))
+        runtime.block_on(play(case)).map_err(|Violation(text)| TestCaseError::fail(text))
     });
     match outcome {
         Ok(()) => {}
-        Err(TestError::Fail(reason, scenario)) => panic!(
-            "{reason}\n\nthe smallest scenario found:\n{scenario}\nreplay it with\n    \
-             TASKER_SEED={seed} cargo test -p tasker-core --test property"
+        Err(TestError::Fail(reason, case)) => panic!(
+            "{reason}\n\nthe smallest case found:\n{case}\nreplay it with\n    \
+             TASKER_SEED={seed} cargo test -p tasker-core --test property {test}"
         ),
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }

@@ -220,6 +220,7 @@ impl TemplatePlan {
             timeout_seconds: None,
             retry: Some(RetryOverride { max_attempts: Some(step.attempts_at_night), ..RetryOverride::default() }),
             initialization: None,
+            wait: None,
         });
         Template {
             name: format!("t{number}"),

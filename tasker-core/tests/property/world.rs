@@ -86,11 +86,16 @@ impl Clock for JumpingClock {
 }
 
 impl JumpingClock {
-    fn set(&self, now: Timestamp) {
-        self.0.store(now.as_micros(), Ordering::Relaxed);
+    pub(crate) fn at(micros: i64) -> Self {
+        Self(AtomicI64::new(micros))
     }
 
-    fn turn(&self, ms: i64) {
+    /// Turns it to a time, unless that is over.
+    pub(crate) fn reach(&self, time: Timestamp) {
+        self.0.fetch_max(time.as_micros(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn turn(&self, ms: i64) {
         self.0.fetch_add(ms * 1_000, Ordering::Relaxed);
     }
 }
@@ -109,7 +114,7 @@ pub(crate) async fn play(scenario: &Scenario) -> Checked {
 
 impl World {
     async fn new(scenario: &Scenario) -> Checked<Self> {
-        let clock = Arc::new(JumpingClock(AtomicI64::new(1_700_000_000_000_000)));
+        let clock = Arc::new(JumpingClock::at(1_700_000_000_000_000));
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open("sqlite::memory:", clock.clone()).await?);
         store.migrate().await?;
         let templates: Vec<_> =
@@ -241,10 +246,7 @@ impl World {
         let steps = self.observer.tasks.values().flat_map(|observed| &observed.steps).filter_map(|step| step.due_at);
         let tasks = self.observer.tasks.values().filter_map(|observed| observed.task.deadline_at);
         let Some(next) = steps.chain(tasks).min() else { return };
-        let target = Timestamp::from_micros(next.as_micros() - i64::from(is_early));
-        if target > self.now() {
-            self.clock.set(target);
-        }
+        self.clock.reach(Timestamp::from_micros(next.as_micros() - i64::from(is_early)));
     }
 
     async fn hire(&mut self, plan: WorkerPlan) -> Checked {

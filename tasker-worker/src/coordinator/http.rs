@@ -15,7 +15,10 @@ use tasker_core::{
     state::Look,
     store::WorkerRecord,
 };
-use tokio::{sync::Notify, time::sleep};
+use tokio::{
+    sync::{Mutex, MutexGuard, Notify},
+    time::sleep,
+};
 
 use super::{Coordinator, Error, Result};
 use crate::client::{
@@ -26,7 +29,7 @@ use crate::client::{
 /// An engine behind a server: the worker needs its address and a key, and no way to the database.
 ///
 /// The server forgets workers when it restarts, so that whatever finds the worker unknown joins again first. Every call has a
-/// number; one whose answer was lost is sent again with the same number, and answered as before.
+/// number; one whose answer was lost is sent again with the same number, and answered as before. Two may be under way at once.
 pub struct HttpCoordinator {
     connection: Connection,
     worker: RwLock<Option<WorkerRecord>>,
@@ -34,7 +37,11 @@ pub struct HttpCoordinator {
     calls: AtomicU64,
     /// The server answers requests for wake-ups, and hears of other processes itself.
     is_told: AtomicBool,
+    /// Calls may be under way in each of them at the same time; the server remembers the last answer of each.
+    lanes: [Mutex<()>; LANES],
 }
+
+const LANES: usize = 2;
 
 /// Bytes of outcomes in one request; well below what a server takes.
 const REPORTS_BYTES: usize = 4 * 1024 * 1024;
@@ -46,6 +53,7 @@ const RETRY_DELAY: (Duration, Duration) = (Duration::from_millis(200), Duration:
 
 #[derive(Serialize)]
 struct Work<'a> {
+    lane: usize,
     call: u64,
     reports: &'a [Box<RawValue>],
     want: usize,
@@ -84,6 +92,7 @@ impl HttpCoordinator {
             joined: Notify::new(),
             // Not from 1: the server may still remember an answer to an earlier life of this worker's id.
             calls: AtomicU64::new(fastrand::u64(..1 << 48)),
+            lanes: std::array::from_fn(|_| Mutex::default()),
             is_told: AtomicBool::new(false),
         })
     }
@@ -126,9 +135,19 @@ impl HttpCoordinator {
         }
     }
 
+    /// A lane in which no call is under way, for as long as it is held.
+    async fn lane(&self) -> (usize, MutexGuard<'_, ()>) {
+        let free = self.lanes.iter().enumerate().find_map(|(lane, lock)| Some((lane, lock.try_lock().ok()?)));
+        match free {
+            Some(free) => free,
+            None => (0, self.lanes[0].lock().await),
+        }
+    }
+
     async fn work(&self, reports: &[Box<RawValue>], want: usize, look: Look) -> Result<Reported> {
+        let (lane, _held) = self.lane().await;
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        self.post("work", &Work { call, reports, want: want.min(WANT_MAX), look }).await
+        self.post("work", &Work { lane, call, reports, want: want.min(WANT_MAX), look }).await
     }
 }
 
@@ -162,6 +181,10 @@ impl Coordinator for HttpCoordinator {
         let mut reported = self.work(rest, want, look).await?;
         verdicts.append(&mut reported.verdicts);
         Ok(Reported { verdicts, assignments: reported.assignments })
+    }
+
+    fn reports_at_once(&self) -> usize {
+        LANES
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Option<Timestamp>>> {

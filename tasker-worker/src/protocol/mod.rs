@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 pub use schema::schema;
 pub use tasker_core::model::{
     AssignedHandler, Assignment, AttemptKind, BatchConfig, BatchPart, BatchWork, Batches, Checkpoint, CursorRange,
-    DomainEvent, ErrorKind, FailureStrategy, Json, Lease, Next, Outcome, ParentStep, Report, Reported, StepError,
-    TaskId, Timestamp, TraceContext, Verdict,
+    DomainEvent, Ending, ErrorKind, FailureStrategy, Json, Lease, Next, Outcome, ParentStep, Report, Reported,
+    StepError, TaskId, Timestamp, TraceContext, Verdict,
 };
 
 /// What a poll gives.

@@ -10,6 +10,9 @@ module TaskerCore
       WorkflowStepView = Struct.new(:workflow_step_uuid, :step_uuid, :name, :attempts, :max_attempts, keyword_init: true)
       HandlerView = Struct.new(:callable, :handler_method, :initialization, keyword_init: true)
       StepDefinitionView = Struct.new(:name, :handler, keyword_init: true)
+      # How a task ends: +status+ is +complete+, +error+ or +cancelled+; +error+ is what it failed with (a Hash), +by+ and
+      # +reason+ say who cancelled it and why.
+      Ending = Struct.new(:status, :error, :by, :reason, keyword_init: true)
 
       # +attempt+ is what the native part hands over, or anything with the same readers (see Testing).
       def initialize(attempt)
@@ -213,6 +216,12 @@ module TaskerCore
       # tasks that stand for themselves.
       def parent
         @attempt.parent
+      end
+
+      # In a compensation and in a step of +finally+: how the task ends, and why (Ending); nil in other steps.
+      def ending
+        @ending ||= [@attempt.ending&.then { |fields| Ending.new(**fields.transform_keys(&:to_sym)) }]
+        @ending.first
       end
 
       # The logger of the application; each line names the task, the step and the attempt.

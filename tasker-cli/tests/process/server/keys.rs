@@ -7,7 +7,7 @@ use super::{Home, Server, client, template};
 use crate::command::tasker;
 
 /// The secret of a new key.
-fn key(home: &Home, more: &[&str]) -> String {
+pub(super) fn key(home: &Home, more: &[&str]) -> String {
     let arguments = ["key", "create", "test", "--store", &home.store, "-o", "json"];
     let created = tasker(home.folder.path(), &[&arguments[..], more].concat());
     assert_eq!(created.code, 0, "{}", created.stderr);

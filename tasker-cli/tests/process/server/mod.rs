@@ -1,5 +1,7 @@
 //! `tasker server`, as its clients see it.
 
+mod access;
+mod bounds;
 mod documents;
 mod events;
 mod keys;
@@ -9,6 +11,7 @@ mod published;
 mod requests;
 mod stops;
 mod streams;
+mod watched;
 mod webhooks;
 mod workers;
 
@@ -43,6 +46,11 @@ impl Home {
     /// One on each database that there is.
     pub(crate) fn everywhere() -> impl Iterator<Item = Self> {
         [Some(Self::of(None)), Self::on_postgres()].into_iter().flatten()
+    }
+
+    /// One on a server of PostgreSQL of the test's own.
+    pub(crate) fn on(server: &str) -> Self {
+        Self::of(Some(Database::create(server)))
     }
 
     fn on_postgres() -> Option<Self> {

@@ -66,7 +66,9 @@ async fn kill_and_go_on(home: &Home) {
 async fn a_call_that_is_sent_twice_is_carried_out_once() {
     let home = Home::new();
     let (server, client) = (home.start(), client());
-    super::submitted(&client, &server, template("it", &CHAIN), "it").await;
+    for _ in 0..2 {
+        super::submitted(&client, &server, template("it", &CHAIN), "it").await;
+    }
     let post = async |path: &str, body: &Value| {
         let answer = client.post(server.url(path)).json(body).send().await.expect("an answer");
         assert_eq!(answer.status(), 200, "{path}");
@@ -78,10 +80,12 @@ async fn a_call_that_is_sent_twice_is_carried_out_once() {
     assert!(joined["lease_ms"].as_u64().is_some_and(|lease| lease > 0));
 
     let work = format!("/v1/workers/{id}/work");
-    let claim = json!({"call": 1, "want": 4, "wait_ms": 5_000});
-    let (first, again) = (post(&work, &claim).await, post(&work, &claim).await);
+    let claim = |lane: u64, call: u64| json!({"lane": lane, "call": call, "want": 1, "wait_ms": 5_000});
+    let (first, other) = (post(&work, &claim(0, 1)).await, post(&work, &claim(1, 7)).await);
     assert_eq!(first["assignments"].as_array().map(Vec::len), Some(1));
-    assert_eq!(first, again, "the answer that was lost");
+    assert_ne!(first, other, "each has a step of its own");
+    assert_eq!(first, post(&work, &claim(0, 1)).await, "the answer that was lost, whatever came in the other lane");
+    assert_eq!(other, post(&work, &claim(1, 7)).await);
     let lease = &first["assignments"][0]["lease"];
     let extended = post(&format!("/v1/workers/{id}/leases"), &json!({"leases": [lease]})).await;
     assert!(extended["until"][0].is_string());

@@ -21,9 +21,12 @@ const typeOf = (schema) => {
 const table = (heads, rows) =>
   element("table", {},
     element("tr", {}, ...heads.map((head) => element("th", { textContent: head }))),
-    ...rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", {}, cell ?? "")))));
+    ...rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", {}, ...[cell ?? ""].flat())))));
 
 const code = (text) => element("code", { textContent: text });
+
+// A text in which code stands between backticks.
+const prose = (text) => (text ?? "").split("`").map((part, at) => (at % 2 ? code(part) : part));
 
 const contentOf = (holder) => Object.entries(holder?.content ?? {});
 
@@ -34,20 +37,21 @@ const schemaView = (schema, all) => {
   if (fields.length === 0) return element("pre", { textContent: JSON.stringify(known ?? {}, null, 2) });
   const required = new Set(known.required ?? []);
   return table(["Field", "Type", ""], fields.map(([field, of]) =>
-    [code(field + (required.has(field) ? " *" : "")), code(typeOf(of)), of.description ?? ""]));
+    [code(field + (required.has(field) ? " *" : "")), code(typeOf(of)), prose(of.description)]));
 };
 
-const operationView = (path, method, operation, all) => {
-  const body = [element("p", { textContent: operation.description ?? "" })];
+const operationView = (path, method, operation, { schemas: all, responses }) => {
+  const body = [element("p", {}, ...prose(operation.description))];
   if (operation.parameters?.length) {
     body.push(table(["Parameter", "In", "Type", ""], operation.parameters.map((parameter) =>
-      [code(parameter.name), parameter.in, code(typeOf(parameter.schema)), parameter.description ?? ""])));
+      [code(parameter.name), parameter.in, code(typeOf(parameter.schema)), prose(parameter.description)])));
   }
   for (const [kind, { schema }] of contentOf(operation.requestBody)) {
     body.push(element("p", {}, "Body: ", code(`${kind} ${typeOf(schema)}`)), schemaView(schema, all));
   }
-  for (const [status, response] of Object.entries(operation.responses ?? {})) {
-    body.push(element("p", {}, code(status), ` ${response.description ?? ""}`));
+  for (const [status, given] of Object.entries(operation.responses ?? {})) {
+    const response = given.$ref ? responses[given.$ref.split("/").pop()] : given;
+    body.push(element("p", {}, code(status), " ", ...prose(response.description)));
     for (const [kind, { schema }] of contentOf(response)) {
       body.push(element("details", {}, element("summary", {}, code(`${kind} ${typeOf(schema)}`)), schemaView(schema, all)));
     }
@@ -55,30 +59,40 @@ const operationView = (path, method, operation, all) => {
   const view = element("details", {},
     element("summary", {},
       element("span", { className: `method ${method}`, textContent: method.toUpperCase() }),
-      code(path), " ", element("span", { className: "summary", textContent: operation.summary ?? "" })),
+      code(path), " ", element("span", { className: "summary" }, ...prose(operation.summary))),
     ...body);
   view.dataset.words = `${method} ${path} ${operation.summary} ${operation.description}`.toLowerCase();
   return view;
 };
 
 const show = (api) => {
-  document.getElementById("about").textContent = `${api.info.version}. ${api.info.description}`;
+  document.getElementById("about").replaceChildren(...prose(`${api.info.version}. ${api.info.description}`));
   const operations = document.getElementById("operations");
   operations.textContent = "";
   const views = [];
   for (const tag of api.tags) {
     const section = element("section", {},
-      element("h2", { textContent: tag.name }), element("p", { textContent: tag.description ?? "" }));
+      element("h2", { textContent: tag.name }), element("p", {}, ...prose(tag.description)));
     for (const [path, methods] of Object.entries(api.paths)) {
       for (const [method, operation] of Object.entries(methods)) {
         if (!operation.tags?.includes(tag.name)) continue;
-        const view = operationView(path, method, operation, api.components.schemas);
+        const view = operationView(path, method, operation, api.components);
         views.push(view);
         section.append(view);
       }
     }
     if (section.querySelector("details")) operations.append(section);
   }
+  // What the types above name.
+  const types = element("section", {}, element("h2", { textContent: "types" }));
+  for (const [name, schema] of Object.entries(api.components.schemas)) {
+    const view = element("details", {}, element("summary", {}, code(name)),
+      element("p", {}, ...prose(schema.description)), schemaView(schema, api.components.schemas));
+    view.dataset.words = `type ${name} ${schema.description}`.toLowerCase();
+    views.push(view);
+    types.append(view);
+  }
+  operations.append(types);
   document.getElementById("find").addEventListener("input", ({ target }) => {
     const words = target.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const view of views) view.hidden = !words.every((word) => view.dataset.words.includes(word));

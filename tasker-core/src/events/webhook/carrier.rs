@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::{
-    Delivering,
+    super::Delivering,
     post::{Message, Post, Posted},
     signature::secrets,
 };

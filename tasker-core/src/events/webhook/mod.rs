@@ -11,10 +11,7 @@ mod signature;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -32,6 +29,7 @@ use self::{
     carrier::{FIRST_DELAY, Shared, carry},
     post::Post,
 };
+use super::Delivering;
 use crate::{
     orchestration::{DeliveryState, Engine},
     store::StoredWebhook,
@@ -81,33 +79,7 @@ pub struct Webhooks {
     delivering: Arc<Delivering>,
 }
 
-/// What this process has sent since it began.
-#[derive(Debug, Default)]
-pub struct Delivering {
-    delivered: AtomicU64,
-    failed: AtomicU64,
-    retried: AtomicU64,
-}
-
 impl Delivering {
-    /// Messages that arrived.
-    #[must_use]
-    pub fn delivered(&self) -> u64 {
-        self.delivered.load(Ordering::Relaxed)
-    }
-
-    /// Messages that were given up.
-    #[must_use]
-    pub fn failed(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed)
-    }
-
-    /// Tries that failed and are made again.
-    #[must_use]
-    pub fn retried(&self) -> u64 {
-        self.retried.load(Ordering::Relaxed)
-    }
-
     fn count(&self, state: DeliveryState) {
         let counter = match state {
             DeliveryState::Delivered => &self.delivered,

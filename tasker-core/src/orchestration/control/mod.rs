@@ -148,6 +148,9 @@ impl Error {
             Refusal::StepState { step, state } => Self::StepUnfit { task_id, step: step.to_string(), state: *state },
             Refusal::Doomed { step, by } => Self::StepDoomed { task_id, step: step.to_string(), by: by.to_string() },
             Refusal::Ending => Self::TaskEnding(task_id),
+            Refusal::NotAwaited { parent, step } => {
+                Self::TaskNotAwaited { task_id, parent: *parent, step: step.to_string() }
+            }
             Refusal::NoResult { step } => {
                 let reason = format!(
                     "step `{step}` comes before it and has no result that could be taken over: begin there, or give one, \

@@ -102,7 +102,7 @@ impl Working {
 
     /// A step runs again: its retry is due, or an operator wants it.
     pub(in crate::state) fn again(&mut self, idx: u32) {
-        let Some(rules) = self.rules_held(idx).filter(|rules| rules.get().is_by_engine()) else {
+        let Some(rules) = self.rules_held(idx).filter(|rules| rules.get().begins_by_engine()) else {
             self.enqueue(idx, StepCause::Due);
             return;
         };
@@ -116,7 +116,7 @@ impl Working {
 
     /// A step that an operator has reset is no longer in a queue if it needs no worker.
     pub(in crate::state) fn begin_again(&mut self, idx: u32) {
-        if let Some(rules) = self.rules_held(idx).filter(|rules| rules.get().is_by_engine()) {
+        if let Some(rules) = self.rules_held(idx).filter(|rules| rules.get().begins_by_engine()) {
             self.start(idx, &rules);
         }
     }

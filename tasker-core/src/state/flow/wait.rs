@@ -93,7 +93,7 @@ impl Working {
 
     /// A step that needed no worker is done.
     pub(super) fn end_wait(&mut self, idx: u32, result: Json) {
-        if self.step(idx).is_some_and(|step| step.state == StepState::Pending) {
+        if self.step(idx).is_some_and(|step| step.state != StepState::Waiting) {
             self.move_step(idx, StepCause::Wait);
         }
         if !self.complete(idx, result, &Chosen::All) {

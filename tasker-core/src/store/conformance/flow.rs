@@ -5,7 +5,7 @@ use serde_json::json;
 use super::bench::{Bench, failed, lease, report_of, template, trace_context};
 use crate::{
     model::{Actor, Fact, Json, Next, Outcome, StepError, StepState, TaskId, TaskState, Verdict, limits},
-    state::{Input, Verb},
+    state::{Input, Refusal, Verb, Which},
     store::{Store, TaskFilter},
     template::{Handler, OnExhaustion, StepKind, SubWorkflow, Template, Wait},
 };
@@ -221,6 +221,10 @@ pub(super) async fn a_sub_workflow_that_fails_is_started_again(store: Arc<dyn St
     assert_eq!(bench.task(task_id).await.state, TaskState::Error);
     children.dedup();
     assert_eq!(children.len(), 3, "each attempt is a task of its own");
+    let retry = Input::Operate { task_id: children[2], verb: Verb::Retry(Which::Failed), actor: Actor::default() };
+    let refused = bench.transact(&[retry], None).await.refusals.pop().map(|(_, refusal)| refusal);
+    let by = Refusal::NotAwaited { parent: task_id, step: "b".into() };
+    assert_eq!(refused, Some(by), "nobody would learn what comes of it");
 }
 
 pub(super) async fn what_is_done_to_a_parent_is_done_to_its_children(store: Arc<dyn Store>) {

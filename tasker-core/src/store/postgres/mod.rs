@@ -46,6 +46,8 @@ pub struct PostgresStore {
     hot: Arc<Hot>,
     /// For listings, whose plans depend on what is asked for.
     query: PgPool,
+    /// For those who follow the log, which is read in the order of an index.
+    log: PgPool,
     options: PgConnectOptions,
     address: String,
 }
@@ -57,12 +59,26 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const CONNECTIONS_MAX: usize = 16;
 /// The same for listings.
 const QUERY_CONNECTIONS: u32 = 8;
+/// The same for readers of the log.
+const LOG_CONNECTIONS: u32 = 4;
 
 /// The hot statements reach every row through an index. Without this, plans made while the tables were nearly empty read
 /// them whole, and are kept when they have grown.
 const HOT: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+
+/// The log grows at its end, of which statistics know nothing: a page would be taken for all that is left, and that be read and
+/// sorted as a whole, for each page again.
+const LOG: [(&str, &str); 7] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_sort", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("jit", "off"),
@@ -103,7 +119,8 @@ impl PostgresStore {
             options.get_port(),
             options.get_database().unwrap_or(options.get_username())
         );
-        Ok(Self { hot, query: query.connect_lazy_with(listing), options, address })
+        let log = query.clone().max_connections(LOG_CONNECTIONS).connect_lazy_with(options.clone().options(LOG));
+        Ok(Self { hot, query: query.connect_lazy_with(listing), log, options, address })
     }
 
     /// The one row that a hot statement answers with.
@@ -415,9 +432,11 @@ impl Store for PostgresStore {
     }
 
     fn pools(&self) -> Vec<Pool> {
-        let (open, idle) = (self.query.size() as usize, self.query.num_idle());
-        let busy = open.saturating_sub(idle) as u64;
-        vec![self.hot.pool(), Pool { name: "query", busy, idle: idle as u64, limit: QUERY_CONNECTIONS.into() }]
+        let of = |name, pool: &PgPool, limit: u32| {
+            let (open, idle) = (pool.size() as usize, pool.num_idle());
+            Pool { name, busy: open.saturating_sub(idle) as u64, idle: idle as u64, limit: limit.into() }
+        };
+        vec![self.hot.pool(), of("query", &self.query, QUERY_CONNECTIONS), of("log", &self.log, LOG_CONNECTIONS)]
     }
 
     async fn wire(&self) -> Result<Option<Box<dyn Wire>>> {
@@ -431,5 +450,6 @@ impl Store for PostgresStore {
     async fn close(&self) {
         self.hot.close().await;
         self.query.close().await;
+        self.log.close().await;
     }
 }

@@ -22,7 +22,7 @@ impl PostgresStore {
             .bind(i64::from(limit))
             .bind(end);
         let mut followed = Vec::new();
-        for row in &query.fetch_all(&self.query).await? {
+        for row in &query.fetch_all(&self.log).await? {
             let position: i64 = row.try_get("position")?;
             let template_id: Option<Uuid> = row.try_get("template_id")?;
             let environment: Option<Arc<str>> = row.try_get::<Option<&str>, _>("environment")?.map(Into::into);

@@ -35,7 +35,7 @@ impl PostgresStore {
 
     pub(super) async fn list_relays(&self) -> Result<Vec<KnownRelay>> {
         let end = self.log_end().await?;
-        let rows = sqlx::query(sql::LIST_RELAYS.sql()).bind(end).fetch_all(&self.query).await?;
+        let rows = sqlx::query(sql::LIST_RELAYS.sql()).bind(end).fetch_all(&self.log).await?;
         let relay = |row: &PgRow| {
             Ok(KnownRelay {
                 name: row.try_get("name")?,
