@@ -79,7 +79,7 @@ impl Server {
         let address = self.listen.as_deref().or(settings.http_address.as_deref()).unwrap_or(DEFAULT_ADDRESS);
         let (listener, access) = listen(address, self.auth).await?;
         let engine = self.engine(url, settings).await?;
-        let _sweeper = engine.start_sweeper();
+        let sweeper = engine.start_sweeper();
         let relay = match self.nats.options(settings) {
             Some(options) => {
                 engine.carry_wakeups(Arc::new(NatsWakeups::new(&options)?));
@@ -93,7 +93,7 @@ impl Server {
             .map_err(|error| warn!(%error, "nothing is sent to webhooks"))
             .ok();
         let retention = self.retain.map(|age| Retention { age, archive: self.archive.clone() });
-        let _remover = retention.map(|retention| retention.start(&engine));
+        let remover = retention.map(|retention| retention.start(&engine));
         tell_missing_keys(&engine, access, output).await?;
         let api = Api::new(Arc::clone(&engine), access);
         relay.iter().for_each(|relay| api.tell_relaying(relay.relaying()));
@@ -123,6 +123,8 @@ impl Server {
         if let Some(webhooks) = webhooks {
             webhooks.stop().await;
         }
+        // Neither is to find the database closed.
+        drop((sweeper, remover));
         engine.close().await;
         output.json_line(&json!({"type": "server.stopped", "cut_off": cut_off}));
         Ok(Exit::Complete)

@@ -42,10 +42,10 @@ fn show(stats: &StatsView, output: &Output) {
     tasks.print(output);
     output.line("");
     let StatsView { running, delayed, submitted_last_minute, workers, slots, .. } = stats;
-    output.line(&format!("{submitted_last_minute} tasks submitted in the last minute"));
-    output.line(&format!(
-        "{running} steps running, {delayed} waiting for their retry; {workers} workers with {slots} slots"
-    ));
+    output.line(&format!("{} submitted in the last minute", counted(*submitted_last_minute, "task")));
+    let (workers, slots) = (counted(*workers, "worker"), counted(*slots, "slot"));
+    let running = counted(*running, "step");
+    output.line(&format!("{running} running, {delayed} waiting for their retry; {workers} with {slots}"));
     if stats.queues.is_empty() {
         return;
     }
@@ -60,4 +60,9 @@ fn show(stats: &StatsView, output: &Output) {
         ]);
     }
     queues.print(output);
+}
+
+/// `1 task`, `2 tasks`
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

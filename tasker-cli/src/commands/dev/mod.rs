@@ -167,7 +167,8 @@ fn tell_missing_handlers(source: &Source, worker: &Worker, output: &Output) {
     let Ok(template) = template::parse(&source.text, &source.name) else { return };
     let handlers = &worker.runtime().worker().handlers;
     let is_missing = |callable: &str| !handlers.iter().any(|handler| handler == callable);
-    for step in template.steps.iter().filter(|step| is_missing(&step.handler.callable)) {
+    let waiting = template.steps.iter().filter(|step| step.kind.has_handler() && is_missing(&step.handler.callable));
+    for step in waiting {
         let callable = &step.handler.callable;
         output
             .note(&format!("{}: step `{}` waits for a worker with the handler `{callable}`", template.name, step.name));

@@ -1,6 +1,7 @@
 //! How a server says what it does, and how it stops.
 
 use std::{
+    fs,
     io::{Read, Write},
     net::TcpStream,
 };
@@ -42,8 +43,10 @@ async fn a_server_that_stops_answers_what_is_under_way_and_hands_nothing_out() {
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     let answer: Value = serde_json::from_str(answer).expect("JSON");
     assert_eq!(answer["assignments"], json!([]), "the step stays in its queue");
+    let log = server.log.clone();
     let (status, last) = server.ended();
     assert_eq!((status.code(), &last["cut_off"]), (Some(0), &0.into()));
+    assert_eq!(fs::read_to_string(log).expect("the log"), "", "nothing goes wrong on the way");
 }
 
 #[tokio::test]
