@@ -124,8 +124,7 @@ impl Working {
         let dependents = self.step(idx).map(|step| Arc::clone(&step.dependents)).unwrap_or_default();
         if self.batches.contains_key(&idx) {
             // Only its parts and itself were read, and the task may have many of those.
-            let missing = dependents.iter().filter(|dependent| self.step(**dependent).is_none());
-            let missing: Vec<u32> = missing.copied().collect();
+            let missing: Vec<u32> = dependents.iter().copied().filter(|idx| self.step(*idx).is_none()).collect();
             if !missing.is_empty() {
                 self.lacking.extend(missing);
                 return true;
