@@ -2,6 +2,7 @@
 //! history and the events of every task stay in the database.
 
 mod api;
+mod idle;
 mod load;
 mod rig;
 mod statistics;
@@ -12,6 +13,7 @@ use tasker_core::store::{Store, Usage};
 
 pub(crate) use self::{
     api::{ApiMeasured, ApiPlan, measure_api},
+    idle::{Idle, measure_idle},
     statistics::Quantiles,
     workload::Workload,
 };

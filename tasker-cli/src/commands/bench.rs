@@ -1,11 +1,16 @@
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::json;
 
 use crate::{
-    bench::{ApiMeasured, ApiPlan, Cost, Measured, Plan, Quantiles, Workload, measure, measure_api},
+    bench::{
+        ApiMeasured, ApiPlan, Cost, Idle, Measured, Plan, Quantiles, Workload, measure, measure_api, measure_idle,
+    },
     failure::{Exit, Failure, Result},
     output::Output,
     settings::Settings,
+    span,
     style::Tone,
 };
 
@@ -39,12 +44,24 @@ pub(crate) struct Bench {
     /// Finish this many steps first, to measure with a history
     #[arg(long, value_name = "STEPS", default_value_t = 0)]
     finished: usize,
+    /// Leave the workers idle for so long, each as in a process of its own, and count what they ask the database: 60s
+    #[arg(long, value_name = "TIME", value_parser = span::parse, conflicts_with_all = ["workload", "tasks", "finished"])]
+    idle: Option<Duration>,
 }
 
 impl Bench {
     pub(crate) async fn run(self, settings: &Settings, output: &Output) -> Result<Exit> {
         if cfg!(debug_assertions) {
             output.note("a build without optimisation: these figures say little (use cargo build --release)");
+        }
+        if let Some(time) = self.idle {
+            let url = settings.store_flag.as_deref().unwrap_or("sqlite::memory:");
+            let idle = measure_idle(url, self.workers.into(), time, &|text| output.note(text)).await?;
+            output.either(&json!(idle), || {
+                let Idle { workers, transactions_per_s, .. } = idle;
+                format!("{workers} idle workers: {transactions_per_s:.2} transactions/s")
+            });
+            return Ok(Exit::Complete);
         }
         match &settings.api_flag {
             Some(api) => self.run_api(api.clone(), settings, output).await,

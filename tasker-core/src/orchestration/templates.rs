@@ -15,6 +15,8 @@ use crate::{
 
 /// How long this process may go on with what it knows about names and routes while another process registers more.
 const STALE_AFTER: Duration = Duration::from_secs(2);
+/// The same for routes, where other processes tell when they register something.
+const STALE_AFTER_IF_TOLD: Duration = Duration::from_secs(300);
 
 /// What became of a registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +36,14 @@ type Named = (String, String, Option<String>);
 #[derive(Default)]
 struct Known {
     names: HashMap<Named, (Instant, Arc<Definition>)>,
-    routes: Option<(Instant, Arc<Vec<Route>>)>,
+    routes: Option<KnownRoutes>,
+}
+
+struct KnownRoutes {
+    read_at: Instant,
+    /// What was known of registrations in other processes before they were read.
+    registrations: u64,
+    routes: Arc<Vec<Route>>,
 }
 
 impl TemplateIndex {
@@ -53,23 +62,21 @@ impl TemplateIndex {
         known.names.insert(key, (Instant::now(), definition));
     }
 
-    fn routes(&self) -> Option<Arc<Vec<Route>>> {
+    fn routes(&self, registrations: u64, stale_after: Duration) -> Option<Arc<Vec<Route>>> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known
-            .routes
-            .as_ref()
-            .filter(|(read_at, _)| read_at.elapsed() < STALE_AFTER)
-            .map(|(_, routes)| Arc::clone(routes))
+        let known = known.routes.as_ref()?;
+        let is_fresh = known.registrations == registrations && known.read_at.elapsed() < stale_after;
+        is_fresh.then(|| Arc::clone(&known.routes))
     }
 
-    fn put_routes(&self, routes: Vec<Route>) -> Arc<Vec<Route>> {
+    fn put_routes(&self, routes: Vec<Route>, registrations: u64) -> Arc<Vec<Route>> {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         // The same list stays the same allocation, by which sessions see that nothing has changed.
         let routes = match known.routes.take() {
-            Some((_, same)) if *same == routes => same,
+            Some(same) if *same.routes == routes => same.routes,
             _ => Arc::new(routes),
         };
-        known.routes = Some((Instant::now(), Arc::clone(&routes)));
+        known.routes = Some(KnownRoutes { read_at: Instant::now(), registrations, routes: Arc::clone(&routes) });
         routes
     }
 
@@ -111,7 +118,10 @@ impl Engine {
         let put = self.store.put_template(&new).await?;
         self.templates.forget();
         match put {
-            PutTemplate::Created(id) => Ok(Registered { id, is_new: true }),
+            PutTemplate::Created(id) => {
+                self.wakeups.registered();
+                Ok(Registered { id, is_new: true })
+            }
             PutTemplate::Unchanged(id) => Ok(Registered { id, is_new: false }),
             PutTemplate::Conflict(_) => Err(Error::TemplateConflict {
                 namespace: template.namespace.clone(),
@@ -191,12 +201,14 @@ impl Engine {
 
     /// Every route that a registered template uses, as of a moment ago.
     pub(super) async fn known_routes(&self) -> Result<Arc<Vec<Route>>> {
-        if let Some(routes) = self.templates.routes() {
+        let registrations = self.wakeups.registrations();
+        let stale_after = if self.is_told() { STALE_AFTER_IF_TOLD } else { STALE_AFTER };
+        if let Some(routes) = self.templates.routes(registrations, stale_after) {
             return Ok(routes);
         }
         let mut routes = self.store.routes().await?;
         routes.sort();
-        Ok(self.templates.put_routes(routes))
+        Ok(self.templates.put_routes(routes, registrations))
     }
 
     async fn nearest(&self, namespace: &str, name: &str, version: Option<&str>) -> Result<Option<String>> {

@@ -106,20 +106,26 @@ pub struct Due {
 }
 
 impl Due {
-    /// What was found, with the time at which each fell due, cut to `limit`; `next_at` is the earliest time to come.
-    /// One more than `limit` tells that there is more.
+    /// What was found, in the order in which each kind fell due, cut to `limit`. One more than `limit` tells that there is more.
+    /// Without an index it is a task, and without a task the earliest time to come.
     pub(super) fn new(
-        mut steps: Vec<(StepId, Timestamp)>,
-        mut tasks: Vec<(TaskId, Timestamp)>,
+        found: impl Iterator<Item = super::Result<(Option<TaskId>, Option<u32>, Option<Timestamp>)>>,
         limit: u32,
-        next_at: Option<Timestamp>,
-    ) -> Self {
+    ) -> super::Result<Self> {
+        let (mut steps, mut tasks, mut next_at) = (Vec::new(), Vec::new(), None);
+        for found in found {
+            match found? {
+                (Some(task_id), Some(idx), Some(due_at)) => steps.push((StepId::new(task_id, idx), due_at)),
+                (Some(task_id), None, Some(due_at)) => tasks.push((task_id, due_at)),
+                (_, _, due_at) => next_at = due_at,
+            }
+        }
         let left_over = [cut(&mut steps, limit), cut(&mut tasks, limit), next_at];
-        Self {
+        Ok(Self {
             steps: steps.into_iter().map(|(id, _)| id).collect(),
             tasks: tasks.into_iter().map(|(id, _)| id).collect(),
             next_at: left_over.into_iter().flatten().min(),
-        }
+        })
     }
 }
 

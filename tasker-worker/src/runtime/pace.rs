@@ -25,7 +25,7 @@ pub(super) struct Pace {
 const FAIR_LOOK: Duration = Duration::from_millis(50);
 
 /// How many times the interval may pass between two looks where every process tells of its steps.
-const RARER: u32 = 15;
+const RARER: u32 = 30;
 
 impl Pace {
     pub(super) fn new(interval_max: Duration, now: Instant) -> Self {

@@ -85,7 +85,7 @@ async fn an_idle_worker_that_is_told_of_everything_asks_still_more_rarely() {
     };
     idle(&fake).await;
     let calls = idle(&fake).await;
-    assert!((25..=60).contains(&calls), "{calls} calls in ten idle minutes");
+    assert!((15..=30).contains(&calls), "{calls} calls in ten idle minutes");
     // Nobody tells any more: the next look is not put off.
     fake.set_told(false);
     let calls = idle(&fake).await;

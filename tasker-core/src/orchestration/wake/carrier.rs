@@ -35,9 +35,9 @@ pub(in crate::orchestration) struct Carrier {
 }
 
 /// How often each process says that it is there.
-const GREET_EVERY: Duration = Duration::from_secs(60);
+const GREET_EVERY: Duration = Duration::from_secs(300);
 /// One that was not heard of for so long is gone.
-const GONE_AFTER: Duration = Duration::from_secs(150);
+const GONE_AFTER: Duration = Duration::from_secs(750);
 /// How soon what was said must come back.
 const ECHO_WITHIN: Duration = Duration::from_secs(5);
 /// How long a newcomer takes to know who is there.

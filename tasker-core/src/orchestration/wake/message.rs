@@ -44,6 +44,9 @@ pub(super) struct Hints {
     /// Tasks that came to their end.
     #[serde(skip_serializing_if = "Named::is_empty")]
     pub(super) ended: Named<TaskId>,
+    /// Templates were registered, and with them perhaps routes that nobody has known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) registered: bool,
     /// The event log has grown.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) logged: bool,
@@ -52,7 +55,7 @@ pub(super) struct Hints {
 impl Hints {
     /// Anything may have happened.
     pub(super) fn anything() -> Self {
-        Self { steps: Named::any(), revoked: Named::any(), ended: Named::any(), logged: true }
+        Self { steps: Named::any(), revoked: Named::any(), ended: Named::any(), registered: true, logged: true }
     }
 }
 

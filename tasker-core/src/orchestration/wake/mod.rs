@@ -11,7 +11,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicU8, AtomicUsize, Ordering},
+        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -39,6 +39,8 @@ pub struct Wakeups {
     /// What this process does.
     roles: AtomicU8,
     outboxes: Mutex<Vec<Arc<Outbox>>>,
+    /// How often other processes have registered templates.
+    registrations: AtomicU64,
 }
 
 /// Tells when something was written to the event log, by this process or by one that it hears of. Losing a hint costs time only.
@@ -72,6 +74,16 @@ impl Wakeups {
     pub(super) fn logged(&self) {
         self.events.send_replace(());
         self.tell(Roles::FOLLOWS, |hints| hints.logged = true);
+    }
+
+    /// Tells other processes of a template.
+    pub(super) fn registered(&self) {
+        self.tell(Roles::WORKS, |hints| hints.registered = true);
+    }
+
+    /// How often other processes have registered templates, as far as this one has heard.
+    pub(super) fn registrations(&self) -> u64 {
+        self.registrations.load(Ordering::Relaxed)
     }
 
     /// Tells of what was written.
@@ -225,6 +237,10 @@ impl Wakeups {
 
     /// Tells those in this process of what happened in another.
     fn deliver(&self, hints: &Hints) {
+        // First of all: who is woken looks by the routes that he knows.
+        if hints.registered {
+            self.registrations.fetch_add(1, Ordering::Relaxed);
+        }
         let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         for session in sessions.iter().filter_map(Weak::upgrade) {
             let is_meant = match hints.steps.names() {

@@ -28,8 +28,8 @@ use super::{
 use crate::{
     dag::NewTask,
     model::{
-        Actor, Checkpoint, EventBatch, Lease, Page, Step, StepId, StepPlace, StepState, Task, TaskId, TemplateId,
-        Timestamp, WorkerId,
+        Actor, Checkpoint, EventBatch, Lease, Page, Step, StepPlace, StepState, Task, TaskId, TemplateId, Timestamp,
+        WorkerId,
     },
     state::{Changes, Claim, Route, Scope},
 };
@@ -251,16 +251,12 @@ impl Store for PostgresStore {
         within(async {
             // One more than is answered tells whether something is left.
             let limit_plus = i64::from(limit) + 1;
-            let steps = self.hot.fetch(sqlx::query(sql::DUE_STEPS.sql()).bind(limit_plus)).await?;
-            let steps = steps.iter().map(|row| {
-                let id = StepId::new(TaskId(row.try_get("task_id")?), row::unsigned(row.try_get("idx")?));
-                Ok::<_, Error>((id, row.try_get("due_at")?))
+            let rows = self.hot.fetch(sqlx::query(sql::DUE.sql()).bind(limit_plus)).await?;
+            let found = rows.iter().map(|row| {
+                let (task_id, idx): (Option<Uuid>, Option<i32>) = (row.try_get("task_id")?, row.try_get("idx")?);
+                Ok((task_id.map(TaskId), idx.map(row::unsigned), row.try_get("due_at")?))
             });
-            let tasks = self.hot.fetch(sqlx::query(sql::DUE_TASKS.sql()).bind(limit_plus)).await?;
-            let tasks =
-                tasks.iter().map(|row| Ok::<_, Error>((TaskId(row.try_get("id")?), row.try_get("deadline_at")?)));
-            let next_at = self.scalar(sqlx::query(sql::NEXT_DUE.sql())).await?;
-            Ok(Due::new(steps.collect::<Result<_>>()?, tasks.collect::<Result<_>>()?, limit, next_at))
+            Due::new(found, limit)
         })
         .await
     }

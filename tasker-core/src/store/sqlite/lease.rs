@@ -1,6 +1,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::{
     SqliteStore,
@@ -9,7 +10,7 @@ use super::{
     sql,
 };
 use crate::{
-    model::{Checkpoint, Lease, StepId, TaskId, Timestamp},
+    model::{Checkpoint, Lease, TaskId, Timestamp},
     store::{Due, Result},
 };
 
@@ -73,17 +74,10 @@ pub(super) async fn due(store: &SqliteStore, limit: u32) -> Result<Due> {
     let now = store.clock.now().as_micros();
     // One more than is answered tells whether something is left.
     let limit_plus = i64::from(limit) + 1;
-    let steps = store.connections.fetch(sqlx::query(sql::DUE_STEPS.sql()).bind(now).bind(limit_plus)).await?;
-    let steps = steps.iter().map(|row| {
-        let mut columns = Columns::new(row, "a step");
-        Ok((StepId::new(TaskId(columns.uuid()?), columns.count()?), columns.time()?))
+    let rows = store.connections.fetch(sqlx::query(sql::DUE.sql()).bind(now).bind(limit_plus)).await?;
+    let found = rows.iter().map(|row| {
+        let mut columns = Columns::new(row, "what is due");
+        Ok((columns.read::<Option<Uuid>>()?.map(TaskId), columns.read()?, columns.time_or_none()?))
     });
-    let tasks = store.connections.fetch(sqlx::query(sql::DUE_TASKS.sql()).bind(now).bind(limit_plus)).await?;
-    let tasks = tasks.iter().map(|row| {
-        let mut columns = Columns::new(row, "a task");
-        Ok((TaskId(columns.uuid()?), columns.time()?))
-    });
-    let next = store.connections.fetch(sqlx::query(sql::NEXT_DUE.sql()).bind(now)).await?;
-    let next = next.first().map(|row| Columns::new(row, "a due time").time_or_none()).transpose()?.flatten();
-    Ok(Due::new(steps.collect::<Result<_>>()?, tasks.collect::<Result<_>>()?, limit, next))
+    Due::new(found, limit)
 }
