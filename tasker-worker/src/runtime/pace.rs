@@ -73,7 +73,7 @@ impl Pace {
     /// There may be steps.
     pub(super) fn wake(&mut self) {
         self.hint();
-        self.interval = self.shortest();
+        self.interval = self.interval_min;
     }
 
     /// Whether the last look found nothing, and nothing has hinted at anything since.
@@ -84,10 +84,6 @@ impl Pace {
     /// Grows with everything that hints at steps in the queues.
     pub(super) fn hints(&self) -> u64 {
         self.hints
-    }
-
-    fn shortest(&self) -> Duration {
-        if self.is_told { self.interval_max } else { self.interval_min }
     }
 
     fn longest(&self) -> Duration {
@@ -124,7 +120,7 @@ impl Pace {
             self.looked_at = now;
         }
         if is_from_queue {
-            self.interval = self.shortest();
+            self.interval = self.interval_min;
         } else if is_short {
             self.interval = (self.interval * 2).min(self.longest());
         }
@@ -207,5 +203,16 @@ mod tests {
         assert!(pauses[10..].iter().all(|pause| *pause >= MAX.mul_f64(0.75)));
         pace.looked(now, Look::IfShort, 4, 1, true, pace.hints());
         assert!(pace.poll_at() - now < MAX / 50);
+    }
+
+    /// Nobody tells a worker of steps that it left in the queue itself, or whose task was locked just then.
+    #[test]
+    fn what_came_from_a_queue_is_followed_by_a_look_soon_also_where_every_process_tells() {
+        let (mut pace, now) = pace();
+        pace.set_told(true, now);
+        for brought in [4, 1] {
+            pace.looked(now, Look::IfShort, 4, brought, true, pace.hints());
+            assert!(pace.poll_at() - now < MAX / 50, "after {brought} of 4");
+        }
     }
 }
