@@ -79,7 +79,8 @@ checks! {
     search: each_condition_alone, a_page_looks_through_a_part;
     ledger: the_log_of_all_tasks_is_followed_without_a_gap, workers_and_counts_tell_what_goes_on,
         a_sound_store_has_no_oddities, keys_are_found_by_their_hash_until_they_are_revoked;
-    retention: only_what_has_ended_is_removed_with_all_that_belongs_to_it, what_a_receiver_has_not_got_stays;
+    retention: only_what_has_ended_is_removed_with_all_that_belongs_to_it, what_a_receiver_has_not_got_stays,
+        what_was_removed_is_not_counted;
     webhook: one_process_sends_to_an_active_webhook, a_webhook_is_given_up_after_failures_in_a_row,
         the_secret_before_is_known_for_a_while, a_delivery_is_begun_once_and_tried_until_it_ends,
         old_deliveries_go_and_the_place_stays;

@@ -102,6 +102,11 @@ pub(super) struct Writer<'a> {
 impl Writer<'_> {
     /// Opens a transaction that already has the lock to write, so that it cannot fail for want of it later.
     pub(super) async fn begin(&mut self) -> Result<sqlx::Transaction<'_, Sqlite>> {
+        Ok(self.idle().await?.begin_with("begin immediate").await?)
+    }
+
+    /// The connection, on which no transaction is open.
+    pub(super) async fn idle(&mut self) -> Result<&mut SqliteConnection> {
         let connection = self.connection.as_mut().ok_or_else(closed)?;
         if connection.is_in_transaction() {
             // A call was dropped and its rollback is still on its way, which an answer to a ping follows. Otherwise
@@ -111,7 +116,7 @@ impl Writer<'_> {
                 *connection = connect(options).await?;
             }
         }
-        Ok(connection.begin_with("begin immediate").await?)
+        Ok(connection)
     }
 }
 

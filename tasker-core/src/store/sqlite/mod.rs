@@ -133,8 +133,7 @@ impl Store for SqliteStore {
 
     async fn apply_unchanged(&self, changes: &Changes) -> Result<bool> {
         let mut writer = self.connections.writer().await?;
-        let inner = writer.begin().await?;
-        SqliteTransaction { inner, now: self.clock.now() }.apply_unchanged(changes).await
+        transaction::apply_unchanged(writer.idle().await?, changes).await
     }
 
     fn clock(&self) -> Option<Timestamp> {

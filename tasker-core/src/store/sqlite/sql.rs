@@ -9,6 +9,16 @@ use crate::store::statement::{Statement, statements};
 pub(super) static APPLY: LazyLock<String> = LazyLock::new(|| together(&[&APPLY_TASKS, &APPLY_STEPS, &APPLY_EVENTS]));
 pub(super) static INSERT: LazyLock<String> = LazyLock::new(|| together(&[&INSERT_TASKS, &INSERT_STEPS, &APPLY_EVENTS]));
 
+/// What `apply_unchanged.sql` writes to. A connection has it once it is needed: it must not be there before the tables.
+pub(super) static UNCHANGED: LazyLock<String> = LazyLock::new(|| {
+    let parts = together(&[&CHECK_UNCHANGED, &APPLY_TASKS, &APPLY_STEPS, &APPLY_EVENTS]);
+    let parts = parts.replace("$1", "new.tasks").replace("$3", "new.steps").replace("$4", "new.events");
+    format!(
+        "create temp view if not exists unchanged as select null as tasks, null as steps, null as events where false;\n\
+         create temp trigger if not exists apply_unchanged instead of insert on unchanged begin\n{parts};\nend"
+    )
+});
+
 fn together(statements: &[&Statement]) -> String {
     statements.iter().map(|statement| statement.sql()).collect::<Vec<_>>().join(";\n")
 }
@@ -19,8 +29,10 @@ statements! { "sqlite":
     APPLY_EVENTS = "apply_events",
     APPLY_STEPS = "apply_steps",
     APPLY_TASKS = "apply_tasks",
+    APPLY_UNCHANGED = "apply_unchanged",
     ASK_DELIVERY = "ask_delivery",
     BEGIN_DELIVERY = "begin_delivery",
+    CHECK_UNCHANGED = "check_unchanged",
     COUNT_AHEAD = "count_ahead",
     COUNT_DUE = "count_due",
     COUNT_PARTS = "count_parts",

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use sqlx::Sqlite;
+use sqlx::{Sqlite, SqliteConnection};
 
 use super::{
     encode::{self, Hex, Micros},
@@ -51,7 +51,7 @@ impl Transaction for SqliteTransaction<'_> {
         self.put(sql::INSERT_PARTS.sql(), changes.parts.iter().map(BatchRow::new)).await?;
         self.put(sql::ADD_STEPS.sql(), changes.added.iter().map(AddedRow::new)).await?;
         self.put(sql::PUT_FLOWS.sql(), changes.flows.iter().map(FlowRow::new)).await?;
-        if !changes.is_empty() && !self.put_rows(changes, false).await? {
+        if !changes.is_empty() && !self.put_rows(changes).await? {
             let missing = "rows that were read under a lock are gone, or their events are there already";
             return Err(Error::Corrupt(missing.to_owned()));
         }
@@ -72,30 +72,51 @@ impl Transaction for SqliteTransaction<'_> {
     }
 }
 
-impl SqliteTransaction<'_> {
-    /// Writes changes, unless a task has moved on.
-    pub(super) async fn apply_unchanged(mut self, changes: &Changes) -> Result<bool> {
-        if !self.put_rows(changes, true).await? {
-            self.rollback().await?;
-            return Ok(false);
-        }
-        self.commit().await?;
-        Ok(true)
+/// Writes changes in one statement, unless a task has moved on.
+pub(super) async fn apply_unchanged(connection: &mut SqliteConnection, changes: &Changes) -> Result<bool> {
+    let [tasks, steps, events] = texts(changes, |batch| Some(batch.first_seq - 1))?;
+    let query = || sqlx::query(sql::APPLY_UNCHANGED.sql()).bind(&tasks).bind(&steps).bind(&events);
+    let mut done = query().execute(&mut *connection).await;
+    if code(&done).is_some_and(|code| code == MISSING) {
+        sqlx::raw_sql(sql::UNCHANGED.as_str()).execute(&mut *connection).await?;
+        done = query().execute(connection).await;
     }
+    if code(&done).is_some_and(|code| code == RAISED) {
+        return Ok(false);
+    }
+    done?;
+    Ok(true)
+}
 
-    /// Writes the rows of changes; `if_unchanged`, tasks that have moved on stay as they are. False if not all were written.
-    async fn put_rows(&mut self, changes: &Changes, if_unchanged: bool) -> Result<bool> {
-        let Changes { tasks, steps, events, .. } = changes;
-        let rows = tasks.len() + steps.len() + events.len();
-        let seen = |at: usize| events.get(at).map(|batch| batch.first_seq - 1).filter(|_| if_unchanged);
-        let tasks = tasks.iter().enumerate().map(|(at, task)| TaskRow::new(task, seen(at)));
-        let done = sqlx::query(sql::APPLY.as_str())
-            .bind(encode::text(&tasks.collect::<Result<Vec<_>>>()?)?)
-            .bind(self.now.as_micros())
-            .bind(encode::text(&steps.iter().map(StepRow::new).collect::<Result<Vec<_>>>()?)?)
-            .bind(encode::text(&events.iter().map(EventRow::new).collect::<Result<Vec<_>>>()?)?)
-            .execute(&mut *self.inner)
-            .await?;
+/// `SQLITE_CONSTRAINT_TRIGGER`: what `raise` answers with.
+const RAISED: &str = "1811";
+/// `SQLITE_ERROR`, by which a table that is not there shows itself.
+const MISSING: &str = "1";
+
+/// SQLite's word for what went wrong.
+fn code<T>(done: &sqlx::Result<T>) -> Option<std::borrow::Cow<'_, str>> {
+    done.as_ref().err()?.as_database_error()?.code()
+}
+
+/// The rows of changes; `seen` says by its events at which one a task must still be.
+fn texts(changes: &Changes, seen: impl Fn(&EventBatch) -> Option<i64>) -> Result<[String; 3]> {
+    let Changes { tasks, steps, events, .. } = changes;
+    let seen = |at: usize| events.get(at).and_then(&seen);
+    let tasks = tasks.iter().enumerate().map(|(at, task)| TaskRow::new(task, seen(at)));
+    Ok([
+        encode::text(&tasks.collect::<Result<Vec<_>>>()?)?,
+        encode::text(&steps.iter().map(StepRow::new).collect::<Result<Vec<_>>>()?)?,
+        encode::text(&events.iter().map(EventRow::new).collect::<Result<Vec<_>>>()?)?,
+    ])
+}
+
+impl SqliteTransaction<'_> {
+    /// Writes the rows of changes. False if not all were written.
+    async fn put_rows(&mut self, changes: &Changes) -> Result<bool> {
+        let [tasks, steps, events] = texts(changes, |_| None)?;
+        let query = sqlx::query(sql::APPLY.as_str()).bind(tasks).bind(self.now.as_micros()).bind(steps).bind(events);
+        let done = query.execute(&mut *self.inner).await?;
+        let rows = changes.tasks.len() + changes.steps.len() + changes.events.len();
         Ok(usize::try_from(done.rows_affected()).ok() == Some(rows))
     }
 

@@ -1,4 +1,3 @@
--- Only postgres: SQLite has no writing common table expressions, and needs a statement for each table.
 -- Writes the changes of one decision, as apply does, if every task still stands at the event that the decision saw ($30):
 -- all or nothing, in one statement and so in one round trip. Every change of a task moves its `seq`, so that a task with
 -- the same `seq` is the same task. Answers whether it was written.

@@ -1,6 +1,6 @@
 -- Only sqlite: it has no writing common table expressions, so that each table takes a statement. Several are sent in one call,
 -- which is why their parameters are numbered together, as $n: with ?n, numbers left out would count.
--- $1: the tasks; one that is not at the event `seen`, where that is given, stays as it is.
+-- $1: the tasks.
 update tasks
 set
     state = change.value ->> 'state',
@@ -15,4 +15,4 @@ set
     completed_at = change.value ->> 'completed_at',
     is_stopped = is_stopped or change.value ->> 'state' in ('paused', 'cancelled', 'resolved_manually')
 from jsonb_each($1) as change
-where tasks.id = unhex(change.value ->> 'id') and tasks.seq = coalesce(change.value ->> 'seen', tasks.seq)
+where tasks.id = unhex(change.value ->> 'id')
