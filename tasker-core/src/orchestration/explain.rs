@@ -45,7 +45,9 @@ impl Engine {
         let since = self.since(task, steps).await?;
         let definition = self.definition_of(task).await?;
         let parts = self.count_parts(task.task_id, &definition).await?;
-        Ok(Circumstances { now: Some(now), dependencies, workers, ahead, since, parts })
+        let waiting = steps.iter().filter(|step| step.state == StepState::Waiting).map(|step| step.id.idx);
+        let signals = waiting.filter_map(|idx| Some((idx, definition.signal(idx)?.to_owned()))).collect();
+        Ok(Circumstances { now: Some(now), dependencies, workers, ahead, since, parts, signals })
     }
 
     async fn alive(&self, now: Timestamp, steps: &[&Step]) -> Result<HashMap<(String, String), usize>> {

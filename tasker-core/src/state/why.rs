@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Step, StepError, StepState, Task, TaskState, Timestamp, WorkerId};
+use crate::model::{Step, StepError, StepState, Task, TaskId, TaskState, Timestamp, WorkerId};
 
 /// What a step or a task waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,8 +26,14 @@ pub enum Reason {
     LeaseRunOut { worker: WorkerId, attempt: u32, at: Timestamp },
     /// Its task is paused.
     Paused,
-    /// It waits until a time, or for a signal or a child task where none is given.
-    Waiting { until: Option<Timestamp> },
+    /// It waits for a signal or for the end of another task, or for neither and a time alone. `until` is when it goes on, or fails,
+    /// without them.
+    Waiting {
+        until: Option<Timestamp>,
+        signal: Option<String>,
+        #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = Uuid))]
+        task: Option<TaskId>,
+    },
     /// Its work was split into `of` parts: so many of them have not ended, and so many failed and wait for an operator.
     Parts { of: u32, open: u32, failed: u32 },
     /// Steps failed, and an operator has to see to them.
@@ -102,6 +108,8 @@ pub struct Circumstances {
     pub since: HashMap<u32, Timestamp>,
     /// How many parts of each step are in which state.
     pub parts: Vec<(u32, StepState, u32)>,
+    /// The signals that steps wait for.
+    pub signals: HashMap<u32, String>,
 }
 
 /// Explains a task by its rows. The same arguments give the same answer.
@@ -186,7 +194,11 @@ fn of_step(task: &Task, step: &Step, steps: &[Step], known: &Circumstances) -> R
             _ => Reason::Nothing,
         },
         StepState::WaitingForRetry => step.due_at.map_or(Reason::Nothing, |at| Reason::RetryDue { at }),
-        StepState::Waiting => of_parts(step, known).unwrap_or(Reason::Waiting { until: step.due_at }),
+        StepState::Waiting => of_parts(step, known).unwrap_or_else(|| Reason::Waiting {
+            until: step.due_at,
+            signal: known.signals.get(&step.id.idx).cloned(),
+            task: step.flow.as_ref().and_then(|flow| flow.child),
+        }),
         _ => Reason::Nothing,
     }
 }
@@ -223,8 +235,12 @@ fn moved_by(task: &Task, step: Option<&Step>, reason: &Reason) -> String {
         Reason::Leased { .. } => "the report of its worker, or the end of its lease".to_owned(),
         Reason::LeaseRunOut { .. } => "the next sweep of any engine: a server, or a worker on the database".to_owned(),
         Reason::Paused => format!("`tasker task resume {id}`"),
-        Reason::Waiting { until: Some(at) } => format!("time, at {at}, or what it waits for"),
-        Reason::Waiting { until: None } => "the signal or the task that it waits for".to_owned(),
+        Reason::Waiting { until, signal, task } => {
+            let signal = signal.as_ref().map(|signal| format!("`tasker task signal {id} {signal}`"));
+            let task = task.map(|task| format!("the end of task {task}"));
+            let time = until.map(|at| format!("time, at {at}"));
+            [signal, task, time].into_iter().flatten().collect::<Vec<_>>().join(", or ")
+        }
         Reason::Parts { open, failed: 0, .. } => format!("the end of {open} parts"),
         Reason::Parts { open, failed, .. } => {
             let name = step.map(|step| step.name.as_str()).unwrap_or_default();

@@ -1,7 +1,10 @@
 //! Flows beyond a fixed graph, with handlers in Rust: branches, conditions, approvals, sub-workflows, published events.
 
 use serde_json::{Value, json};
-use tasker_core::model::{Json, StepState, TaskState};
+use tasker_core::{
+    model::{Json, StepState, TaskState},
+    state::Reason,
+};
 use tasker_worker::{Decision, HandlerRegistry, StepContext, StepError, Worker};
 
 use crate::{LONG, ended, result, submit};
@@ -70,6 +73,25 @@ async fn a_small_order_takes_the_short_branch() {
     let published = history.items.iter().filter(|event| event.kind == "event.published");
     let published: Vec<_> = published.map(|event| (&event.details["name"], &event.details["payload"])).collect();
     assert_eq!(published, [(&json!("order.shipped"), &json!({"total": 7}))]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_can_be_seen_which_signal_a_step_waits_for() {
+    let worker = worker().await;
+    let client = worker.client();
+    let task_id = submit(&client, json!({"total": 700})).await;
+    let waiting = async {
+        loop {
+            let steps = client.why(task_id).await.unwrap().why.steps;
+            let approval = steps.into_iter().find(|step| step.step == "approval").unwrap();
+            if let Reason::Waiting { until, signal, task } = approval.reason {
+                return (until, signal, task);
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let waiting = tokio::time::timeout(LONG, waiting).await.unwrap();
+    assert_eq!(waiting, (None, Some("approved".to_owned()), None));
 }
 
 #[tokio::test(flavor = "multi_thread")]
