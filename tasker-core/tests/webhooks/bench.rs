@@ -7,7 +7,7 @@ use tasker_core::{
     events::{WebhookOptions, Webhooks},
     model::{Json, Outcome, Report, SystemClock, TaskId, WorkerId},
     orchestration::{
-        CreatedWebhook, Delivery, DeliveryState, Engine, EventCursor, NewWebhook, Options, Session, SubmitTask, Webhook,
+        CreatedWebhook, Delivery, DeliveryState, Engine, EventCursor, NewWebhook, Options, Session, SubmitTask,
     },
     state::Look,
     store::{PostgresStore, SqliteStore, Store, WorkerRecord},
@@ -122,7 +122,12 @@ impl Bench {
         .await
     }
 
-    pub(crate) async fn known(&self, webhook_id: Uuid) -> Webhook {
-        self.engine.webhook(webhook_id).await.unwrap()
+    /// Waits until so many deliveries in a row have failed: that is counted after the delivery itself.
+    pub(crate) async fn failures(&self, webhook_id: Uuid, count: u32) {
+        let counted = async |engine: &Engine| {
+            let webhook = engine.webhook(webhook_id).await.unwrap();
+            (webhook.failures == count).then_some(())
+        };
+        self.until(counted).await;
     }
 }
