@@ -26,6 +26,8 @@ pub(crate) struct Told {
     pub(crate) attempt: u32,
     pub(crate) skipped: Option<SkipReason>,
     pub(crate) is_taken_over: bool,
+    /// An operator had it run again.
+    pub(crate) is_retried: bool,
     /// It may run, and has to be let go, or held, in the same commit.
     is_fresh: bool,
 }
@@ -33,6 +35,10 @@ pub(crate) struct Told {
 impl Log {
     pub(crate) fn is_taken_over(&self, idx: u32) -> bool {
         self.steps.get(&idx).is_some_and(|told| told.is_taken_over)
+    }
+
+    pub(crate) fn is_retried(&self, idx: u32) -> bool {
+        self.steps.get(&idx).is_some_and(|told| told.is_retried)
     }
 
     pub(crate) fn follow(&mut self, batch: &EventBatch) -> Checked {
@@ -104,6 +110,7 @@ impl Told {
             WaitingForRetry,
         };
         let before = self.state;
+        self.is_retried |= matches!(fact, Fact::StepReset { .. });
         let to = match fact {
             Fact::StepEnqueued { .. } => {
                 ensure!(!is_paused, "enqueued in a paused task");
