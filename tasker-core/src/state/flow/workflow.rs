@@ -24,6 +24,10 @@ pub(in crate::state) struct Spawn {
 
 impl Working {
     pub(super) fn begin_workflow(&mut self, idx: u32, workflow: &WorkflowRules) {
+        // Until the end of the decision it stands where it stood, and may be come upon twice.
+        if self.spawns.iter().any(|spawn| spawn.idx == idx) {
+            return;
+        }
         let above = self.parent().map_or(0, |parent| parent.depth);
         if above >= limits::DEPTH {
             let message = format!("{} tasks run for one another, which is the limit", limits::DEPTH);
