@@ -7,5 +7,6 @@ mod bench;
 mod bulk;
 mod keys;
 mod reasons;
+mod resumed;
 mod sick;
 mod tail;
