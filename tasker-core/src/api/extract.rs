@@ -1,5 +1,7 @@
 //! Requests, decoded: what cannot be decoded is answered with the place that is wrong.
 
+use std::time::Duration;
+
 use axum::{
     body::{Body as Incoming, Bytes, HttpBody},
     extract::{FromRequest, FromRequestParts, Request, rejection::PathRejection},
@@ -146,15 +148,19 @@ fn not_text(error: std::str::Utf8Error) -> Box<Problem> {
     problem::new(StatusCode::BAD_REQUEST, "text_invalid", detail, "send the body in UTF-8")
 }
 
-async fn read(body: Incoming, api: &Api) -> Result<Bytes> {
+async fn read(mut body: Incoming, api: &Api) -> Result<Bytes> {
     // What is announced too large is not waited for.
     if body.size_hint().lower() > limits::BODY_BYTES as u64 {
+        discard(body);
         return Err(too_large());
     }
-    let collected = timeout(api.patience.body, Limited::new(body, limits::BODY_BYTES).collect()).await;
+    let collected = timeout(api.patience.body, Limited::new(&mut body, limits::BODY_BYTES).collect()).await;
     match collected {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            discard(body);
+            Err(too_large())
+        }
         Ok(Err(_)) => Err(problem::new(
             StatusCode::BAD_REQUEST,
             "body_incomplete",
@@ -168,6 +174,23 @@ async fn read(body: Incoming, api: &Api) -> Result<Bytes> {
             "send the request again, over a faster connection or with a smaller body",
         )),
     }
+}
+
+/// Bytes of a body that is too large which are still received, and how long each of its pieces is waited for.
+const DISCARDED_BYTES: usize = 16 * limits::BODY_BYTES;
+const DISCARDED_PAUSE: Duration = Duration::from_secs(1);
+
+/// Goes on receiving what nobody reads, while the answer is under way. A connection that is closed while its client is sending
+/// is reset, and the client that sends to the end before it reads never learns why.
+fn discard(mut body: Incoming) {
+    tokio::spawn(async move {
+        let mut left = DISCARDED_BYTES;
+        while let Ok(Some(Ok(frame))) = timeout(DISCARDED_PAUSE, body.frame()).await
+            && let Some(less) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len))
+        {
+            left = less;
+        }
+    });
 }
 
 fn too_large() -> Box<Problem> {

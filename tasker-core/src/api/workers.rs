@@ -17,7 +17,7 @@ use crate::{
     model::{Checkpoint, Lease, Named, Page, Report, Reported, TaskId, Timestamp, Verdict, Woken, WorkerId, limits},
     orchestration::{Permission, WorkerRecord},
     state::Look,
-    view::WorkerView,
+    view::{WorkView, WorkerView},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -111,6 +111,9 @@ struct Work {
     #[serde(default)]
     #[schema(maximum = 60000)]
     wait_ms: u64,
+    /// Whether input and results that assignments have in common are sent once: `alike` then says where they belong.
+    #[serde(default)]
+    shares: bool,
 }
 
 fn if_short() -> Look {
@@ -123,7 +126,7 @@ fn if_short() -> Look {
 /// is when the same report arrives twice.
 #[utoipa::path(post, path = "/v1/workers/{worker_id}/work", tag = "workers", params(("worker_id" = WorkerId, Path,)),
     request_body = Work, responses(
-    (status = OK, description = "A verdict for each outcome, in order, and the steps to run.", body = Reported),
+    (status = OK, description = "A verdict for each outcome, in order, and the steps to run.", body = WorkView),
     Refusals,
 ))]
 async fn work(
@@ -131,7 +134,7 @@ async fn work(
     caller: Caller,
     Path(worker_id): Path<WorkerId>,
     Body(work): Body<Work>,
-) -> Result<Json<Reported>> {
+) -> Result<Json<WorkView>> {
     let joined = joined(&api, &caller, worker_id)?;
     demand_at_most("reports", work.reports.len(), limits::REPORT)?;
     demand_at_most("want", work.want, limits::REPORT)?;
@@ -140,6 +143,7 @@ async fn work(
     let may_wait = work.reports.is_empty() && work.want > 0;
     let until = Instant::now() + if may_wait { wait } else { Duration::ZERO };
     let mut pause = LOOK_AGAIN.0;
+    let answer = if work.shares { WorkView::shared } else { WorkView::whole };
     let mut reports = work.reports;
     let foreign = joined.foreign(&api.engine, &caller, reports.iter().map(|report| report.lease)).await?;
     let is_foreign: Vec<bool> = reports.iter().map(|report| foreign.contains(&report.lease.task_id)).collect();
@@ -151,12 +155,12 @@ async fn work(
         let call = Call { lane: work.lane, number: work.call, reports, want, look: work.look };
         let reported = carry_out(&api, &joined, call).await?;
         if !reported.assignments.is_empty() || Instant::now() >= until {
-            return Ok(Json(with_foreign(reported, &is_foreign)));
+            return Ok(Json(answer(with_foreign(reported, &is_foreign))));
         }
         tokio::select! {
             () = joined.session.woken() => {}
             () = sleep_until(until.min(Instant::now() + pause)) => {}
-            () = api.closing.cancelled() => return Ok(Json(with_foreign(reported, &is_foreign))),
+            () = api.closing.cancelled() => return Ok(Json(answer(with_foreign(reported, &is_foreign)))),
         }
         pause = (pause * 2).min(LOOK_AGAIN.1);
     }

@@ -36,6 +36,12 @@ impl Json {
         self.0.get()
     }
 
+    /// Whether this is the same text in memory, and not only one like it.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The length of the text in bytes.
     #[must_use]
     pub fn size(&self) -> usize {

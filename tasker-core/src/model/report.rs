@@ -13,9 +13,7 @@ pub struct Report {
 }
 
 /// What a report answers: a verdict for each outcome, in order, and the next assignments.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reported {
     pub verdicts: Vec<Verdict>,
     pub assignments: Vec<Assignment>,

@@ -21,6 +21,7 @@ mod task;
 mod template;
 mod tree;
 mod why;
+mod work;
 mod worker;
 
 pub use acted::{ActedItem, ActedView, BulkAction};
@@ -39,6 +40,7 @@ pub use task::{ParentView, TaskView};
 pub use template::{RegisteredView, TemplateView};
 pub use tree::TreeView;
 pub use why::WhyView;
+pub use work::{Alike, WorkView};
 pub use worker::WorkerView;
 
 pub use crate::model::Page;

@@ -14,6 +14,7 @@ use tasker_core::{
     model::{Checkpoint, Lease, Named, Report, Reported, TaskId, Timestamp, Woken, WorkerId},
     state::Look,
     store::WorkerRecord,
+    view::WorkView,
 };
 use tokio::{
     sync::{Mutex, MutexGuard, Notify},
@@ -58,6 +59,7 @@ struct Work<'a> {
     reports: &'a [Box<RawValue>],
     want: usize,
     look: Look,
+    shares: bool,
 }
 
 #[derive(Deserialize)]
@@ -147,7 +149,8 @@ impl HttpCoordinator {
     async fn work(&self, reports: &[Box<RawValue>], want: usize, look: Look) -> Result<Reported> {
         let (lane, _held) = self.lane().await;
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        self.post("work", &Work { lane, call, reports, want: want.min(WANT_MAX), look }).await
+        let work = Work { lane, call, reports, want: want.min(WANT_MAX), look, shares: true };
+        Ok(self.post::<WorkView>("work", &work).await?.into_reported())
     }
 }
 

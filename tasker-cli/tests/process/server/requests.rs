@@ -75,6 +75,13 @@ async fn every_refusal_has_a_status_and_a_code() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("\"body_too_large\""), "{answer}");
+    // A client that sends all of it before it reads finds the answer too.
+    let mut stream = TcpStream::connect(&authority).expect("a connection");
+    stream.write_all(head.as_bytes()).expect("the head is sent");
+    stream.write_all(&vec![b' '; 11 * 1024 * 1024]).expect("the body is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 
     let stranger = client.get(server.url("/health")).header("host", "example.com").send().await.expect("an answer");
     assert_eq!(code(stranger).await, (403, "host_not_allowed".to_owned()));
