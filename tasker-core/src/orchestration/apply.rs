@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -27,9 +27,14 @@ impl Engine {
             return Ok(changes);
         }
         let mut scope = scope(inputs);
+        self.remember(inputs, &mut scope);
         let mut at_hand = AtHand { cache: &self.definitions, named: HashMap::new() };
         loop {
-            let decide = |snapshot: &_| decide(snapshot, inputs, claim, &at_hand);
+            let decide = |snapshot: &Snapshot| {
+                // Whoever takes steps reports them, and may then go the short way.
+                claim.into_iter().for_each(|_| self.recall.learn(&snapshot.tasks));
+                decide(snapshot, inputs, claim, &at_hand)
+            };
             match self.store.transact(&scope, claim, &decide).await? {
                 Transacted::Done(changes) => {
                     self.after_commit(inputs, &changes, asker);
@@ -48,6 +53,16 @@ impl Engine {
                 }
                 Transacted::NeedsTasks(more) => scope = with(scope, more)?,
             }
+        }
+    }
+
+    /// Adds what this engine remembers of the tasks. Not of those that are looked at because of the time: a lease that was
+    /// extended since is no event.
+    fn remember(&self, inputs: &[Input], scope: &mut [Scope]) {
+        let is_due = |input: &&Input| !matches!(input, Input::Report { .. });
+        let due: HashSet<_> = inputs.iter().filter(is_due).map(Input::task_id).collect();
+        for scope in scope.iter_mut().filter(|scope| !due.contains(&scope.task_id)) {
+            scope.known = self.recall.whole(scope.task_id);
         }
     }
 
@@ -148,10 +163,10 @@ impl Definitions for AtHand<'_> {
 fn with(scope: Vec<Scope>, more: Vec<Scope>) -> Result<Vec<Scope>> {
     let mut tasks: BTreeMap<_, _> = scope.into_iter().map(|scope| (scope.task_id, scope)).collect();
     let mut is_more = false;
-    for Scope { task_id, steps, whole } in more {
+    for Scope { task_id, steps, whole, known: _ } in more {
         let known = tasks.entry(task_id).or_insert_with(|| {
             is_more = true;
-            Scope { task_id, steps: Vec::new(), whole: false }
+            Scope::of(task_id, Vec::new())
         });
         is_more |= whole && !known.whole || steps.iter().any(|step| !known.steps.contains(step));
         known.whole |= whole;

@@ -11,14 +11,14 @@ use crate::{
     state::{Changes, TaskSnapshot},
 };
 
-/// Small tasks as this engine has last written them.
+/// Small tasks as this engine has last read or written them.
 ///
 /// Another engine may have moved them on since, so that nothing here is to be trusted: what is decided on it is written
 /// only if the task still stands at the same event ([`crate::store::Store::apply_unchanged`]).
 pub(super) struct Recall(Cache<TaskId, Arc<TaskSnapshot>, BySteps>);
 
 /// Tasks of more steps are not kept: each change would copy them.
-const STEPS_MAX: usize = 64;
+const STEPS_MAX: usize = 128;
 /// Steps kept in all; one takes about 200 bytes.
 const STEPS_IN_ALL: u64 = 40_000;
 
@@ -37,8 +37,8 @@ impl Recall {
         Self(Cache::with_weighter(items, STEPS_IN_ALL, BySteps))
     }
 
-    pub(super) fn get(&self, task_id: TaskId) -> Option<TaskSnapshot> {
-        self.0.get(&task_id).map(|task| TaskSnapshot::clone(&task))
+    pub(super) fn whole(&self, task_id: TaskId) -> Option<Arc<TaskSnapshot>> {
+        self.0.get(&task_id)
     }
 
     /// The last event of a task that this engine has not seen the end of; none if it is not known here.
@@ -61,6 +61,14 @@ impl Recall {
     pub(super) fn put_new(&self, task: &NewTask) {
         if Self::is_foreseen(task) {
             self.0.insert(task.task_id, Arc::new(TaskSnapshot::of_new(task)));
+        }
+    }
+
+    /// Keeps small tasks as they were just read, under their locks.
+    pub(super) fn learn(&self, tasks: &[TaskSnapshot]) {
+        let is_small = |task: &&TaskSnapshot| task.is_whole && task.steps.len() <= STEPS_MAX && !task.state.is_final();
+        for task in tasks.iter().filter(is_small).filter(|task| self.seq(task.task_id) != Some(task.seq)) {
+            self.0.insert(task.task_id, Arc::new(task.clone()));
         }
     }
 
@@ -91,9 +99,92 @@ impl Recall {
         let mut tasks = BTreeMap::new();
         for task_id in ids {
             if let Entry::Vacant(entry) = tasks.entry(task_id) {
-                entry.insert(self.get(task_id)?);
+                entry.insert(TaskSnapshot::clone(&*self.whole(task_id)?));
             }
         }
         Some(tasks.into_values().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dag::TemplateKey,
+        model::{EventBatch, Fact, StepId, TaskCounts, TaskState, TemplateId, Timestamp},
+        state::{StepSnapshot, TaskChange},
+    };
+
+    fn task(steps: u32, is_whole: bool) -> TaskSnapshot {
+        let task_id = TaskId::new();
+        let step = |idx| StepSnapshot {
+            id: StepId::new(task_id, idx),
+            name: "s".into(),
+            queue: "q".into(),
+            handler: "h".into(),
+            state: StepState::Enqueued,
+            attempt: 0,
+            failures: 0,
+            losses: 0,
+            unmet: 0,
+            dependents: [].into(),
+            due_at: None,
+            worker_id: None,
+            started_at: None,
+            error: None,
+            flow: None,
+        };
+        TaskSnapshot {
+            task_id,
+            template: TemplateKey { id: TemplateId::new(), environment: None },
+            state: TaskState::Pending,
+            priority: 0,
+            counts: TaskCounts { total: steps, ..TaskCounts::default() },
+            seq: 1,
+            completed_at: None,
+            deadline_at: None,
+            error: None,
+            flow: None,
+            steps: (0..steps).map(step).collect(),
+            is_whole,
+        }
+    }
+
+    /// Changes that begin at this event of the task, which then is in this state.
+    fn started(task: &TaskSnapshot, first_seq: i64, state: TaskState) -> Changes {
+        let at = Timestamp::from_micros(1);
+        let change = TaskChange {
+            task_id: task.task_id,
+            template: task.template.clone(),
+            state,
+            counts: task.counts,
+            seq: first_seq,
+            deadline_at: None,
+            error: None,
+            updated_at: at,
+            completed_at: None,
+        };
+        let events = EventBatch { task_id: task.task_id, first_seq, at, facts: vec![Fact::TaskStarted] };
+        Changes { tasks: vec![change], events: vec![events], ..Changes::default() }
+    }
+
+    #[test]
+    fn small_tasks_are_learned_as_they_were_read_and_followed_while_nothing_is_missed() {
+        let [small, part, large] = [task(2, true), task(2, false), task(1_000, true)];
+        let recall = Recall::new();
+        recall.learn(&[small.clone(), part.clone(), large.clone()]);
+        let state = |task: &TaskSnapshot| recall.whole(task.task_id).map(|known| (known.seq, known.state));
+        assert_eq!([&small, &part, &large].map(state), [Some((1, TaskState::Pending)), None, None]);
+
+        recall.follow(&started(&small, 2, TaskState::InProgress));
+        assert_eq!(state(&small), Some((2, TaskState::InProgress)));
+        recall.learn(std::slice::from_ref(&small));
+        assert_eq!(state(&small), Some((1, TaskState::Pending)), "what was read last under a lock counts");
+        recall.follow(&started(&small, 3, TaskState::InProgress));
+        assert_eq!(state(&small), None, "an event between was missed");
+
+        recall.learn(std::slice::from_ref(&small));
+        recall.follow(&started(&small, 2, TaskState::Complete));
+        assert_eq!(state(&small), None, "nothing happens to it any more");
     }
 }

@@ -6,7 +6,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Route, Verb};
+use super::{Route, TaskSnapshot, Verb};
 use crate::model::{Actor, Json, Lease, Outcome, TaskId, WorkerId};
 
 /// Something that has happened, for [`super::decide`] to draw the consequences of.
@@ -64,12 +64,28 @@ pub enum Look {
 }
 
 /// What must be read of one task before a decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Scope {
     pub task_id: TaskId,
     /// The steps at hand; their dependents are read with them.
     pub steps: Vec<u32>,
     pub whole: bool,
+    /// The whole task as it was known before: where it still stands at the same event, it need not be read.
+    pub known: Option<Arc<TaskSnapshot>>,
+}
+
+impl Scope {
+    /// The task and these steps.
+    #[must_use]
+    pub fn of(task_id: TaskId, steps: Vec<u32>) -> Self {
+        Self { task_id, steps, whole: false, known: None }
+    }
+
+    /// The task and every step.
+    #[must_use]
+    pub fn whole(task_id: TaskId) -> Self {
+        Self { whole: true, ..Self::of(task_id, Vec::new()) }
+    }
 }
 
 /// What must be read before a decision on `inputs`: one entry a task, ascending by id, which is the order of locking.
@@ -86,5 +102,5 @@ pub fn scope(inputs: &[Input]) -> Vec<Scope> {
         }
     }
     let scopes = tasks.into_iter();
-    scopes.map(|(task_id, (steps, whole))| Scope { task_id, steps: steps.into_iter().collect(), whole }).collect()
+    scopes.map(|(task_id, (steps, whole))| Scope { whole, ..Scope::of(task_id, steps.into_iter().collect()) }).collect()
 }

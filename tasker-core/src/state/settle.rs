@@ -45,7 +45,7 @@ impl Desk<'_> {
     /// Does to a task what was done to its parent; if it has ended, or is in that state already, nothing.
     fn tell(&mut self, child: TaskId, verb: &Verb) {
         let Some(at) = self.by_id.get(&child).copied() else {
-            return self.need_task(Scope { task_id: child, steps: Vec::new(), whole: true });
+            return self.need_task(Scope::whole(child));
         };
         if !self.tasks[at].task.is_whole {
             return self.need_whole(at);
@@ -71,7 +71,7 @@ impl Desk<'_> {
         let child = working.task.task_id;
         let parent_at = self.by_id.get(&task_id).copied();
         let Some(parent_at) = parent_at.filter(|at| self.tasks[*at].step(step).is_some()) else {
-            self.need_task(Scope { task_id, steps: vec![step], whole: false });
+            self.need_task(Scope::of(task_id, vec![step]));
             return false;
         };
         if !self.know(at) || !self.know(parent_at) {
@@ -90,7 +90,9 @@ impl Desk<'_> {
     }
 
     fn need_task(&mut self, scope: Scope) {
-        if !self.needs_tasks.contains(&scope) {
+        let is_same =
+            |asked: &Scope| (asked.task_id, &asked.steps, asked.whole) == (scope.task_id, &scope.steps, scope.whole);
+        if !self.needs_tasks.iter().any(is_same) {
             self.needs_tasks.push(scope);
         }
     }

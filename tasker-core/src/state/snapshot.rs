@@ -98,6 +98,12 @@ impl TaskSnapshot {
         }
     }
 
+    /// Whether as many steps are at hand as the task has.
+    #[must_use]
+    pub fn holds_every_step(&self) -> bool {
+        usize::try_from(self.counts.total) == Ok(self.steps.len())
+    }
+
     /// The same task after a change of it.
     #[must_use]
     pub fn after<'a>(&self, change: &TaskChange, steps: impl IntoIterator<Item = &'a StepChange>) -> Self {

@@ -1,8 +1,10 @@
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
 use super::{Decide, Error, Payload, PayloadRequest, Result, Transacted, assemble::absorb};
 use crate::{
-    model::{Json, TaskId},
+    model::{Json, TaskId, Timestamp},
     state::{Changes, Claim, Decision, Look, Scope, Snapshot, Values, Wanted},
 };
 
@@ -12,11 +14,22 @@ const QUESTIONS_MAX: usize = 8;
 /// Questions after which a decision is shown whole tasks where it asks for single steps.
 const STEPS_ASKED: usize = 3;
 
+/// Tasks that are locked.
+pub(super) struct Locked {
+    /// The store's clock, once the locks were there.
+    pub(super) now: Timestamp,
+    /// At which event each of them stands; those that are not stored have no entry.
+    pub(super) seqs: HashMap<TaskId, i64>,
+}
+
 /// One open transaction: what [`transact`] needs from a database. Dropping it rolls it back.
 ///
 /// Every answer is a snapshot of what was asked for only; its `now` is the store's clock, read inside the transaction.
 #[async_trait]
 pub(super) trait Transaction: Send {
+    /// Locks the tasks, which come ascending by id.
+    async fn lock(&mut self, tasks: &[TaskId]) -> Result<Locked>;
+
     /// Locks the tasks, ascending by id, and reads them with the steps asked for and the dependents of these.
     async fn load_scope(&mut self, scope: &[Scope]) -> Result<Snapshot>;
 
@@ -95,8 +108,29 @@ async fn first_look(transaction: &mut impl Transaction, scope: &[Scope], claim: 
         Some(claim) if scope.is_empty() && claim.look != Look::Nowhere && claim.want > 0 => {
             load_candidates(transaction, claim, claim.want).await
         }
-        _ => transaction.load_scope(scope).await,
+        _ => load(transaction, scope).await,
     }
+}
+
+/// Locks and reads the tasks, as far as they are not known already as they stand.
+async fn load(transaction: &mut impl Transaction, scope: &[Scope]) -> Result<Snapshot> {
+    if scope.iter().all(|scope| scope.known.is_none()) {
+        return transaction.load_scope(scope).await;
+    }
+    let ids: Vec<_> = scope.iter().map(|scope| scope.task_id).collect();
+    let Locked { now, seqs } = transaction.lock(&ids).await?;
+    let mut snapshot = Snapshot { now, tasks: Vec::new(), candidates_loaded: false, values: HashMap::new() };
+    let mut others = Vec::new();
+    for scope in scope {
+        match scope.known.as_deref().filter(|known| seqs.get(&known.task_id) == Some(&known.seq)) {
+            Some(known) => snapshot.tasks.push(known.clone()),
+            None => others.push(scope.clone()),
+        }
+    }
+    if !others.is_empty() {
+        absorb(&mut snapshot, transaction.load_scope(&others).await?);
+    }
+    Ok(snapshot)
 }
 
 async fn load_candidates(transaction: &mut impl Transaction, claim: &Claim, limit: usize) -> Result<Snapshot> {

@@ -43,7 +43,7 @@ impl Working {
     /// The steps that have to be seen, if some are missing from the snapshot.
     pub(in crate::state) fn lacking(&self) -> Option<Scope> {
         let steps: Vec<u32> = self.lacking.iter().copied().collect();
-        (!steps.is_empty()).then_some(Scope { task_id: self.task.task_id, steps, whole: false })
+        (!steps.is_empty()).then(|| Scope::of(self.task.task_id, steps))
     }
 
     /// Where the task stands in a flow from now on; none if it has not changed, or the task ended without anything to do before.

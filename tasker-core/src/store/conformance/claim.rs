@@ -66,7 +66,7 @@ pub(super) async fn stopped_tasks_are_left_alone(store: Arc<dyn Store>) {
         [bench.submit(&definition).await, bench.submit(&definition).await, bench.submit(&definition).await];
     bench.transact(&[cancel_of(cancelled)], None).await;
     let before = bench.task(paused).await;
-    let scope = [Scope { task_id: paused, steps: Vec::new(), whole: false }];
+    let scope = [Scope::of(paused, Vec::new())];
     let pause = |_: &_| {
         let task = TaskChange {
             task_id: paused,

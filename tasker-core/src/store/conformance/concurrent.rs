@@ -1,4 +1,8 @@
-use std::{collections::HashSet, pin::pin, sync::Arc};
+use std::{
+    collections::HashSet,
+    pin::pin,
+    sync::{Arc, Mutex},
+};
 
 use futures::{
     future::{join, join_all},
@@ -7,8 +11,8 @@ use futures::{
 
 use super::bench::{Bench, cancel_of, lease, new_task, report_of, succeeded, with_key};
 use crate::{
-    model::{StepState, TaskState, Timestamp},
-    state::{Changes, Decision, StepChange, decide, scope},
+    model::{StepState, TaskId, TaskState, Timestamp},
+    state::{Changes, Decision, Scope, Snapshot, StepChange, TaskSnapshot, decide, scope},
     store::{Inserted, Store, Transacted},
 };
 
@@ -90,6 +94,33 @@ pub(super) async fn nothing_is_written_without_templates(store: Arc<dyn Store>) 
     assert_eq!(bench.states(task_id).await, [StepState::InProgress, StepState::Pending]);
     assert_eq!(bench.transact(&inputs, Some(&claim)).await.claimed.len(), 1);
     bench.audit(task_id).await;
+}
+
+pub(super) async fn what_is_known_of_a_task_counts_while_it_stands_there(store: Arc<dyn Store>) {
+    let (bench, definition) = Bench::with(store, "a b:a").await;
+    let new = new_task(&definition);
+    let mut known = TaskSnapshot::of_new(&new);
+    known.steps[0].name = "known".into();
+    let (task_id, other, gone) = (bench.insert(new).await, bench.submit(&definition).await, TaskId::new());
+    let mut scope: Vec<_> = [task_id, other, gone].map(|task_id| Scope::of(task_id, vec![0])).into();
+    scope[0].known = Some(Arc::new(known.clone()));
+    scope[2].known = Some(Arc::new(TaskSnapshot { task_id: gone, ..known }));
+    let seen = async || {
+        let seen = Mutex::new(Vec::new());
+        let look = |snapshot: &Snapshot| {
+            let first = |task: &TaskSnapshot| (task.task_id, task.steps[0].name.to_string(), task.steps[0].state);
+            *seen.lock().unwrap() = snapshot.tasks.iter().map(first).collect();
+            Decision::Done(Changes::default())
+        };
+        bench.store.transact(&scope, None, &look).await.unwrap();
+        seen.into_inner().unwrap()
+    };
+    let entry = |task_id, name: &str, state| (task_id, name.to_owned(), state);
+    let unread = [entry(task_id, "known", StepState::Enqueued), entry(other, "a", StepState::Enqueued)];
+    assert_eq!(seen().await, unread);
+    assert_eq!(bench.claim(&["handle"], 2).await.len(), 2);
+    let read = [entry(task_id, "a", StepState::InProgress), entry(other, "a", StepState::InProgress)];
+    assert_eq!(seen().await, read);
 }
 
 pub(super) async fn a_refused_decision_writes_nothing(store: Arc<dyn Store>) {

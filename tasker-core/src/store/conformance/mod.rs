@@ -71,7 +71,7 @@ checks! {
     ending: what_was_done_is_undone_and_finally_runs, a_child_is_undone_before_its_parent,
         a_failed_compensation_is_run_again;
     concurrent: many_reporters_join_once, a_step_is_handed_out_once, a_key_is_taken_once, nothing_is_written_without_templates,
-        a_refused_decision_writes_nothing, a_dropped_call_leaves_the_store_usable;
+        a_refused_decision_writes_nothing, what_is_known_of_a_task_counts_while_it_stands_there, a_dropped_call_leaves_the_store_usable;
     operate: a_paused_task_rests_until_it_is_resumed, a_failed_task_goes_on_after_a_retry, steps_are_closed_by_hand,
         another_priority_is_another_place_in_the_queue, a_rerun_is_linked_and_noted_once,
         a_task_goes_on_from_a_step_of_another,

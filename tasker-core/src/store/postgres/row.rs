@@ -41,6 +41,9 @@ pub(super) fn loaded(rows: &[PgRow]) -> Result<Loaded> {
             }
         }
     }
+    for task in &mut tasks {
+        task.is_whole = task.holds_every_step();
+    }
     Ok(Loaded { snapshot: Snapshot { now, tasks, candidates_loaded: false, values: HashMap::new() }, is_stale })
 }
 

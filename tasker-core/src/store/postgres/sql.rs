@@ -58,6 +58,7 @@ statements! { "postgres":
     LOAD_PAYLOADS_TASKS = "load_payloads_tasks",
     LOAD_PAYLOADS_WORK = "load_payloads_work",
     LOAD_SCOPE = "load_scope",
+    LOCK_TASKS = "lock_tasks",
     MOVE_RELAY = "move_relay",
     NEXT_DELIVERY = "next_delivery",
     NOTIFY = "notify",

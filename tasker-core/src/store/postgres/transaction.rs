@@ -13,9 +13,12 @@ use super::{
     sql,
 };
 use crate::{
-    model::{EventBatch, Json, TaskId},
+    model::{EventBatch, Json, TaskId, Timestamp},
     state::{Changes, Claim, Scope, Snapshot, StepChange, TaskChange},
-    store::{Error, Payload, PayloadRequest, Result, transaction::Transaction},
+    store::{
+        Error, Payload, PayloadRequest, Result,
+        transaction::{Locked, Transaction},
+    },
 };
 
 pub(super) struct Open(Taken);
@@ -53,19 +56,24 @@ impl Open {
 
 #[async_trait]
 impl Transaction for Open {
+    async fn lock(&mut self, tasks: &[TaskId]) -> Result<Locked> {
+        let ids: Vec<_> = tasks.iter().map(|task_id| task_id.0).collect();
+        let rows = sqlx::query(sql::LOCK_TASKS.sql()).bind(&ids).fetch_all(&mut *self.0).await?;
+        let seqs = rows.iter().map(|row| Ok((TaskId(row.try_get("id")?), row.try_get("seq")?)));
+        let seqs = seqs.collect::<Result<_>>()?;
+        // Without a task there is nothing whose time could matter.
+        let now = rows.last().map_or(Ok(Timestamp::from_micros(0)), |row| row.try_get("now"))?;
+        self.0.tell_time(now);
+        Ok(Locked { now, seqs })
+    }
+
     async fn load_scope(&mut self, scope: &[Scope]) -> Result<Snapshot> {
         let whole: Vec<_> = scope.iter().filter(|scope| scope.whole).map(|scope| scope.task_id).collect();
-        let mut snapshot = self.load(scope, &whole).await?;
-        for task in &mut snapshot.tasks {
-            task.is_whole = whole.contains(&task.task_id);
-        }
-        Ok(snapshot)
+        self.load(scope, &whole).await
     }
 
     async fn load_whole(&mut self, tasks: &[TaskId]) -> Result<Snapshot> {
-        let mut snapshot = self.load(&[], tasks).await?;
-        snapshot.tasks.iter_mut().for_each(|task| task.is_whole = true);
-        Ok(snapshot)
+        self.load(&[], tasks).await
     }
 
     async fn load_candidates(&mut self, claim: &Claim, limit: usize) -> Result<Snapshot> {

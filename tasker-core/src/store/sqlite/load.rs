@@ -1,7 +1,4 @@
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use serde::{Deserialize, de::DeserializeOwned};
 use sqlx::sqlite::SqliteRow;
@@ -16,12 +13,11 @@ use crate::{
 };
 
 /// The snapshot in the answer of `load_scope` or `load_candidates`: a list of tasks and a list of steps, as JSON.
-pub(super) fn snapshot(row: &SqliteRow, now: Timestamp, whole: &[TaskId]) -> Result<Snapshot> {
+pub(super) fn snapshot(row: &SqliteRow, now: Timestamp) -> Result<Snapshot> {
     let mut columns = Columns::new(row, "a task or step");
     let tasks: Vec<TaskRow> = columns.decoded()?;
     let steps: Vec<StepRow> = columns.decoded()?;
-    let whole: HashSet<_> = whole.iter().copied().collect();
-    let mut tasks = tasks.into_iter().map(|row| row.read(&whole)).collect::<Result<Vec<_>>>()?;
+    let mut tasks = tasks.into_iter().map(TaskRow::read).collect::<Result<Vec<_>>>()?;
     let by_id: HashMap<_, _> = tasks.iter().enumerate().map(|(at, task)| (task.task_id, at)).collect();
     for step in steps {
         let step = step.read()?;
@@ -31,6 +27,7 @@ pub(super) fn snapshot(row: &SqliteRow, now: Timestamp, whole: &[TaskId]) -> Res
     }
     for task in &mut tasks {
         task.steps.sort_unstable_by_key(|step| step.id.idx);
+        task.is_whole = task.holds_every_step();
     }
     Ok(Snapshot { now, tasks, candidates_loaded: false, values: HashMap::new() })
 }
@@ -55,7 +52,7 @@ struct TaskRow {
 }
 
 impl TaskRow {
-    fn read(self, whole: &HashSet<TaskId>) -> Result<TaskSnapshot> {
+    fn read(self) -> Result<TaskSnapshot> {
         let Self { id, template_id, environment, state, priority, total, done, active, failed, seq, .. } = self;
         let task_id = TaskId(id);
         Ok(TaskSnapshot {
@@ -70,7 +67,7 @@ impl TaskRow {
             error: nested("the error of a task", self.error.as_deref())?,
             flow: nested("where a task stands in a flow", self.flow.as_deref())?.map(Arc::new),
             steps: Vec::new(),
-            is_whole: whole.contains(&task_id),
+            is_whole: false,
         })
     }
 }

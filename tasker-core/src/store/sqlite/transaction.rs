@@ -1,10 +1,11 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use serde::Serialize;
 use sqlx::{Sqlite, SqliteConnection};
 
 use super::{
+    columns::Columns,
     encode::{self, Hex, Micros},
     insert, load,
     read::{self, Source},
@@ -13,7 +14,10 @@ use super::{
 use crate::{
     model::{EventBatch, StepPlace, TaskCounts, TaskFlow, TaskId, Timestamp},
     state::{Changes, Claim, NewPart, NewParts, NewStep, Scope, Snapshot, StepChange, TaskChange},
-    store::{Error, Payload, PayloadRequest, Result, transaction::Transaction},
+    store::{
+        Error, Payload, PayloadRequest, Result,
+        transaction::{Locked, Transaction},
+    },
 };
 
 pub(super) struct SqliteTransaction<'c> {
@@ -23,6 +27,14 @@ pub(super) struct SqliteTransaction<'c> {
 
 #[async_trait]
 impl Transaction for SqliteTransaction<'_> {
+    async fn lock(&mut self, tasks: &[TaskId]) -> Result<Locked> {
+        let query = sqlx::query(sql::LOCK_TASKS.sql()).bind(encode::rows(tasks.iter().map(|task_id| Hex(task_id.0)))?);
+        let row = query.fetch_one(&mut *self.inner).await?;
+        let places: HashMap<usize, i64> = Columns::new(&row, "where tasks stand").decoded()?;
+        let seqs = places.into_iter().filter_map(|(place, seq)| Some((*tasks.get(place)?, seq))).collect();
+        Ok(Locked { now: self.now, seqs })
+    }
+
     async fn load_scope(&mut self, scope: &[Scope]) -> Result<Snapshot> {
         let whole: Vec<_> = scope.iter().filter(|scope| scope.whole).map(|scope| scope.task_id).collect();
         self.load(scope, &whole).await
@@ -36,7 +48,7 @@ impl Transaction for SqliteTransaction<'_> {
         let query = sqlx::query(sql::LOAD_CANDIDATES.sql())
             .bind(super::template::route_rows(claim.routes.as_ref())?)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        load::snapshot(&query.fetch_one(&mut *self.inner).await?, self.now, &[])
+        load::snapshot(&query.fetch_one(&mut *self.inner).await?, self.now)
     }
 
     async fn load_payloads(&mut self, requests: &[PayloadRequest]) -> Result<Vec<Payload>> {
@@ -145,7 +157,7 @@ impl SqliteTransaction<'_> {
             .bind(encode::rows(tasks.into_iter().map(hex))?)
             .bind(encode::rows(steps)?)
             .bind(encode::rows(whole.iter().map(hex))?);
-        load::snapshot(&query.fetch_one(&mut *self.inner).await?, self.now, whole)
+        load::snapshot(&query.fetch_one(&mut *self.inner).await?, self.now)
     }
 }
 

@@ -1,6 +1,7 @@
 -- The enqueued steps that come first on some routes ($1, $2), at most $3, with their tasks locked. Tasks that another
 -- transaction has locked are passed over, so that claims never wait; those that changed since they were seen are too.
--- A task has a row of its own (no idx) before its steps, as in load_scope.
+-- A task has a row of its own (no idx) before its steps, as in load_scope. Of a few tasks that are small every step is read:
+-- whoever then reports these knows the tasks as a whole, and need not read them again.
 with found as materialized (
     select f.*
     from unnest($1::text[], $2::text[]) as r (queue, handler)
@@ -28,6 +29,9 @@ locked as materialized (
 fresh as materialized (
     -- Sets are asked by hashed subplans, as in insert_tasks.
     select * from locked where ((id, seq) in (select task_id, seq from found)) is true
+),
+few as materialized (
+    select id from fresh where total <= 64 and (select count(*) from fresh) <= 8
 )
 select
     t.id as task_id, null::integer as idx, t.state, clock_timestamp() as now, false as is_stale,
@@ -44,5 +48,13 @@ select
     s.flow::text
 from found f
 join tasker.steps s using (task_id, idx)
-where (f.task_id in (select id from fresh)) is true
+where (f.task_id in (select id from fresh)) is true and (f.task_id in (select id from few)) is not true
+union all
+select
+    s.task_id, s.idx, s.state, null, null, null, null, null, null, null, null, null, null, null, null,
+    case when s.state = 'error' then s.error::text end,
+    s.name, s.queue, s.handler, s.attempt, s.failures, s.losses, s.unmet, s.dependents, s.due_at, s.worker_id, s.started_at,
+    s.flow::text
+from tasker.steps s
+where s.task_id = any(array(select id from few))
 order by task_id, idx nulls first
