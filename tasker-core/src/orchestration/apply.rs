@@ -26,8 +26,7 @@ impl Engine {
             self.after_commit(inputs, &changes, asker);
             return Ok(changes);
         }
-        let mut scope = scope(inputs);
-        self.remember(inputs, &mut scope);
+        let mut scope = self.remember(inputs, scope(inputs));
         let mut at_hand = AtHand { cache: &self.definitions, named: HashMap::new() };
         loop {
             let decide = |snapshot: &Snapshot| {
@@ -51,19 +50,29 @@ impl Engine {
                         at_hand.named.insert(name, found);
                     }
                 }
-                Transacted::NeedsTasks(more) => scope = with(scope, more)?,
+                Transacted::NeedsTasks(more) => scope = self.remember(inputs, with(scope, more)?),
             }
         }
     }
 
-    /// Adds what this engine remembers of the tasks. Not of those that are looked at because of the time: a lease that was
-    /// extended since is no event.
-    fn remember(&self, inputs: &[Input], scope: &mut [Scope]) {
+    /// Adds what this engine remembers of the tasks, and the parents of those that are about to end. Nothing of tasks that are
+    /// looked at because of the time: a lease that was extended since is no event.
+    fn remember(&self, inputs: &[Input], scope: Vec<Scope>) -> Vec<Scope> {
         let is_due = |input: &&Input| !matches!(input, Input::Report { .. });
         let due: HashSet<_> = inputs.iter().filter(is_due).map(Input::task_id).collect();
-        for scope in scope.iter_mut().filter(|scope| !due.contains(&scope.task_id)) {
-            scope.known = self.recall.whole(scope.task_id);
+        let known = |task_id| if due.contains(&task_id) { None } else { self.recall.whole(task_id) };
+        let parents = scope.iter().filter_map(|scope| {
+            let task = known(scope.task_id)?;
+            let open = task.counts.total.saturating_sub(task.counts.done) as usize;
+            let parent = task.flow.as_ref()?.parent.as_ref()?;
+            (open <= scope.steps.len()).then(|| Scope::of(parent.task_id, vec![parent.step]))
+        });
+        let parents = parents.collect();
+        let (mut scope, _) = join(scope, parents);
+        for scope in &mut scope {
+            scope.known = known(scope.task_id);
         }
+        scope
     }
 
     /// The short way for lone outcomes: decides on the tasks as this engine remembers them, and writes only if they still
@@ -159,8 +168,18 @@ impl Definitions for AtHand<'_> {
     }
 }
 
-/// The scope with more tasks in it, ascending by id. One that is asked for twice is not there.
+/// The scope with more in it; an error if that was in it already, for then it is not stored.
 fn with(scope: Vec<Scope>, more: Vec<Scope>) -> Result<Vec<Scope>> {
+    let (scope, is_more) = join(scope, more);
+    if is_more {
+        return Ok(scope);
+    }
+    let missing = "a task names another one that is not stored, or a step that it does not have".to_owned();
+    Err(Error::Store(crate::store::Error::Corrupt(missing)))
+}
+
+/// Both, ascending by id, and whether the second has what is not in the first.
+fn join(scope: Vec<Scope>, more: Vec<Scope>) -> (Vec<Scope>, bool) {
     let mut tasks: BTreeMap<_, _> = scope.into_iter().map(|scope| (scope.task_id, scope)).collect();
     let mut is_more = false;
     for Scope { task_id, steps, whole, known: _ } in more {
@@ -174,9 +193,5 @@ fn with(scope: Vec<Scope>, more: Vec<Scope>) -> Result<Vec<Scope>> {
         known.steps.sort_unstable();
         known.steps.dedup();
     }
-    if is_more {
-        return Ok(tasks.into_values().collect());
-    }
-    let missing = "a task names another one that is not stored, or a step that it does not have".to_owned();
-    Err(Error::Store(crate::store::Error::Corrupt(missing)))
+    (tasks.into_values().collect(), is_more)
 }
