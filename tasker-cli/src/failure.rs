@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use tasker_core::{
-    events::NatsError,
+    events::{NatsError, SpansError},
     model::{StepError, TaskState},
     orchestration, store,
     view::{ErrorView, FaultView},
@@ -135,6 +135,12 @@ impl From<orchestration::Error> for Box<Failure> {
 
 impl From<NatsError> for Box<Failure> {
     fn from(error: NatsError) -> Self {
+        Failure::new(error.code(), error.to_string(), error.remedy())
+    }
+}
+
+impl From<SpansError> for Box<Failure> {
+    fn from(error: SpansError) -> Self {
         Failure::new(error.code(), error.to_string(), error.remedy())
     }
 }

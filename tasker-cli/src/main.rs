@@ -9,6 +9,7 @@ mod follow;
 #[cfg(test)]
 mod manual;
 mod nats;
+mod otlp;
 mod output;
 mod reach;
 mod settings;

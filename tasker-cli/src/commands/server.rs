@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tasker_core::{
     api::{Access, Api},
-    events::{NatsWakeups, Relay, Retention, WebhookOptions, Webhooks},
+    events::{NatsWakeups, Relay, Retention, Spans, WebhookOptions, Webhooks},
     orchestration::{Engine, Options},
 };
 use tokio::net::{TcpListener, lookup_host};
@@ -21,6 +21,7 @@ use crate::{
     database,
     failure::{Exit, Failure, Result},
     nats::Nats,
+    otlp::Otlp,
     output::Output,
     settings::Settings,
     span,
@@ -48,6 +49,8 @@ pub(crate) struct Server {
     lease: Duration,
     #[command(flatten)]
     nats: Nats,
+    #[command(flatten)]
+    otlp: Otlp,
     /// Let webhooks go to addresses that are private, link-local, or of this machine; without it they are refused
     #[arg(long)]
     webhooks_to_private: bool,
@@ -77,6 +80,7 @@ impl Server {
         let url = database::url(settings)?;
         let mut stop = Stop::listen()?;
         let address = self.listen.as_deref().or(settings.http_address.as_deref()).unwrap_or(DEFAULT_ADDRESS);
+        let spans = self.otlp.options()?;
         let (listener, access) = listen(address, self.auth).await?;
         let engine = self.engine(url, settings).await?;
         let sweeper = engine.start_sweeper();
@@ -88,6 +92,7 @@ impl Server {
             None => None,
         };
         let options = WebhookOptions { allows_private: self.webhooks_to_private, ..WebhookOptions::default() };
+        let spans = spans.map(|options| Spans::start(Arc::clone(&engine), options)).transpose()?;
         // A machine without certificates serves all the same.
         let webhooks = Webhooks::start(Arc::clone(&engine), options)
             .map_err(|error| warn!(%error, "nothing is sent to webhooks"))
@@ -97,6 +102,7 @@ impl Server {
         tell_missing_keys(&engine, access, output).await?;
         let api = Api::new(Arc::clone(&engine), access);
         relay.iter().for_each(|relay| api.tell_relaying(relay.relaying()));
+        spans.iter().for_each(|spans| api.tell_exporting(spans.exporting()));
         webhooks.iter().for_each(|webhooks| api.tell_delivering(webhooks.delivering()));
         tell_start(&engine, &listener, output)?;
         let serving = {
@@ -119,6 +125,9 @@ impl Server {
         }
         if let Some(relay) = relay {
             relay.stop().await;
+        }
+        if let Some(spans) = spans {
+            spans.stop().await;
         }
         if let Some(webhooks) = webhooks {
             webhooks.stop().await;

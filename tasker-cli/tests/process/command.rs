@@ -49,6 +49,8 @@ pub(crate) fn command<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Comman
         "TASKER_TEMPLATE_PATH",
         "TASKER_LOG",
         "TASKER_HTTP_ADDR",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     ] {
         command.env_remove(variable);
     }

@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["model", "template", "dag", "state"]),
     ("orchestration", &["model", "template", "dag", "state", "store"]),
     ("view", &["model", "template", "dag", "state", "store", "orchestration"]),
-    ("events", &["model", "store", "orchestration", "view"]),
+    ("events", &["model", "dag", "store", "orchestration", "view"]),
     ("api", &["model", "template", "dag", "state", "events", "orchestration", "view"]),
 ];
 

@@ -44,6 +44,13 @@ const FORBIDDEN: &[Forbidden] = &[
         example: ("tasker-core/src/orchestration/submit.rs", "async_nats::connect(url)"),
     },
     Forbidden {
+        words: &["opentelemetry_proto"],
+        within: |path| path.contains("/src/") && !path.starts_with("tasker-core/src/events/spans/"),
+        text: Text::Code,
+        why: "spans are made from the log; nothing that runs tasks knows how they are told",
+        example: ("tasker-worker/src/lib.rs", "use opentelemetry_proto::tonic::trace::v1::Span;"),
+    },
+    Forbidden {
         words: &["StatusCode"],
         within: |path| path.contains("/src/") && !is_layer(path, "api") && !path.starts_with("tasker-cli/"),
         text: Text::Code,

@@ -10,7 +10,7 @@ use prometheus_client::{
 
 use super::problem::Result;
 use crate::{
-    events::{Delivering, Relaying},
+    events::{Delivering, Exporting, Relaying},
     orchestration::{Engine, WebhookState},
 };
 
@@ -19,10 +19,14 @@ pub(super) struct Carried {
     /// What this process does, as far as it does so.
     pub(super) relaying: OnceLock<Arc<Relaying>>,
     pub(super) delivering: OnceLock<Arc<Delivering>>,
+    pub(super) exporting: OnceLock<Arc<Exporting>>,
     behind_seconds: Family<ReceiverLabels, Gauge<f64, AtomicU64>>,
     held: Family<ReceiverLabels, Gauge>,
     relay_events: Counter,
     relay_failures: Counter,
+    spans: Counter,
+    spans_refused: Counter,
+    spans_failures: Counter,
     webhooks: Family<WebhookLabels, Gauge>,
     messages: Family<MessageLabels, Counter>,
 }
@@ -49,6 +53,10 @@ impl Carried {
         registry.register("log_held", "Whether a process carries the log to the receiver", self.held.clone());
         registry.register("relay_events", "Events that the stream has acknowledged", self.relay_events.clone());
         registry.register("relay_failures", "Times that the relay had to begin again", self.relay_failures.clone());
+        registry.register("spans", "Spans that the collector has taken", self.spans.clone());
+        registry.register("spans_refused", "Spans that the collector has refused for good", self.spans_refused.clone());
+        let help = "Requests to the collector that failed and are made again";
+        registry.register("spans_failures", help, self.spans_failures.clone());
         registry.register("webhooks", "Webhooks by their state", self.webhooks.clone());
         registry.register("webhook_messages", "What came of messages to webhooks", self.messages.clone());
     }
@@ -75,6 +83,13 @@ impl Carried {
             self.relaying.get().map_or((0, 0), |relaying| (relaying.events(), relaying.failures()));
         put(&self.relay_events, events);
         put(&self.relay_failures, failures);
+        let [spans, refused, failures] = self
+            .exporting
+            .get()
+            .map_or([0; 3], |exporting| [exporting.spans(), exporting.refused(), exporting.failures()]);
+        put(&self.spans, spans);
+        put(&self.spans_refused, refused);
+        put(&self.spans_failures, failures);
         let [delivered, retried, failed] = self
             .delivering
             .get()

@@ -37,7 +37,7 @@ pub use listen::Patience;
 
 use self::{metrics::Metrics, sessions::Sessions};
 use crate::{
-    events::{Delivering, Relaying},
+    events::{Delivering, Exporting, Relaying},
     orchestration::Engine,
 };
 
@@ -87,6 +87,11 @@ impl Api {
     /// Has what this process sends to webhooks among the metrics.
     pub fn tell_delivering(&self, delivering: &Arc<Delivering>) {
         let _ = self.metrics.carried.delivering.set(Arc::clone(delivering));
+    }
+
+    /// Has what this process exports of spans among the metrics.
+    pub fn tell_exporting(&self, exporting: &Arc<Exporting>) {
+        let _ = self.metrics.carried.exporting.set(Arc::clone(exporting));
     }
 
     /// Stops to accept; what waits (long polls, event streams) ends soon, and the rest when it is done.

@@ -23,6 +23,34 @@ impl Relaying {
     }
 }
 
+/// What was told to a collector of spans.
+#[derive(Debug, Default)]
+pub struct Exporting {
+    pub(super) spans: AtomicU64,
+    pub(super) refused: AtomicU64,
+    pub(super) failures: AtomicU64,
+}
+
+impl Exporting {
+    /// Spans that the collector has taken.
+    #[must_use]
+    pub fn spans(&self) -> u64 {
+        self.spans.load(Ordering::Relaxed)
+    }
+
+    /// Spans that it has refused for good.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Requests that failed and are made again.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+}
+
 /// What was sent to webhooks.
 #[derive(Debug, Default)]
 pub struct Delivering {

@@ -10,6 +10,8 @@ mod nats;
 #[cfg(feature = "nats")]
 mod relay;
 mod retention;
+#[cfg(feature = "spans")]
+mod spans;
 mod subject;
 #[cfg(feature = "test-support")]
 pub mod throwaway;
@@ -17,12 +19,14 @@ pub mod throwaway;
 mod webhook;
 
 pub use cloud_event::{Category, CloudEvent};
-pub use counts::{Delivering, Relaying};
+pub use counts::{Delivering, Exporting, Relaying};
 #[cfg(feature = "nats")]
 pub use nats::{NatsError, NatsOptions, NatsWakeups, StreamOptions};
 #[cfg(feature = "nats")]
 pub use relay::{RELAY, Relay};
 pub use retention::{Remover, Retention, RetentionError};
+#[cfg(feature = "spans")]
+pub use spans::{SpanOptions, Spans, SpansError};
 pub use subject::{PREFIX, Selection, subject};
 #[cfg(feature = "webhooks")]
 pub use webhook::{WebhookError, WebhookOptions, Webhooks};

@@ -13,6 +13,7 @@ mod next;
 mod outcome;
 mod page;
 mod report;
+mod span;
 mod step;
 mod task;
 mod time;
@@ -34,6 +35,7 @@ pub use next::{
 pub use outcome::{ErrorKind, Lease, Outcome, StepError, Verdict};
 pub use page::Page;
 pub use report::{Report, Reported};
+pub use span::{SpanId, TraceId};
 pub use step::{Step, StepState};
 pub use task::{Task, TaskCounts, TaskState};
 pub use time::Timestamp;

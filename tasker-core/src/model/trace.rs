@@ -3,8 +3,8 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where a task belongs in a distributed trace: the headers of the W3C recommendation, as whoever submitted it sent them.
-/// Nothing is added on the way, and nothing of it is read here.
+/// Where something belongs in a distributed trace: the headers of the W3C recommendation. With a task is kept what whoever
+/// submitted it sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

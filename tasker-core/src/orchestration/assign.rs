@@ -24,6 +24,9 @@ struct Gathered {
 impl Engine {
     /// Makes the assignments of claimed steps, with the task's input and the results of every ancestor.
     pub(super) async fn assign(&self, claimed: &[Claimed]) -> Result<Vec<Assignment>> {
+        if !claimed.is_empty() {
+            self.look_for_spans().await;
+        }
         let mut steps = Vec::with_capacity(claimed.len());
         for claimed in claimed {
             steps.push((claimed, self.definition(&claimed.template).await?));
@@ -78,6 +81,7 @@ impl Engine {
                     correlation_id: payload.correlation_id.map(Into::into),
                     trace: payload.trace,
                     parent: payload.parent.as_ref().map(Parent::step),
+                    root: payload.parent.as_ref().map(|parent| parent.root),
                 };
                 self.payloads.put_input(task_id, input.clone());
                 gathered.inputs.insert(task_id, input);
@@ -98,6 +102,7 @@ impl Engine {
         let input = gathered.inputs.get(&id.task_id)?.clone();
         let undone = definition.end_work.compensates(id.idx);
         let work = gathered.work.get(id);
+        let trace_context = self.trace_within(&input, *id, attempt);
         let results = definition.results_before(id.idx).filter_map(|idx| {
             let name = &definition.steps.get(idx as usize)?.name;
             let result = gathered.results.get(&StepId::new(id.task_id, idx))?;
@@ -123,7 +128,7 @@ impl Engine {
             batch: work.and_then(|work| work.part.clone()),
             checkpoint: work.and_then(|work| work.checkpoint.clone()),
             parent: input.parent,
-            trace_context: input.trace,
+            trace_context,
             ending: claimed.ending.clone(),
         })
     }

@@ -49,6 +49,8 @@ pub(super) struct TaskInput {
     pub(super) context: Json,
     pub(super) correlation_id: Option<Arc<str>>,
     pub(super) parent: Option<ParentStep>,
+    /// The task above all others; none for one that was submitted.
+    pub(super) root: Option<TaskId>,
     pub(super) trace: Option<TraceContext>,
 }
 

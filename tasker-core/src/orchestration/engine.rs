@@ -14,6 +14,7 @@ use super::{
     recall::Recall,
     submit::Pending,
     templates::TemplateIndex,
+    traced::Traced,
     wake::{Carrier, Dial, Wakeups},
 };
 use crate::store::{self, Store, Wire};
@@ -32,6 +33,7 @@ pub struct Engine {
     pub(super) submissions: GroupCommit<Pending>,
     pub(super) observer: OnceLock<Arc<dyn Observer>>,
     pub(super) stats: StatsCache,
+    pub(super) traced: Traced,
 }
 
 /// How an engine behaves. The defaults suit both a laptop and a server.
@@ -76,6 +78,7 @@ impl Engine {
             carriers: Mutex::new(vec![Arc::new(over_the_store)]),
             observer: OnceLock::new(),
             stats: StatsCache::default(),
+            traced: Traced::default(),
             options,
         })
     }

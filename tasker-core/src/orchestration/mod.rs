@@ -24,6 +24,7 @@ mod submit;
 mod subscription;
 mod sweep;
 mod templates;
+mod traced;
 mod tree;
 mod wake;
 mod webhook;
@@ -41,6 +42,7 @@ pub use submit::{SubmitTask, Submitted};
 pub use subscription::Receiver;
 pub use sweep::{Sweeper, Swept};
 pub use templates::Registered;
+pub use traced::{SPANS, SPANS_KEPT};
 pub use tree::Tree;
 pub use wake::{Dial, EventWatch, Wakeups};
 #[cfg(feature = "webhooks")]
@@ -52,7 +54,7 @@ pub use webhook::{
 
 pub use crate::{
     model::{Report, Reported},
-    store::{EventCursor, Followed, Pool, WorkerRecord},
+    store::{EventCursor, Followed, Origin, Pool, WorkerRecord},
 };
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

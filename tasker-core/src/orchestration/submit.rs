@@ -236,6 +236,7 @@ impl TaskInput {
             correlation_id: task.submission.correlation_id.as_deref().map(Into::into),
             trace: task.submission.trace.clone(),
             parent: task.parent.as_ref().map(Parent::step),
+            root: task.parent.as_ref().map(|parent| parent.root),
         }
     }
 }

@@ -36,7 +36,7 @@ pub use record::{
     Due, Inserted, Migration, NewTemplate, Payload, PayloadRequest, Pool, PutTemplate, StoredTemplate, TemplateSummary,
     Transacted, Usage, Work, WorkerRecord,
 };
-pub use relay::{KnownRelay, RelayPlace};
+pub use relay::{KnownRelay, Origin, RelayPlace};
 pub use sqlite::SqliteStore;
 pub use statement::Statement;
 pub use webhook::{DeliveryFilter, NewDelivery, StoredDelivery, StoredWebhook, WebhookStore};
@@ -212,6 +212,12 @@ pub trait Store: WebhookStore + Send + Sync + 'static {
 
     /// Every relay, by name.
     async fn relays(&self) -> Result<Vec<KnownRelay>>;
+
+    /// Whether a relay has moved within `span_ms` from now.
+    async fn has_moved(&self, name: &str, span_ms: u64) -> Result<bool>;
+
+    /// Where these tasks come from; one that is gone is left out.
+    async fn origins(&self, tasks: &[TaskId]) -> Result<Vec<Origin>>;
 
     /// Forgets how far a relay has come; false if there is none.
     async fn forget_relay(&self, name: &str) -> Result<bool>;

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::EventCursor;
-use crate::model::Timestamp;
+use crate::model::{Parent, TaskFlow, TaskId, Timestamp, TraceContext};
 
 /// How far a relay has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,4 +24,22 @@ pub struct KnownRelay {
     pub moved_at: Option<Timestamp>,
     /// The time of the oldest event that has not arrived; none if all have.
     pub behind_since: Option<Timestamp>,
+}
+
+/// Where a task comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub task_id: TaskId,
+    pub correlation_id: Option<String>,
+    /// The step of another task that it runs for.
+    pub parent: Option<Parent>,
+    /// The trace that whoever submitted it belongs to.
+    pub trace: Option<TraceContext>,
+}
+
+impl Origin {
+    pub(super) fn new(task_id: TaskId, correlation_id: Option<String>, flow: Option<TaskFlow>) -> Self {
+        let TaskFlow { parent, trace, .. } = flow.unwrap_or_default();
+        Self { task_id, correlation_id, parent, trace }
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
     settings::Settings,
 };
 
-/// Publish what happens to NATS, and look at how far that has come
+/// Publish what happens to NATS or as spans, and look at how far that has come
 #[derive(Debug, Subcommand)]
 pub(crate) enum Relay {
     Run(run::Run),

@@ -6,7 +6,7 @@ use super::bench::{Bench, failed, lease, report_of, template, trace_context};
 use crate::{
     model::{Actor, Fact, Json, Next, Outcome, StepError, StepState, TaskId, TaskState, Verdict, limits},
     state::{Input, Refusal, Verb, Which},
-    store::{Store, TaskFilter},
+    store::{Origin, Store, TaskFilter},
     template::{Handler, OnExhaustion, StepKind, SubWorkflow, Template, Wait},
 };
 
@@ -186,6 +186,9 @@ pub(super) async fn a_sub_workflow_runs_and_wakes_its_parent(store: Arc<dyn Stor
     let task = bench.task(child).await;
     assert_eq!((task.context.to_value(), task.correlation_id.as_deref()), (json!({"sum": 7}), Some("order 7")));
     assert_eq!(task.flow.trace, Some(trace_context()), "the trace goes on into the sub-workflow");
+    let (correlation_id, parent) = (task.correlation_id, task.flow.parent.clone());
+    let origin = Origin { task_id: child, correlation_id, parent, trace: task.flow.trace };
+    assert_eq!(bench.store.origins(&[child, TaskId::new()]).await.unwrap(), [origin]);
     assert_eq!(task.flow.parent.map(|parent| (parent.task_id, parent.step, parent.depth)), Some((task_id, 1, 1)));
     for result in ["1", "{\"z\": 1.10}"] {
         let claimed = bench.claim(&["handle"], 9).await;

@@ -19,9 +19,11 @@ pub(super) async fn one_process_carries_at_a_time(store: Arc<dyn Store>) {
 
     let place = RelayPlace { cursor: EventCursor::before(12), receipt: Some("{\"sequence\":3}".to_owned()) };
     assert!(!store.move_relay(NAME, second, &place, LEASE_MS).await.unwrap(), "it is not the one that carries");
+    assert!(!store.has_moved(NAME, LEASE_MS).await.unwrap() && !store.has_moved("unknown", LEASE_MS).await.unwrap());
     store.release_relay(NAME, second).await.unwrap();
     // With a lease of no length, another one may take over at any time after this.
     assert!(store.move_relay(NAME, first, &place, 0).await.unwrap());
+    assert!(store.has_moved(NAME, LEASE_MS).await.unwrap());
     let mut taken = None;
     while taken.is_none() {
         taken = store.hold_relay(NAME, second, LEASE_MS).await.unwrap();

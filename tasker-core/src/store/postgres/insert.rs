@@ -19,7 +19,7 @@ type Key = (String, String, String);
 
 /// Stores tasks in one statement; see `insert_tasks.sql`.
 pub(super) async fn insert_tasks(hot: &Arc<Hot>, tasks: &[NewTask], begun: &Changes) -> Result<Vec<Inserted>> {
-    let rows = hot.fetch(statement(tasks, begun)?).await?;
+    let rows = hot.fetch(statement(tasks, begun, None)?).await?;
     if rows.len() == tasks.len() {
         return Ok(tasks.iter().map(|task| Inserted::Created(task.task_id)).collect());
     }
@@ -54,8 +54,12 @@ pub(super) fn added(steps: &[NewStep]) -> Query<'static, Postgres, PgArguments> 
         .bind(steps.iter().map(literal).collect::<Vec<_>>())
 }
 
-/// The statement that stores tasks, some of which have begun.
-pub(super) fn statement(tasks: &[NewTask], begun: &Changes) -> Result<Query<'static, Postgres, PgArguments>> {
+/// The statement that stores tasks, some of which have begun; as of the time that was decided by, if any.
+pub(super) fn statement(
+    tasks: &[NewTask],
+    begun: &Changes,
+    decided_at: Option<Timestamp>,
+) -> Result<Query<'static, Postgres, PgArguments>> {
     let (plans, plan_of) = plans(tasks, begun);
     let steps: Vec<_> = (1i32..).zip(&plans).flat_map(|(number, plan)| plan.steps(number)).collect();
     let facts = plans.iter().map(Plan::facts).collect::<Result<Vec<_>>>()?;
@@ -109,7 +113,7 @@ pub(super) fn statement(tasks: &[NewTask], begun: &Changes) -> Result<Query<'sta
         )
         .bind(plans.iter().map(|plan| plan.begun.map_or(1, |it| it.task.seq)).collect::<Vec<_>>())
         .bind(plans.iter().map(|plan| plan.begun.map_or(0, |it| signed(it.task.counts.active))).collect::<Vec<_>>())
-        .bind(plans.iter().map(|plan| plan.begun.map(|it| it.events.at)).collect::<Vec<_>>())
+        .bind(plans.iter().map(|plan| plan.begun.map(|it| it.events.at).or(decided_at)).collect::<Vec<_>>())
         .bind(facts)
         .bind(steps.iter().map(|step| step.begun.map_or(0, |it| signed(it.attempt))).collect::<Vec<_>>())
         .bind(

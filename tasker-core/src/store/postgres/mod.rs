@@ -22,7 +22,7 @@ use uuid::Uuid;
 use self::{hot::Hot, transaction::Open, wire::PostgresWire};
 use super::{
     Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
-    Oddity, Payload, PayloadRequest, Pool, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate,
+    Oddity, Origin, Payload, PayloadRequest, Pool, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate,
     TaskFilter, TemplateSummary, Transacted, Usage, Wire, WorkerRecord, filter::first_id_after, transaction::transact,
 };
 use crate::{
@@ -364,6 +364,14 @@ impl Store for PostgresStore {
 
     async fn relays(&self) -> Result<Vec<KnownRelay>> {
         within(self.list_relays()).await
+    }
+
+    async fn has_moved(&self, name: &str, span_ms: u64) -> Result<bool> {
+        within(self.moved(name, span_ms)).await
+    }
+
+    async fn origins(&self, tasks: &[TaskId]) -> Result<Vec<Origin>> {
+        within(self.list_origins(tasks)).await
     }
 
     async fn forget_relay(&self, name: &str) -> Result<bool> {

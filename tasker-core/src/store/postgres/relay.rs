@@ -3,10 +3,10 @@
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{PostgresStore, sql};
+use super::{PostgresStore, row, sql};
 use crate::{
     model::TaskId,
-    store::{EventCursor, KnownRelay, RelayPlace, Result},
+    store::{EventCursor, KnownRelay, Origin, RelayPlace, Result},
 };
 
 impl PostgresStore {
@@ -46,6 +46,21 @@ impl PostgresStore {
             })
         };
         rows.iter().map(relay).collect()
+    }
+
+    pub(super) async fn moved(&self, name: &str, span_ms: u64) -> Result<bool> {
+        let query = sqlx::query_scalar(sql::HAS_MOVED.sql()).bind(name).bind(signed(span_ms));
+        Ok(query.fetch_optional(&self.query).await?.flatten().unwrap_or(false))
+    }
+
+    pub(super) async fn list_origins(&self, tasks: &[TaskId]) -> Result<Vec<Origin>> {
+        let ids: Vec<_> = tasks.iter().map(|task_id| task_id.0).collect();
+        let rows = sqlx::query(sql::LIST_ORIGINS.sql()).bind(ids).fetch_all(&self.query).await?;
+        let origin = |row: &PgRow| {
+            let flow = row::structured(row, "flow")?;
+            Ok(Origin::new(TaskId(row.try_get("id")?), row.try_get("correlation_id")?, flow))
+        };
+        rows.iter().map(origin).collect()
     }
 
     pub(super) async fn forget(&self, name: &str) -> Result<bool> {

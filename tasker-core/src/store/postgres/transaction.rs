@@ -93,7 +93,8 @@ impl Transaction for Open {
     async fn apply(&mut self, changes: &Changes) -> Result<()> {
         // What is stored anew may go on in the same changes.
         if !changes.spawned.is_empty() {
-            insert::statement(&changes.spawned, &Changes::default())?.execute(&mut *self.0).await?;
+            let decided_at = changes.events.first().map(|events| events.at);
+            insert::statement(&changes.spawned, &Changes::default(), decided_at)?.execute(&mut *self.0).await?;
         }
         if !changes.parts.is_empty() {
             insert::parts(&changes.parts)?.execute(&mut *self.0).await?;

@@ -29,7 +29,7 @@ use uuid::Uuid;
 use self::{connections::Connections, transaction::SqliteTransaction};
 use super::{
     Counts, Decide, Due, Error, EventCursor, Followed, Inserted, KnownRelay, KnownWorker, Migration, NewTemplate,
-    Oddity, Payload, PayloadRequest, Pool, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate,
+    Oddity, Origin, Payload, PayloadRequest, Pool, PutTemplate, RelayPlace, Result, Store, StoredKey, StoredTemplate,
     TaskFilter, TemplateSummary, Transacted, Wire, WorkerRecord, filter::first_id_after, schema::Schema,
     transaction::transact,
 };
@@ -242,6 +242,14 @@ impl Store for SqliteStore {
 
     async fn relays(&self) -> Result<Vec<KnownRelay>> {
         relay::list(self).await
+    }
+
+    async fn has_moved(&self, name: &str, span_ms: u64) -> Result<bool> {
+        relay::moved(self, name, span_ms).await
+    }
+
+    async fn origins(&self, tasks: &[TaskId]) -> Result<Vec<Origin>> {
+        relay::origins(self, tasks).await
     }
 
     async fn forget_relay(&self, name: &str) -> Result<bool> {

@@ -5,10 +5,16 @@ use std::time::Duration;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-use super::{SqliteStore, columns::Columns, operations::write, sql};
+use super::{
+    SqliteStore,
+    columns::Columns,
+    encode::{self, Hex},
+    operations::write,
+    sql,
+};
 use crate::{
     model::TaskId,
-    store::{EventCursor, KnownRelay, RelayPlace, Result},
+    store::{EventCursor, KnownRelay, Origin, RelayPlace, Result},
 };
 
 pub(super) async fn hold(store: &SqliteStore, name: &str, holder: Uuid, lease_ms: u64) -> Result<Option<RelayPlace>> {
@@ -60,6 +66,24 @@ pub(super) async fn list(store: &SqliteStore) -> Result<Vec<KnownRelay>> {
         })
     };
     store.connections.fetch(query).await?.iter().map(relay).collect()
+}
+
+pub(super) async fn moved(store: &SqliteStore, name: &str, span_ms: u64) -> Result<bool> {
+    let since = store.clock.now().as_micros().saturating_sub(i64::try_from(span_ms * 1_000).unwrap_or(i64::MAX));
+    let query = sqlx::query(sql::HAS_MOVED.sql()).bind(name).bind(since);
+    let rows = store.connections.fetch(query).await?;
+    Ok(rows.first().map(|row| Columns::new(row, "a relay").read()).transpose()?.flatten().unwrap_or(false))
+}
+
+pub(super) async fn origins(store: &SqliteStore, tasks: &[TaskId]) -> Result<Vec<Origin>> {
+    let asked = encode::rows(tasks.iter().map(|task_id| Hex(task_id.0)))?;
+    let rows = store.connections.fetch(sqlx::query(sql::LIST_ORIGINS.sql()).bind(asked)).await?;
+    let origin = |row| {
+        let mut columns = Columns::new(row, "a task");
+        let (task_id, correlation_id) = (TaskId(columns.uuid()?), columns.read()?);
+        Ok(Origin::new(task_id, correlation_id, columns.decoded_or_none()?))
+    };
+    rows.iter().map(origin).collect()
 }
 
 pub(super) async fn forget(store: &SqliteStore, name: &str) -> Result<bool> {
