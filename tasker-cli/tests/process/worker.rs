@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Lines},
     path::Path,
-    process::{Child, ChildStdout, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use serde_json::Value;
@@ -31,6 +31,14 @@ impl Worker {
             is_it(&line)
         });
         assert!(found, "the worker ended before that");
+    }
+
+    /// As `kill` does: waits until what it has begun has ended.
+    pub(crate) fn terminate(&mut self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        self.read_until(|line| line["type"] == "worker.stopped");
+        assert!(self.child.wait().expect("it ends").success());
     }
 
     /// As `kill -9` does.

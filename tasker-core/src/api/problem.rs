@@ -95,7 +95,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::WebhookInactive { .. } => StatusCode::CONFLICT,
         Error::NotEnded { .. } => StatusCode::REQUEST_TIMEOUT,
         Error::Closed => StatusCode::SERVICE_UNAVAILABLE,
-        Error::Store(_) if matches!(error.code(), "database_unavailable" | "schema_mismatch") => {
+        Error::Store(_) if matches!(error.code(), "database_unavailable" | "schema_mismatch" | "schema_newer") => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         Error::Definition(_) | Error::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -107,6 +107,9 @@ fn of_store(code: &str) -> (String, String) {
         "database_unavailable" => ("the database did not answer", "try again after a moment"),
         "schema_mismatch" => {
             ("the database's schema does not fit this version of Tasker", "run `tasker migrate` on the server's store")
+        }
+        "schema_newer" => {
+            ("a newer Tasker has migrated the database", "ask a server of that version, or replace this one by it")
         }
         _ => ("the database refused what the server asked of it", REPORT_IT),
     };

@@ -123,6 +123,7 @@ impl Error {
             Self::Definition(_) => "template_unusable",
             Self::Store(store::Error::Unavailable(_)) => "database_unavailable",
             Self::Store(store::Error::Schema(_)) => "schema_mismatch",
+            Self::Store(store::Error::Newer(_)) => "schema_newer",
             Self::Store(store::Error::Url(_)) => "database_url_invalid",
             Self::Store(store::Error::Corrupt(_)) => "row_corrupt",
             Self::Store(store::Error::Refused(_)) => "statement_refused",

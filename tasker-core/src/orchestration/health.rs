@@ -2,12 +2,16 @@ use super::{Engine, Result};
 use crate::store::{self, Pool};
 
 impl Engine {
-    /// Whether the engine can do its work: the database answers, and has exactly the migrations of this version.
+    /// Whether the engine can do its work: the database answers, and has the migrations of this version. Those of a newer one do
+    /// not hinder an engine that runs: they take nothing away from the version before.
     ///
     /// # Errors
     /// [`super::Error::Store`], which says what is missing.
     pub async fn check_ready(&self) -> Result<()> {
-        let migrations = self.store.migrations().await?;
+        let migrations = match self.store.migrations().await {
+            Err(store::Error::Newer(_)) => return Ok(()),
+            migrations => migrations?,
+        };
         match migrations.iter().filter(|migration| !migration.is_applied).count() {
             0 => Ok(()),
             missing => {

@@ -7,9 +7,12 @@ pub enum Error {
     /// lock that took too long). Nothing was written; try again after a delay.
     #[error("the database did not answer: {0}")]
     Unavailable(String),
-    /// The schema is missing, or older or newer than this version of Tasker. Run `tasker migrate`.
+    /// The schema is missing, or older than this version of Tasker. Run `tasker migrate`.
     #[error("the database schema does not fit: {0}")]
     Schema(String),
+    /// A newer version of Tasker has migrated the database. Use that one.
+    #[error("the database belongs to a newer Tasker: {0}")]
+    Newer(String),
     /// The URL does not say which database to use, or how.
     #[error("not a usable database URL: {0}")]
     Url(String),
@@ -30,6 +33,7 @@ impl Error {
                 "check that the database runs and that --store (or DATABASE_URL) is right, then try again"
             }
             Self::Schema(_) => "run `tasker migrate` with the same --store",
+            Self::Newer(_) => "use the version of Tasker that migrated the database, or a later one",
             Self::Url(_) => "write --store postgres://user@host/database, sqlite:FILE or sqlite::memory:",
             Self::Corrupt(_) => "restore the row that is named from a backup, or remove it",
             Self::Refused(_) => "this is a fault in Tasker: please report it with the message",

@@ -53,6 +53,7 @@ mod tests {
         match of_code(code, String::new()) {
             Error::Unavailable(_) => "unavailable",
             Error::Schema(_) => "schema",
+            Error::Newer(_) => "newer",
             Error::Url(_) => "url",
             Error::Corrupt(_) => "corrupt",
             Error::Refused(_) => "refused",

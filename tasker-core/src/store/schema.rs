@@ -24,12 +24,11 @@ impl Schema {
     /// Every migration, with those in `applied` marked.
     ///
     /// # Errors
-    /// [`Error::Schema`] if the database has one that this version of Tasker does not know.
+    /// [`Error::Newer`] if the database has one that this version of Tasker does not know.
     pub(super) fn status(&self, applied: &[i64]) -> Result<Vec<Migration>> {
         let is_known = |version: &i64| self.migrations.iter().any(|(known, ..)| known == version);
         if let Some(newer) = applied.iter().find(|version| !is_known(version)) {
-            let text = format!("it has migration {newer}, which this version of Tasker does not know; use a newer one");
-            return Err(Error::Schema(text));
+            return Err(Error::Newer(format!("it has migration {newer}, which this version does not know")));
         }
         let migrations = self.migrations.iter();
         let migrations = migrations

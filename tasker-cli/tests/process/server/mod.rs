@@ -9,6 +9,7 @@ mod limits;
 mod metrics;
 mod published;
 mod requests;
+mod rolling;
 mod spans;
 mod stops;
 mod streams;
