@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    model::{TaskId, Timestamp},
+    model::{Json, TaskId, Timestamp},
     orchestration::EventCursor,
     view::{EventView, Fed},
 };
@@ -46,7 +46,7 @@ pub struct CloudEvent {
     pub dataref: Option<String>,
     /// The event as the API shows it; of a domain event, its payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<Value>,
+    pub data: Option<Json>,
 }
 
 /// What an event is about.
@@ -126,7 +126,11 @@ impl CloudEvent {
             stepidx: event.step_idx,
             attempt: event.attempt,
             dataref: None,
-            data: if is_domain { event.details.remove("payload") } else { serde_json::to_value(&event).ok() },
+            data: if is_domain {
+                event.details.remove("payload").as_ref().map(Json::from)
+            } else {
+                Json::of(&event).ok()
+            },
         }
     }
 
@@ -164,11 +168,14 @@ impl CloudEvent {
     pub fn into_fed(self) -> Option<Fed> {
         let cursor: EventCursor = self.cursor.parse().ok()?;
         if self.category != Category::Domain {
-            return Some(Fed { cursor, event: serde_json::from_value(self.data?).ok()? });
+            return Some(Fed { cursor, event: self.data?.to().ok()? });
         }
         let details = Map::from_iter([
             ("name".to_owned(), Value::String(self.kind.clone())),
-            ("payload".to_owned(), self.data.clone().or_else(|| self.dataref.is_none().then_some(Value::Null))?),
+            (
+                "payload".to_owned(),
+                self.data.as_ref().map(Json::to_value).or_else(|| self.dataref.is_none().then_some(Value::Null))?,
+            ),
         ]);
         let event = EventView {
             task_uuid: self.partitionkey,

@@ -7,6 +7,8 @@ mod cloud_event;
 mod counts;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(any(feature = "nats", feature = "spans", feature = "webhooks"))]
+mod pace;
 #[cfg(feature = "nats")]
 mod relay;
 mod retention;

@@ -15,7 +15,7 @@ use std::{
 use thiserror::Error;
 use tokio::{
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -24,6 +24,7 @@ use uuid::Uuid;
 use super::{
     CloudEvent, NatsError, NatsOptions, Relaying,
     nats::{Jet, Sent, Standing},
+    pace::Pace,
 };
 use crate::{
     orchestration::{self, Engine, EventWatch},
@@ -38,14 +39,15 @@ pub const RELAY: &str = "nats";
 const WINDOW: u32 = 500;
 /// Windows on their way at the same time.
 const WINDOWS: usize = 2;
-/// How long a relay that is not heard of keeps others from carrying.
-const LEASE: Duration = Duration::from_secs(5);
+/// How long a relay that is not heard of keeps others from carrying, and how often it is heard of where nothing happens.
+const LEASE: Duration = Duration::from_secs(10);
+const RENEW: Duration = Duration::from_secs(3);
+/// Between two looks of one that waits for its turn.
+const TAKE_OVER: Duration = Duration::from_millis(1_500);
 /// The longest between two records of how far the stream has come.
 const RECORD: Duration = Duration::from_millis(500);
 /// While much happens, what comes within this time goes together.
 const GATHER: Duration = Duration::from_millis(8);
-/// Between two looks for events that nobody told of: at first, and in the end.
-const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(25), Duration::from_secs(1));
 /// Between two attempts after a failure: at first, and in the end.
 const TRY_AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
@@ -160,6 +162,7 @@ impl Carrier {
             last_sent: standing.sequence,
             arrived: standing,
             under_way: VecDeque::new(),
+            is_under_way: false,
             recorded: (0, Instant::now()),
         };
         carriage.record().await?;
@@ -181,7 +184,7 @@ impl Carrier {
                 return Ok(Some(standing));
             }
             tokio::select! {
-                () = sleep(LEASE.mul_f64(0.25 + fastrand::f64() / 4.0)) => {}
+                () = sleep(TAKE_OVER.mul_f64(0.75 + fastrand::f64() / 2.0)) => {}
                 () = self.stopping.cancelled() => return Ok(None),
             }
         }
@@ -190,7 +193,9 @@ impl Carrier {
 
 /// Events that were sent together.
 struct Window {
-    events: Vec<Sent>,
+    count: u64,
+    /// Those of them that the stream has to acknowledge.
+    sent: Vec<Sent>,
     /// Where the stream stands when all have arrived.
     then: Standing,
 }
@@ -205,13 +210,16 @@ struct Carriage<'a> {
     /// As far as the stream has acknowledged.
     arrived: Standing,
     under_way: VecDeque<Window>,
+    /// Whether a window has arrived. Until then each event is to be acknowledged, so that whatever is wrong is told by its name;
+    /// then the last of a window is, since it is taken only behind all others.
+    is_under_way: bool,
     /// The number of the message up to which the database knows, and since when.
     recorded: (u64, Instant),
 }
 
 impl Carriage<'_> {
     async fn run(&mut self, mut feed: Feed, watch: &mut EventWatch, stopping: &CancellationToken) -> Result<(), Error> {
-        let mut pause = LOOK_AGAIN.0;
+        let mut pace = Pace::new();
         loop {
             watch.seen();
             let began = Instant::now();
@@ -224,7 +232,7 @@ impl Carriage<'_> {
                 self.arrive().await?;
             }
             if self.recorded.1.elapsed() >= RECORD
-                && (self.recorded.0 != self.arrived.sequence || is_lease_short(self.recorded.1))
+                && (self.recorded.0 != self.arrived.sequence || self.recorded.1.elapsed() >= RENEW)
             {
                 self.record().await?;
             }
@@ -236,38 +244,64 @@ impl Carriage<'_> {
             }
             if !is_idle {
                 // Many small commits do not make as many windows.
-                pause = LOOK_AGAIN.0;
+                pace.stir();
                 sleep(GATHER.saturating_sub(began.elapsed())).await;
                 continue;
             }
+            self.rest(&mut pace, watch, stopping).await?;
+        }
+    }
+
+    /// Waits until there may be something to carry, and goes on holding the relay.
+    async fn rest(
+        &mut self,
+        pace: &mut Pace,
+        watch: &mut EventWatch,
+        stopping: &CancellationToken,
+    ) -> Result<(), Error> {
+        let was_told = self.engine.is_told();
+        let until = Instant::now() + pace.rest(was_told);
+        loop {
             tokio::select! {
-                () = sleep(pause) => pause = (pause * 2).min(LOOK_AGAIN.1),
-                () = watch.changed() => {}
-                () = stopping.cancelled() => {}
+                () = sleep_until(until.min(self.recorded.1 + RENEW)) => {}
+                () = watch.changed() => {
+                    pace.stir();
+                    return Ok(());
+                }
+                () = stopping.cancelled() => return Ok(()),
             }
+            // What nobody tells of any more has to be looked for.
+            if Instant::now() >= until || self.engine.is_told() != was_told {
+                return Ok(());
+            }
+            self.record().await?;
         }
     }
 
     async fn send(&mut self, found: Vec<Fed>) -> Result<(), Error> {
-        let mut events = Vec::with_capacity(found.len());
-        let mut then = self.arrived.clone();
-        for fed in found {
+        let (last, mut sent, mut then) = (found.len(), Vec::new(), self.arrived.clone());
+        for (at, fed) in (1..).zip(found) {
             then.cursor = fed.cursor;
-            events.push(self.jet.send(&CloudEvent::new(fed), self.last_sent).await?);
+            let event = CloudEvent::new(fed);
+            if at == last || !self.is_under_way {
+                sent.push(self.jet.send(&event, self.last_sent).await?);
+            } else {
+                self.jet.send_unheard(&event, self.last_sent).await?;
+            }
             self.last_sent += 1;
         }
         then.sequence = self.last_sent;
-        self.under_way.push_back(Window { events, then });
+        self.under_way.push_back(Window { count: last as u64, sent, then });
         Ok(())
     }
 
     /// Waits for the oldest window.
     async fn arrive(&mut self) -> Result<(), Error> {
-        let Some(Window { events, then }) = self.under_way.pop_front() else { return Ok(()) };
-        let count = events.len() as u64;
-        for sent in events {
+        let Some(Window { count, sent, then }) = self.under_way.pop_front() else { return Ok(()) };
+        for sent in sent {
             sent.arrive().await?;
         }
+        self.is_under_way = true;
         self.arrived = then;
         self.relaying.events.fetch_add(count, Ordering::Relaxed);
         Ok(())
@@ -282,11 +316,6 @@ impl Carriage<'_> {
         self.recorded = (self.arrived.sequence, Instant::now());
         Ok(())
     }
-}
-
-/// Whether it is time to say that the relay is still there.
-fn is_lease_short(since: Instant) -> bool {
-    since.elapsed() >= LEASE / 3
 }
 
 fn lease_ms() -> u64 {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     dag::Definition,
-    model::{Event, StepError, StepId, TaskId, Timestamp, WorkerId},
+    model::{Event, Fact, StepError, StepId, TaskId, Timestamp, WorkerId},
 };
 
 /// Something that happened to a task or to one of its steps. `task_uuid` and `seq` together are its stable id.
@@ -60,6 +60,36 @@ impl EventView {
     /// An event with the names that the log leaves out.
     #[must_use]
     pub fn new(event: Event, definition: &Definition) -> Self {
+        match plain(&event.fact) {
+            Some(plain) => Self::of_plain(&event, definition, plain),
+            None => Self::of_fields(event, definition),
+        }
+    }
+
+    fn of_plain(event: &Event, definition: &Definition, (kind, attempt, worker_id): Plain) -> Self {
+        let step_idx = event.fact.step();
+        Self {
+            task_uuid: event.task_id,
+            seq: event.seq,
+            at: event.at,
+            kind: kind.to_owned(),
+            namespace: definition.namespace.to_string(),
+            name: definition.name.to_string(),
+            version: definition.version.to_string(),
+            step: step_idx.and_then(|idx| definition.step_name(idx)),
+            step_idx,
+            step_uuid: step_idx.map(|idx| StepId::new(event.task_id, idx).uuid()),
+            attempt,
+            worker_id,
+            error: None,
+            due_at: None,
+            by: None,
+            reason: None,
+            details: Map::new(),
+        }
+    }
+
+    fn of_fields(event: Event, definition: &Definition) -> Self {
         let step_idx = event.fact.step();
         // The fact as it is stored: its fields have the same names here, and those that are not known go to the details.
         let mut fields = match serde_json::to_value(&event.fact) {
@@ -101,6 +131,54 @@ impl EventView {
     }
 }
 
+/// A fact that says nothing but this: its kind, the attempt, and the worker.
+type Plain = (&'static str, Option<u32>, Option<WorkerId>);
+
+/// Most events are such, and need not be taken apart field by field.
+fn plain(fact: &Fact) -> Option<Plain> {
+    Some(match fact {
+        Fact::TaskCreated => ("task.created", None, None),
+        Fact::TaskStarted => ("task.started", None, None),
+        Fact::TaskCompleted => ("task.completed", None, None),
+        Fact::StepEnqueued { .. } => ("step.enqueued", None, None),
+        Fact::StepStarted { attempt, worker, .. } => ("step.started", Some(*attempt), Some(*worker)),
+        Fact::StepCompleted { attempt, .. } => ("step.completed", Some(*attempt), None),
+        Fact::StepCancelled { .. } => ("step.cancelled", None, None),
+        _ => return None,
+    })
+}
+
 fn taken<T: serde::de::DeserializeOwned>(fields: &mut Map<String, Value>, name: &str) -> Option<T> {
     fields.remove(name).and_then(|value| serde_json::from_value(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::TemplateId,
+        template::{self, Template},
+    };
+
+    #[test]
+    fn plain_facts_look_as_if_they_had_been_taken_apart() {
+        let yaml = "name: a\nnamespace: b\nversion: 1.0.0\nsteps:\n  - {name: c, handler: {callable: c}}\n";
+        let template: Template = template::parse(yaml, "a.yaml").unwrap();
+        let definition = Definition::new(TemplateId::new(), &template, None).unwrap();
+        let (step, attempt, worker) = (0, 2, WorkerId::new());
+        let facts = [
+            Fact::TaskCreated,
+            Fact::TaskStarted,
+            Fact::TaskCompleted,
+            Fact::StepEnqueued { step },
+            Fact::StepStarted { step, attempt, worker },
+            Fact::StepCompleted { step, attempt },
+            Fact::StepCancelled { step },
+        ];
+        for fact in facts {
+            let event = Event { task_id: TaskId::new(), seq: 3, at: Timestamp::from_micros(5), fact };
+            let plain = plain(&event.fact).unwrap();
+            assert_eq!(EventView::of_plain(&event, &definition, plain), EventView::of_fields(event, &definition));
+        }
+    }
 }

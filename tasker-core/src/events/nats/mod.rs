@@ -6,7 +6,7 @@ mod wire;
 use std::{sync::Arc, time::Duration};
 
 use async_nats::{
-    Client, Event, HeaderMap,
+    Client, Event, HeaderMap, client,
     header::{NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID},
     jetstream::{
         Context, ErrorCode,
@@ -284,31 +284,42 @@ impl Jet {
     /// Sends an event that is to come directly behind the message numbered `after`. The stream refuses it anywhere else, so
     /// that nothing is stored twice or out of order, whatever was lost on the way, and whoever else writes.
     pub(super) async fn send(&self, event: &CloudEvent, after: u64) -> Result<Sent, NatsError> {
-        match self.publish(event, after).await {
+        let (headers, payload) = self.message(event, after)?;
+        let message = PublishMessage::build().headers(headers).payload(payload.into());
+        let ack = match self.context.send_publish(subject(event), message).await {
             Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                warn!(id = event.id, "an event is too large for NATS and is sent without its data");
-                self.publish(&event.clone().without_data(), after).await.map_err(unavailable)
+                let event = without_data(event);
+                let (headers, payload) = self.message(&event, after)?;
+                let message = PublishMessage::build().headers(headers).payload(payload.into());
+                self.context.send_publish(subject(&event), message).await
             }
-            sent => sent.map_err(unavailable),
-        }
-        .map(|ack| Sent { ack, sequence: after + 1 })
+            sent => sent,
+        };
+        Ok(Sent { ack: ack.map_err(unavailable)?, sequence: after + 1 })
     }
 
-    async fn publish(
-        &self,
-        event: &CloudEvent,
-        after: u64,
-    ) -> Result<PublishAckFuture, async_nats::error::Error<PublishErrorKind>> {
+    /// The same, without a word whether it has arrived: that of another one behind it says so too, at half the cost.
+    pub(super) async fn send_unheard(&self, event: &CloudEvent, after: u64) -> Result<(), NatsError> {
+        let (headers, payload) = self.message(event, after)?;
+        match self.client.publish_with_headers(subject(event), headers, payload.into()).await {
+            Err(error) if error.kind() == client::PublishErrorKind::MaxPayloadExceeded => {
+                let event = without_data(event);
+                let (headers, payload) = self.message(&event, after)?;
+                self.client.publish_with_headers(subject(&event), headers, payload.into()).await
+            }
+            sent => sent,
+        }
+        .map_err(unavailable)
+    }
+
+    fn message(&self, event: &CloudEvent, after: u64) -> Result<(HeaderMap, Vec<u8>), NatsError> {
         let mut headers = HeaderMap::new();
         headers.insert("Content-Type", "application/cloudevents+json");
         headers.insert(CURSOR, event.cursor.as_str());
         headers.insert(NATS_MESSAGE_ID, event.id.as_str());
         headers.insert(NATS_EXPECTED_STREAM, self.options.name.as_str());
         headers.insert(NATS_EXPECTED_LAST_SEQUENCE, after.to_string());
-        let payload = serde_json::to_vec(event)
-            .map_err(|error| async_nats::error::Error::with_source(PublishErrorKind::Other, error))?;
-        let message = PublishMessage::build().headers(headers).payload(payload.into());
-        self.context.send_publish(subject(event), message).await
+        Ok((headers, serde_json::to_vec(event).map_err(unavailable)?))
     }
 
     /// What the database keeps of a stream that holds the log up to `cursor`, in messages up to `sequence`.
@@ -331,6 +342,11 @@ impl Sent {
             },
         }
     }
+}
+
+fn without_data(event: &CloudEvent) -> CloudEvent {
+    warn!(id = event.id, "an event is too large for NATS and is sent without its data");
+    event.clone().without_data()
 }
 
 /// The place in the log behind a message; none if it is gone, or not of a relay.

@@ -20,7 +20,7 @@ use prost::Message;
 use thiserror::Error;
 use tokio::{
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -31,7 +31,7 @@ use self::{
     book::Book,
     post::{Post, Posted},
 };
-use super::Exporting;
+use super::{Exporting, pace::Pace};
 use crate::{
     model::{Clock, SystemClock},
     orchestration::{self, Engine, EventCursor, EventWatch, SPANS, SPANS_KEPT},
@@ -42,14 +42,15 @@ use crate::{
 const WINDOW: u32 = 500;
 /// Spans, and bytes of them, in one request at most.
 const REQUEST: (usize, usize) = (2_000, 1024 * 1024);
-/// How long an exporter that is not heard of keeps others from its place.
-const LEASE: Duration = Duration::from_secs(5);
+/// How long an exporter that is not heard of keeps others from its place, and how often it is heard of where nothing happens.
+const LEASE: Duration = Duration::from_secs(10);
+const RENEW: Duration = Duration::from_secs(3);
+/// Between two looks of one that waits for its turn.
+const TAKE_OVER: Duration = Duration::from_millis(1_500);
 /// The longest between two records of how far spans have been exported.
 const RECORD: Duration = Duration::from_millis(500);
 /// What happens within this time goes together.
 const GATHER: Duration = Duration::from_millis(500);
-/// Between two looks for events that nobody told of.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Between two attempts after a failure: at first, and in the end.
 const TRY_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
 
@@ -166,6 +167,7 @@ impl Exporter {
     /// Exports until it is to stop.
     async fn export(&mut self) -> Result<(), Error> {
         let Some(mut place) = self.take_over().await? else { return Ok(()) };
+        let mut pace = Pace::new();
         loop {
             self.watch.seen();
             let is_last = self.stopping.is_cancelled();
@@ -179,7 +181,7 @@ impl Exporter {
                 place.cursor = last.cursor;
             }
             let age = place.recorded.1.elapsed();
-            if is_last || age >= LEASE / 3 || (age >= RECORD && place.recorded.0 != place.cursor) {
+            if is_last || age >= RENEW || (age >= RECORD && place.recorded.0 != place.cursor) {
                 self.record(&mut place).await?;
             }
             // Whoever stops leaves the rest of a long log to others.
@@ -190,11 +192,9 @@ impl Exporter {
                 continue;
             }
             if is_idle {
-                tokio::select! {
-                    () = sleep(LOOK_AGAIN) => {}
-                    () = self.watch.changed() => {}
-                    () = self.stopping.cancelled() => {}
-                }
+                self.wait(&mut pace, &mut place).await?;
+            } else {
+                pace.stir();
             }
             self.rest(GATHER).await;
         }
@@ -213,7 +213,7 @@ impl Exporter {
                 return Ok(Some(place));
             }
             tokio::select! {
-                () = sleep(LEASE.mul_f64(0.25 + fastrand::f64() / 4.0)) => {}
+                () = sleep(TAKE_OVER.mul_f64(0.75 + fastrand::f64() / 2.0)) => {}
                 () = self.stopping.cancelled() => return Ok(None),
             }
         }
@@ -269,9 +269,30 @@ impl Exporter {
                 if self.stopping.is_cancelled() {
                     return Ok(false);
                 }
-                self.rest(left.min(LEASE / 3)).await;
+                self.rest(left.min(RENEW)).await;
                 self.record(place).await?;
             }
+        }
+    }
+
+    /// Waits until something may have happened, and goes on holding the place.
+    async fn wait(&mut self, pace: &mut Pace, place: &mut Place) -> Result<(), Error> {
+        let was_told = self.engine.is_told();
+        let until = Instant::now() + pace.rest(was_told);
+        loop {
+            tokio::select! {
+                () = sleep_until(until.min(place.recorded.1 + RENEW)) => {}
+                () = self.watch.changed() => {
+                    pace.stir();
+                    return Ok(());
+                }
+                () = self.stopping.cancelled() => return Ok(()),
+            }
+            // What nobody tells of any more has to be looked for.
+            if Instant::now() >= until || self.engine.is_told() != was_told {
+                return Ok(());
+            }
+            self.record(place).await?;
         }
     }
 

@@ -29,7 +29,7 @@ use self::{
     carrier::{FIRST_DELAY, Shared, carry},
     post::Post,
 };
-use super::Delivering;
+use super::{Delivering, pace::Pace};
 use crate::{
     orchestration::{DeliveryState, Engine},
     store::StoredWebhook,
@@ -62,8 +62,8 @@ pub enum WebhookError {
 const LEASE: Duration = Duration::from_secs(6);
 /// Between two looks for webhooks: where this process holds some, and where it holds none.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
-/// Between two looks for events that nobody told of: at first, and in the end.
-const LOOK_FOR_EVENTS: (Duration, Duration) = (Duration::from_millis(25), Duration::from_secs(1));
+/// Between two looks whether there is anybody to look for.
+const LOOK_FOR_CARRIERS: Duration = Duration::from_secs(1);
 /// Messages under way at the same time.
 const PLACES: usize = 64;
 /// How long whoever stops waits for messages under way.
@@ -234,16 +234,16 @@ impl Round {
 
 /// Tells the carriers that something was written to the log: one reader that looks for all of them.
 async fn follow(shared: Arc<Shared>, logged: watch::Sender<()>) {
-    let (mut place, mut pause) = (None, LOOK_FOR_EVENTS.0);
+    let (mut place, mut pace) = (None, Pace::new());
     // Other processes need not tell of what happens where nobody listens.
     while logged.receiver_count() == 0 {
-        sleep(LOOK_FOR_EVENTS.1).await;
+        sleep(LOOK_FOR_CARRIERS).await;
     }
     let mut watch = shared.engine.watch_events();
     loop {
         if logged.receiver_count() == 0 {
             place = None;
-            sleep(LOOK_FOR_EVENTS.1).await;
+            sleep(LOOK_FOR_CARRIERS).await;
             continue;
         }
         watch.seen();
@@ -255,15 +255,15 @@ async fn follow(shared: Arc<Shared>, logged: watch::Sender<()>) {
             Ok(Some(last)) => {
                 place = Some(last);
                 logged.send_replace(());
-                pause = LOOK_FOR_EVENTS.0;
+                pace.stir();
                 continue;
             }
             Ok(None) => {}
             Err(error) => debug!(%error, "the log is looked into again"),
         }
         tokio::select! {
-            () = sleep(pause) => pause = (pause * 2).min(LOOK_FOR_EVENTS.1),
-            () = watch.changed() => pause = LOOK_FOR_EVENTS.0,
+            () = sleep(pace.rest(shared.engine.is_told())) => {}
+            () = watch.changed() => pace.stir(),
         }
     }
 }
