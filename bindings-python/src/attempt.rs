@@ -1,4 +1,7 @@
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    thread::{self, ThreadId},
+};
 
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
 use tasker_worker::{
@@ -17,13 +20,15 @@ pub(crate) struct Attempt {
     /// None once it is answered.
     held: Mutex<Option<host::Attempt>>,
     assignment: Assignment,
+    /// The thread that polls again as soon as the attempt is answered.
+    polling: Option<ThreadId>,
 }
 
 impl Attempt {
-    /// The attempt, whose handler begins now.
-    pub(crate) fn begin(mut held: host::Attempt) -> host::Result<Self> {
+    /// The attempt, whose handler begins now; `polling` is the thread that runs it and then polls again.
+    pub(crate) fn begin(mut held: host::Attempt, polling: Option<ThreadId>) -> host::Result<Self> {
         held.begin()?;
-        Ok(Self { assignment: held.assignment().clone(), held: Mutex::new(Some(held)) })
+        Ok(Self { assignment: held.assignment().clone(), held: Mutex::new(Some(held)), polling })
     }
 
     pub(crate) fn lease(&self) -> Lease {
@@ -33,7 +38,12 @@ impl Attempt {
     /// The second answer of an attempt is dropped.
     fn report(&self, py: Python<'_>, outcome: Outcome) -> PyResult<()> {
         let Some(held) = self.held.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
-        py.detach(|| held.report(outcome)).map_err(|error| raised(&error))
+        let answered = if self.polling == Some(thread::current().id()) {
+            held.leave(outcome)
+        } else {
+            py.detach(|| held.report(outcome))
+        };
+        answered.map_err(|error| raised(&error))
     }
 }
 

@@ -34,7 +34,7 @@ impl Host {
         default: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let params = to_json(params, default).map_err(|refused: Refused| refused.raised("the parameters"))?;
-        let pending = self.0.call(method, params).map_err(|error| raised(&error))?;
+        let pending = self.0.call_here(method, params).map_err(|error| raised(&error))?;
         from_json(py, &wait(py, &pending)?)
     }
 

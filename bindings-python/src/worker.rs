@@ -2,6 +2,7 @@ use std::{
     io::{ErrorKind, Write},
     os::{fd::IntoRawFd, unix::net::UnixStream},
     sync::atomic::{AtomicUsize, Ordering},
+    thread,
     time::Duration,
 };
 
@@ -53,6 +54,16 @@ impl Worker {
     }
 }
 
+/// Outcomes that a thread has left for its next poll, however it ends.
+struct Left<'a>(&'a host::Worker);
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        // In a forked child there is nobody to send them to.
+        drop(self.0.send());
+    }
+}
+
 #[pymethods]
 impl Worker {
     /// Runs attempts on the calling thread until the worker has ended: `run` is called with each, `cancel` with the lease of
@@ -64,11 +75,12 @@ impl Worker {
         cancel: &Bound<'_, PyAny>,
         grow: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let mut run_on = 0;
+        let (mut run_on, thread) = (0, thread::current().id());
+        let _outcomes = Left(&self.worker);
         loop {
             match self.next(py, &mut run_on).map_err(|error| raised(&error))? {
                 Some(Work::Run(held)) => {
-                    let attempt = Attempt::begin(held).map_err(|error| raised(&error))?;
+                    let attempt = Attempt::begin(held, Some(thread)).map_err(|error| raised(&error))?;
                     if self.idle.load(Ordering::Relaxed) == 0 {
                         grow.call0()?;
                     }
@@ -89,7 +101,7 @@ impl Worker {
         for one in work {
             taken.push(match one {
                 Work::Run(held) => {
-                    let attempt = Attempt::begin(held).map_err(|error| raised(&error))?;
+                    let attempt = Attempt::begin(held, None).map_err(|error| raised(&error))?;
                     Py::new(py, attempt)?.into_any()
                 }
                 Work::Cancel(lease) => lease_key(lease).into_pyobject(py)?.into_any().unbind(),

@@ -160,9 +160,10 @@ fn optional<T: Serialize>(ruby: &Ruby, value: Option<&T>) -> Result<Option<Value
 }
 
 impl Guard {
+    /// The thread goes on to poll.
     pub(crate) fn report(self, outcome: Outcome) -> host::Result<()> {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        held.map_or(Ok(()), |held| held.report(outcome))
+        held.map_or(Ok(()), |held| held.leave(outcome))
     }
 }
 

@@ -33,6 +33,7 @@ impl Worker {
     /// `Thread#kill`, a panic), the attempt is answered when its frame is left.
     pub(crate) fn serve(ruby: &Ruby, this: &Self, wait_ms: u64, handler: Proc) -> Result<(), Error> {
         fault::guard(ruby, || {
+            let _outcomes = Left(&this.worker);
             while let Some(next) = this.next(ruby, Duration::from_millis(wait_ms))? {
                 match next {
                     Work::Run(attempt) => this.run(ruby, attempt, handler)?,
@@ -107,6 +108,16 @@ impl Worker {
         let answer: RArray = handler.call((view,))?;
         let outcome = outcome(ruby, answer)?;
         guard.report(outcome).map_err(|error| fault::of_host(ruby, &error))
+    }
+}
+
+/// Outcomes that a thread has left for its next poll, however it ends.
+struct Left<'a>(&'a host::Worker);
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        // In a forked child there is nobody to send them to.
+        drop(self.0.send());
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod coordinator;
 pub mod handler;
+mod here;
 pub mod host;
 pub mod protocol;
 pub mod runtime;

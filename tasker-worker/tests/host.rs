@@ -137,10 +137,19 @@ fn a_wait_is_done_in_slices_and_ends_when_the_host_is_closed() {
     let host = host();
     let task = submit(&host);
     let params = Json::from(&json!({"task_uuid": task, "timeout_ms": 3_600_000}));
-    let pending = host.call("task.wait", params).unwrap();
-    assert!(pending.wait(Duration::from_millis(1)).is_none());
-    host.close();
-    assert_eq!(code(pending.wait(LONG).unwrap()), "closed");
+    let pending = host.call("task.wait", params.clone()).unwrap();
+    let here = host.call_here("task.wait", params).unwrap();
+    for pending in [&pending, &here] {
+        assert!(pending.wait(Duration::from_millis(1)).is_none());
+    }
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| code(here.wait(LONG).unwrap()));
+        host.close();
+        assert_eq!(waiting.join().unwrap(), "closed");
+    });
+    for pending in [&pending, &here] {
+        assert_eq!(code(pending.wait(LONG).unwrap()), "closed");
+    }
     assert_eq!(code(host.call("task.list", Json::null())), "closed");
     assert!(host.is_closed());
 }
@@ -181,4 +190,43 @@ fn what_the_host_logs_is_handed_out_until_it_is_closed() {
 #[test]
 fn a_panic_is_an_error_like_any_other() {
     assert_eq!(code(catch(|| -> Result<(), Error> { panic!("a fault of ours") })), "internal_panic");
+}
+
+/// Threads of other languages have smaller stacks than Rust's: Ruby's 1 MiB.
+#[test]
+fn small_stacks_are_enough_for_what_threads_do_themselves() {
+    let host = host();
+    let yaml = "{namespace: shop, name: careful, version: 1.0.0, input_schema: {type: object, properties: {n: {type: integer}}}, \
+                steps: [{name: a, handler: {callable: price}}, {name: b, handler: {callable: price}, dependencies: [a], \
+                when: 'results.a.n + input.n > 1 && [1, 2].exists(n, n == input.n)'}]}";
+    call(&host, "template.put", &json!({"yaml": yaml})).unwrap();
+    let worker = worker(&host);
+    thread::scope(|scope| {
+        let small = || thread::Builder::new().stack_size(1024 * 1024);
+        let serve = || {
+            loop {
+                match worker.poll(LONG, &Interrupt::new()).unwrap() {
+                    Some(Work::Run(mut attempt)) => {
+                        attempt.begin().unwrap();
+                        attempt.leave(Outcome::succeeded(Json::from(&json!({"n": 1})))).unwrap();
+                    }
+                    Some(Work::Cancel(_)) | None => {}
+                    Some(Work::End) => return,
+                }
+            }
+        };
+        small().spawn_scoped(scope, serve).unwrap();
+        let submit = || {
+            let task = json!({"namespace": "shop", "name": "careful", "context": {"n": 2}});
+            let here = |method, params: &Value| {
+                host.call_here(method, Json::from(params)).unwrap().wait(LONG).unwrap().unwrap().to_value()
+            };
+            let task = here("task.submit", &task)["task_uuid"].clone();
+            let ended = here("task.wait", &json!({"task_uuid": task, "timeout_ms": 60_000}));
+            assert_eq!((&ended["status"], &ended["completed_steps"]), (&json!("complete"), &json!(2)));
+            assert_eq!(here("template.list", &json!({})).as_array().unwrap().len(), 2);
+        };
+        small().spawn_scoped(scope, submit).unwrap().join().unwrap();
+        drop(worker.shutdown(LONG).unwrap().wait(LONG));
+    });
 }

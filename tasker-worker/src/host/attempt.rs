@@ -92,6 +92,16 @@ impl Attempt {
         Ok(())
     }
 
+    /// Like [`report`](Self::report), by a thread that goes on with [`Worker::poll`](super::Worker::poll): if there is nothing
+    /// to poll, it carries the outcome itself. A thread that ends instead calls [`Worker::send`](super::Worker::send).
+    ///
+    /// # Errors
+    /// `forked`.
+    pub fn leave(self, outcome: Outcome) -> Result<()> {
+        self.held.into_inner()?.leave(checked(outcome));
+        Ok(())
+    }
+
     /// Back to the other threads of this worker, for one that was interrupted before its handler began.
     ///
     /// # Errors

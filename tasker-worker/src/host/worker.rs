@@ -34,6 +34,15 @@ impl Worker {
         Ok(self.runtime.get()?.poll_blocking(timeout, interrupt).map(Work::new))
     }
 
+    /// Has outcomes sent that were [left](super::Attempt::leave) by a thread which does not poll again.
+    ///
+    /// # Errors
+    /// `forked`.
+    pub fn send(&self) -> Result<()> {
+        self.runtime.get()?.send();
+        Ok(())
+    }
+
     /// Up to `max` things to do that are there already; it never waits.
     ///
     /// # Errors

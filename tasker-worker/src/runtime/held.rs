@@ -91,6 +91,14 @@ impl Held {
         self.answer(outcome);
     }
 
+    /// Like [`report`](Self::report), by a thread that goes on with [`Runtime::poll_blocking`](super::Runtime::poll_blocking):
+    /// if there is nothing to take, it carries the outcome itself, and no other thread has to wake up for that. A thread that
+    /// ends instead calls [`Runtime::send`](super::Runtime::send).
+    pub fn leave(mut self, outcome: Outcome) {
+        let Some(assigned) = self.assigned.take() else { return };
+        self.shared.leave(Report { lease: assigned.assignment.lease, outcome });
+    }
+
     /// Back to the other takers of this worker, in front of what waits. For a taker that was interrupted before it began.
     pub fn put_back(mut self) {
         let Some(assigned) = self.assigned.take() else { return };

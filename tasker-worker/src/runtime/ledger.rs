@@ -24,6 +24,8 @@ pub(super) struct Ledger {
     pub(super) outcomes: Outcomes,
     /// Slots that reports under way have asked steps for, or that are set aside.
     asked: usize,
+    /// Outcomes wait of which the pump has not been told.
+    pub(super) has_left: bool,
     /// Nothing is believed to be in the queues, so that steps which are not may be taken.
     pub(super) is_queue_empty: bool,
     /// When the next timeout is looked for, unless told otherwise.
@@ -78,6 +80,11 @@ pub(super) struct Levels {
 /// Between two extensions of one lease that heartbeats ask for.
 const HEARTBEAT_MIN: Duration = Duration::from_secs(1);
 
+/// How long a handler counts as one that may end any moment.
+const JUST_BEGUN: Duration = Duration::from_micros(200);
+/// With more attempts than this at a time, something always has just begun.
+const FEW: usize = 16;
+
 impl Ledger {
     /// `lanes` reports may be under way at the same time.
     pub(super) fn new(slots: usize, lanes: usize) -> Self {
@@ -89,6 +96,7 @@ impl Ledger {
             cancels: VecDeque::new(),
             outcomes: Outcomes::new(lanes),
             asked: 0,
+            has_left: false,
             is_queue_empty: false,
             clock_at: None,
             renewal_at: None,
@@ -218,6 +226,16 @@ impl Ledger {
             }),
             Fate::Unwanted => {}
         }
+    }
+
+    /// Whether outcomes wait that a handler which has just begun may soon add its own to: most handlers that are siblings and
+    /// end at once end together.
+    pub(super) fn is_more_to_come(&self, now: Instant) -> bool {
+        let has_just_begun = |attempt: &Attempt| match attempt.begun_at {
+            Some(begun_at) => now.saturating_duration_since(begun_at) < JUST_BEGUN,
+            None => attempt.is_taken,
+        };
+        self.outcomes.waiting() > 0 && self.attempts.len() <= FEW && self.attempts.values().any(has_just_begun)
     }
 
     pub(super) fn fate(&self, lease: Lease) -> Fate {

@@ -5,6 +5,7 @@
 //! taker like any other ([`crate::Worker`]).
 
 mod attempt;
+mod carrier;
 mod clock;
 mod config;
 mod drain;
@@ -31,6 +32,7 @@ use tasker_core::{
     store::WorkerRecord,
 };
 use tokio::{
+    runtime::Handle,
     sync::Mutex,
     task::AbortHandle,
     time::{Instant, timeout_at},
@@ -42,13 +44,20 @@ pub use held::{Held, Taken};
 pub use ledger::Stats;
 
 use self::{
+    carrier::Carrier,
     clock::watch_timeouts,
     ledger::{Found, Phase},
     pump::Pump,
     renewal::Renewal,
     shared::Shared,
 };
-use crate::coordinator::{self, Coordinator};
+use crate::{
+    coordinator::{self, Coordinator},
+    here::Here,
+};
+
+/// How long a thread waits for the outcomes of handlers that have just begun, so that they leave together with its own.
+const LINGER: Duration = Duration::from_micros(50);
 
 /// A worker that has joined its coordinator. All methods may be called from any number of threads; those that are not
 /// `async` also from threads that know nothing of tokio.
@@ -58,6 +67,7 @@ use crate::coordinator::{self, Coordinator};
 pub struct Runtime {
     shared: Arc<Shared>,
     coordinator: Arc<dyn Coordinator>,
+    carrier: Arc<Carrier>,
     worker: WorkerRecord,
     tasks: [AbortHandle; 3],
     drained: Mutex<Option<Drained>>,
@@ -76,14 +86,17 @@ impl Runtime {
         let intake: Weak<Shared> = Arc::downgrade(&shared);
         coordinator.attach(intake);
         coordinator.join(&worker).await?;
-        let pump = Pump::new(Arc::clone(&shared), Arc::clone(&coordinator), config.poll_interval_max);
+        let here = Here::new(Handle::current());
+        let interval = config.poll_interval_max;
+        let carrier = Arc::new(Carrier::new(Arc::clone(&shared), Arc::clone(&coordinator), here, interval));
+        let pump = Pump::new(Arc::clone(&shared), Arc::clone(&coordinator), Arc::clone(&carrier));
         let renewal = Renewal::new(Arc::clone(&shared), Arc::clone(&coordinator), worker.clone());
         let tasks = [
             tokio::spawn(pump.run()).abort_handle(),
             tokio::spawn(renewal.run()).abort_handle(),
             tokio::spawn(watch_timeouts(Arc::clone(&shared))).abort_handle(),
         ];
-        Ok(Self { shared, coordinator, worker, tasks, drained: Mutex::default() })
+        Ok(Self { shared, coordinator, carrier, worker, tasks, drained: Mutex::default() })
     }
 
     #[must_use]
@@ -125,29 +138,52 @@ impl Runtime {
     pub fn poll_blocking(&self, timeout: Duration, interrupt: &Interrupt) -> Option<Taken> {
         let until = std::time::Instant::now().checked_add(timeout);
         self.open();
+        let mut has_lingered = false;
         let mut ledger = self.shared.ledger();
         loop {
             if interrupt.is_set() {
-                // The wake-up that brought this thread here may have been meant for something that another can take.
                 drop(ledger);
+                self.send();
+                // The wake-up that brought this thread here may have been meant for something that another can take.
                 self.shared.arrived_blocking.notify_one();
                 return None;
             }
             if let Some(found) = ledger.take() {
+                drop(ledger);
+                self.send();
                 return Some(Taken::new(found, &self.shared));
             }
             let left = until.map(|until| until.saturating_duration_since(std::time::Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
+                drop(ledger);
+                self.send();
                 return None;
             }
+            let mut at_most = left;
+            if !has_lingered && ledger.is_more_to_come(Instant::now()) {
+                (has_lingered, at_most) = (true, Some(LINGER));
+            } else if ledger.has_left {
+                drop(ledger);
+                has_lingered &= !self.carrier.carry_here();
+                ledger = self.shared.ledger();
+                continue;
+            }
             let arrived = &self.shared.arrived_blocking;
-            ledger = match left {
-                Some(left) => arrived
-                    .wait_timeout(ledger, left)
+            ledger = match at_most {
+                Some(at_most) => arrived
+                    .wait_timeout(ledger, at_most)
                     .map(|woken| woken.0)
                     .unwrap_or_else(|poisoned| poisoned.into_inner().0),
                 None => arrived.wait(ledger).unwrap_or_else(PoisonError::into_inner),
             };
+        }
+    }
+
+    /// Has outcomes sent that were [left](Held::leave) for a poll.
+    pub fn send(&self) {
+        let has_left = std::mem::take(&mut self.shared.ledger().has_left);
+        if has_left {
+            self.shared.pump.notify_one();
         }
     }
 
@@ -160,7 +196,13 @@ impl Runtime {
         // The end is there as often as it is asked for; once is enough.
         let mut has_ended = false;
         let until_end = found.take_while(|found| !std::mem::replace(&mut has_ended, matches!(found, Found::End)));
-        until_end.take(max).map(|found| Taken::new(found, &self.shared)).collect()
+        let taken: Vec<_> = until_end.take(max).map(|found| Taken::new(found, &self.shared)).collect();
+        drop(ledger);
+        // Whoever takes something does not poll soon.
+        if !taken.is_empty() {
+            self.send();
+        }
+        taken
     }
 
     /// Ends the wait of a thread in [`poll_blocking`](Self::poll_blocking) with this flag.
@@ -225,6 +267,7 @@ impl Runtime {
             ledger.clear();
         });
         self.shared.ended.cancel();
+        self.carrier.close();
     }
 
     fn take(&self) -> Option<Taken> {

@@ -3,7 +3,10 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use tasker_core::{model::Assignment, orchestration::Intake};
+use tasker_core::{
+    model::{Assignment, Report},
+    orchestration::Intake,
+};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -55,13 +58,18 @@ impl Shared {
 
     /// Changes the ledger, and then tells pollers, pump and shutdown what concerns them.
     pub(super) fn update<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {
+        self.update_for(0, change)
+    }
+
+    /// The same for a thread that takes so much of what there is to poll itself.
+    pub(super) fn update_for<T>(&self, taken_here: usize, change: impl FnOnce(&mut Ledger) -> T) -> T {
         let (answer, before, after) = {
             let mut ledger = self.ledger();
             let before = ledger.levels();
             let answer = change(&mut ledger);
             (answer, before, ledger.levels())
         };
-        self.tell_pollers(before, after);
+        self.tell_pollers(before, after, taken_here);
         if after.outcomes > before.outcomes || after.free > before.free || after.phase != before.phase {
             self.pump.notify_one();
         }
@@ -71,12 +79,26 @@ impl Shared {
         answer
     }
 
-    fn tell_pollers(&self, before: Levels, after: Levels) {
+    /// Takes in the outcome of a thread that polls next: the pump hears of it only if that thread has something else to do.
+    pub(super) fn leave(&self, report: Report) {
+        let is_ending = {
+            let mut ledger = self.ledger();
+            ledger.answer(report);
+            ledger.has_left = true;
+            ledger.phase() >= Phase::Draining
+        };
+        if is_ending {
+            self.pump.notify_one();
+            self.settled.notify_one();
+        }
+    }
+
+    fn tell_pollers(&self, before: Levels, after: Levels, taken_here: usize) {
         let is_end = after.phase == Phase::Ended && before.phase != Phase::Ended;
         if is_end {
             self.arrived_blocking.notify_all();
         }
-        for _ in before.to_poll..after.to_poll {
+        for _ in before.to_poll + taken_here..after.to_poll {
             self.arrived_blocking.notify_one();
         }
         if is_end || after.to_poll > before.to_poll {

@@ -4,6 +4,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    thread::{self, ThreadId},
     time::Duration,
 };
 
@@ -33,6 +34,8 @@ pub(crate) struct Call {
     pub(crate) reports: Vec<Report>,
     pub(crate) want: usize,
     pub(crate) look: Look,
+    /// Which made the call.
+    pub(crate) thread: ThreadId,
 }
 
 #[derive(Default)]
@@ -194,7 +197,9 @@ impl Coordinator for Fake {
     }
 
     async fn report(&self, reports: &[Report], want: usize, look: Look) -> Result<Reported> {
-        self.change(|state| state.calls.push(Call { reports: reports.to_vec(), want, look }));
+        self.change(|state| {
+            state.calls.push(Call { reports: reports.to_vec(), want, look, thread: thread::current().id() })
+        });
         self.until(|state| !state.is_held).await;
         self.change(|state| {
             if state.is_down {

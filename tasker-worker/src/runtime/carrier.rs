@@ -1,0 +1,301 @@
+use std::{
+    collections::HashSet,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tasker_core::{
+    model::{Lease, Report, Reported, TaskId, Verdict, limits},
+    state::Look,
+};
+use tokio::time::Instant;
+use tracing::{error, info};
+
+use super::{
+    ledger::{Ledger, Phase},
+    outage::Outage,
+    outcomes::Lane,
+    pace::Pace,
+    shared::Shared,
+};
+use crate::{
+    coordinator::{self, Coordinator, Error},
+    here::{Driven, Here},
+};
+
+/// Carries reports: what goes into the next one, and what becomes of it. The pump does so in a task, and a thread that has
+/// nothing else to do on the spot.
+pub(super) struct Carrier {
+    shared: Arc<Shared>,
+    coordinator: Arc<dyn Coordinator>,
+    here: Here,
+    course: Mutex<Course>,
+}
+
+/// When reports leave.
+struct Course {
+    pace: Pace,
+    outage: Outage,
+    /// Outcomes in one report at most; less while one of them is being searched that the coordinator refuses.
+    batch_max: usize,
+    /// One of the reports under way looks into the queues. Two that did so together would get in each other's way.
+    is_looking: bool,
+    /// After a failure nothing is sent before this.
+    resume_at: Option<Instant>,
+}
+
+/// Refusals in a row that are taken for the search for one outcome; after that every report is refused, and the pump waits
+/// between two of them.
+const SEARCH_MAX: u32 = 12;
+/// When an outcome that was refused by itself is tried again.
+const REFUSED_AGAIN: Duration = Duration::from_secs(5);
+/// How long a thread carries a report before it leaves it to a task. Meanwhile it does not see what else there is to do.
+const HERE_MAX: Duration = Duration::from_millis(2);
+
+/// One report of a lane.
+pub(super) struct Flush {
+    lane: usize,
+    reports: Vec<Report>,
+    want: usize,
+    look: Look,
+    asked_at: Instant,
+    /// What was known of the queues when it left.
+    hints: u64,
+    is_of_pump: bool,
+    /// The thread that carries it takes the first step that it brings; nobody has to be woken for that one.
+    is_here: Arc<AtomicBool>,
+}
+
+pub(super) enum Next {
+    Flush(Flush),
+    /// Until something happens, or this time comes.
+    Wait(Option<Instant>),
+}
+
+impl Carrier {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        coordinator: Arc<dyn Coordinator>,
+        here: Here,
+        poll_interval_max: Duration,
+    ) -> Self {
+        let course = Mutex::new(Course {
+            pace: Pace::new(poll_interval_max, Instant::now()),
+            outage: Outage::new("reporting and claiming"),
+            batch_max: limits::REPORT,
+            is_looking: false,
+            resume_at: None,
+        });
+        Self { shared, coordinator, here, course }
+    }
+
+    /// Whether every process tells of the steps that it enqueues.
+    pub(super) fn set_told(&self, is_told: bool) {
+        self.course().pace.set_told(is_told, Instant::now());
+    }
+
+    /// There may be steps in the queues.
+    pub(super) fn look_again(&self) {
+        self.course().pace.wake();
+    }
+
+    /// The next report of a free lane, if there is anything to send or to look for.
+    pub(super) fn next(&self) -> Next {
+        let now = Instant::now();
+        let mut course = self.course();
+        if let Some(resume_at) = course.resume_at {
+            if now < resume_at {
+                return Next::Wait(Some(resume_at));
+            }
+            course.resume_at = None;
+        }
+        let mut ledger = self.shared.ledger();
+        ledger.is_queue_empty = course.pace.is_believed_empty();
+        ledger.has_left = false;
+        let mut wait_until = None;
+        for lane in 0..ledger.outcomes.lanes().len() {
+            if !ledger.outcomes.lanes()[lane].is_free() {
+                continue;
+            }
+            let want = wanted(&ledger, lane);
+            let look = course.look(now, want);
+            let report_at = ledger.outcomes.lanes()[lane].due_at(now);
+            if look != Look::Nowhere || report_at.is_some_and(|report_at| report_at <= now) {
+                return Next::Flush(course.flush(&mut ledger, lane, want, look, now));
+            }
+            let poll_at = (want > 0 && !course.is_looking).then(|| course.pace.poll_at());
+            wait_until = wait_until.into_iter().chain(poll_at).chain(report_at).min();
+        }
+        Next::Wait(wait_until)
+    }
+
+    /// Carries outcomes that wait on this thread, if there is nothing else to do: nothing to take, nothing to look for in the
+    /// queues, and nothing that has failed. False if they are left to the pump.
+    pub(super) fn carry_here(self: &Arc<Self>) -> bool {
+        let Some(flush) = self.next_here() else { return false };
+        let is_here = Arc::clone(&flush.is_here);
+        is_here.store(true, Ordering::Relaxed);
+        let mut work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(Arc::clone(self).carry(flush));
+        if self.here.drive(work.as_mut(), HERE_MAX) == Driven::Open {
+            is_here.store(false, Ordering::Relaxed);
+            self.here.hand_over(work);
+        }
+        true
+    }
+
+    /// No thread carries anything any more when this returns.
+    pub(super) fn close(&self) {
+        self.here.close();
+    }
+
+    /// What is due and not given out here is left to the pump. An outcome whose lane is not free leaves when it is.
+    fn next_here(&self) -> Option<Flush> {
+        let now = Instant::now();
+        let mut course = self.course();
+        let mut ledger = self.shared.ledger();
+        ledger.has_left = false;
+        let is_due = |lane: &Lane| lane.is_free() && lane.waiting() > 0;
+        let lane = ledger.outcomes.lanes().iter().position(is_due)?;
+        let want = wanted(&ledger, lane);
+        let is_otherwise_idle = course.resume_at.is_none()
+            && ledger.phase() == Phase::Open
+            && ledger.levels().to_poll == 0
+            && course.look(now, want) == Look::Nowhere;
+        let flush = is_otherwise_idle.then(|| course.flush(&mut ledger, lane, want, Look::Nowhere, now));
+        if ledger.outcomes.lanes().iter().any(is_due) {
+            self.shared.pump.notify_one();
+        }
+        flush.map(|flush| Flush { is_of_pump: false, ..flush })
+    }
+
+    /// Sends a report and takes in what comes back.
+    pub(super) async fn carry(self: Arc<Self>, flush: Flush) {
+        tokio::select! {
+            biased;
+            reported = self.coordinator.report(&flush.reports, flush.want, flush.look) => {
+                let is_of_pump = flush.is_of_pump;
+                self.land(flush, reported);
+                // Its plans are older than this.
+                if !is_of_pump {
+                    self.shared.pump.notify_one();
+                }
+            }
+            () = self.shared.ended.cancelled() => {}
+        }
+    }
+
+    fn land(&self, flush: Flush, reported: coordinator::Result<Reported>) {
+        let Flush { lane, reports, want, look, asked_at, hints, is_here, .. } = flush;
+        let reported = {
+            let mut course = self.course();
+            course.is_looking &= look == Look::Nowhere;
+            match reported {
+                Ok(reported) => {
+                    course.landed(look, want, hints, &reports, &reported);
+                    reported
+                }
+                Err(error) => return self.keep(&mut course, lane, reports, want, &error),
+            }
+        };
+        tell_refusals(&reports, &reported.verdicts);
+        let taken_here = usize::from(is_here.load(Ordering::Relaxed));
+        let is_sooner = self.shared.update_for(taken_here, |ledger| {
+            ledger.answered(lane, want, Lane::confirm);
+            ledger.arrive(reported.assignments, asked_at)
+        });
+        if is_sooner {
+            self.shared.renewal.notify_one();
+        }
+    }
+
+    /// Keeps the outcomes of a report that failed, and waits before the next.
+    fn keep(&self, course: &mut Course, lane: usize, reports: Vec<Report>, want: usize, error: &Error) {
+        let delay = course.outage.failed(error, Instant::now());
+        let is_refused = !error.is_transient() && !reports.is_empty();
+        if is_refused {
+            self.single_out(course, lane, reports, want, error);
+        } else {
+            self.shared.update(|ledger| ledger.answered(lane, want, |lane| lane.keep(reports)));
+        }
+        if !is_refused || course.outage.tries() > SEARCH_MAX {
+            course.resume_at = Some(Instant::now() + delay);
+        }
+    }
+
+    /// One of the outcomes may be why the report was refused: smaller and smaller reports find it, and it is set aside so
+    /// that the others pass.
+    fn single_out(&self, course: &mut Course, lane: usize, mut reports: Vec<Report>, want: usize, error: &Error) {
+        course.batch_max = reports.len().div_ceil(2);
+        match (reports.pop(), reports.is_empty()) {
+            (Some(report), true) => {
+                let Lease { task_id, step_idx: step, attempt } = report.lease;
+                error!(%task_id, step, attempt, %error, "an outcome is refused; its step runs again if it stays so");
+                let retry_at = Instant::now() + REFUSED_AGAIN;
+                self.shared.update(|ledger| ledger.answered(lane, want, |lane| lane.set_aside(report, retry_at)));
+            }
+            (last, _) => {
+                reports.extend(last);
+                self.shared.update(|ledger| ledger.answered(lane, want, |lane| lane.keep(reports)));
+            }
+        }
+    }
+
+    fn course(&self) -> MutexGuard<'_, Course> {
+        self.course.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Course {
+    fn look(&self, now: Instant, want: usize) -> Look {
+        if self.is_looking { Look::Nowhere } else { self.pace.look(now, want) }
+    }
+
+    fn flush(&mut self, ledger: &mut Ledger, lane: usize, want: usize, look: Look, now: Instant) -> Flush {
+        self.is_looking |= look != Look::Nowhere;
+        let reports = ledger.ask(lane, self.batch_max, want, now);
+        Flush {
+            lane,
+            reports,
+            want,
+            look,
+            asked_at: now,
+            hints: self.pace.hints(),
+            is_of_pump: true,
+            is_here: Arc::default(),
+        }
+    }
+
+    fn landed(&mut self, look: Look, want: usize, hints: u64, reports: &[Report], reported: &Reported) {
+        self.outage.succeeded(Instant::now());
+        self.batch_max = (self.batch_max * 2).min(limits::REPORT);
+        let brought = reported.assignments.len();
+        let is_from_queue = look != Look::Nowhere && is_from_queue(reports, reported);
+        self.pace.looked(Instant::now(), look, want, brought, is_from_queue, hints);
+    }
+}
+
+/// How many steps a report of this lane may bring. The slots of outcomes that wait in other lanes are left to these, for
+/// what follows upon them.
+fn wanted(ledger: &Ledger, lane: usize) -> usize {
+    let elsewhere = ledger.outcomes.waiting() - ledger.outcomes.lanes()[lane].waiting();
+    ledger.free().saturating_sub(elsewhere).min(limits::REPORT)
+}
+
+/// Whether any step is of a task that nothing was reported about.
+fn is_from_queue(reports: &[Report], reported: &Reported) -> bool {
+    let tasks: HashSet<TaskId> = reports.iter().map(|report| report.lease.task_id).collect();
+    reported.assignments.iter().any(|assignment| !tasks.contains(&assignment.lease.task_id))
+}
+
+fn tell_refusals(reports: &[Report], verdicts: &[Verdict]) {
+    for (Report { lease, .. }, verdict) in reports.iter().zip(verdicts) {
+        if *verdict != Verdict::Accepted {
+            let (task_id, step, attempt) = (lease.task_id, lease.step_idx, lease.attempt);
+            info!(%task_id, step, attempt, ?verdict, "an outcome came too late and was left out");
+        }
+    }
+}
