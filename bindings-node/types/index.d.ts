@@ -7,7 +7,7 @@ export { defineApiHandler, defineBatchAnalyzer, defineBatchWorker, defineDecisio
 export { type Handler, type HandlerFunction, StepHandler, type StepHandlerClass } from "./handler.js";
 export type { ConnectionOptions } from "./host.js";
 export type { Logger } from "./log.js";
-export type { Ending } from "./protocol.js";
+export type { CursorRange, Ending, FailureStrategy } from "./protocol.js";
 export { HandlerRegistry, type Handlers } from "./registry.js";
 export { StepHandlerResult } from "./result.js";
 export { type Arguments, type HandlerOptions, type Source, type Sources, type Typed, typed } from "./sources.js";

@@ -6,9 +6,11 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import inspect
 import os
 import uuid
 from collections import OrderedDict, defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -22,6 +24,8 @@ def default(value: Any) -> tuple[Any, str | None]:
         return value.isoformat().replace("+00:00", "Z"), None
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat(), None
+    if isinstance(value, datetime.timedelta):
+        return NotImplemented, "give its total_seconds()"
     if isinstance(value, decimal.Decimal):
         if not value.is_finite():
             return NotImplemented, "use None or a text for what is not a number"
@@ -57,4 +61,8 @@ def _plain(value: Any) -> tuple[Any, str | None]:
         return list(value), None
     if isinstance(value, os.PathLike):
         return os.fspath(value), None
+    if inspect.isawaitable(value):
+        return NotImplemented, "await it in an `async def`"
+    if isinstance(value, Iterator):
+        return NotImplemented, "make a list of it"
     return NotImplemented, None

@@ -21,10 +21,17 @@ class Step(Document):
 
     step_uuid: str
     task_uuid: str
+    #: The place among the steps of its task, from 0.
+    step_idx: int
     name: str
     current_state: str
     handler: str
-    dependencies: list[str]
+    queue: str
+    dependencies: list[str] | None
+    #: When it runs, if not with the others: ``compensation`` or ``finally``.
+    phase: str | None
+    #: The step that it undoes.
+    compensates: str | None
     attempts: int
     max_attempts: int
     failures: int
@@ -32,6 +39,15 @@ class Step(Document):
     results: Any
     error: dict[str, Any] | None
     next_retry_at: str | None
+    due_at: str | None
+    #: What it waits for.
+    signal: str | None
+    #: The task that runs for it.
+    child_uuid: str | None
+    #: How many of its parts are in which state.
+    parts: dict[str, int] | None
+    part: int | None
+    worker_id: str | None
     started_at: str | None
     completed_at: str | None
 
@@ -51,11 +67,22 @@ class Task(Document):
     priority: int
     tags: list[str]
     correlation_id: str | None
+    parent_correlation_id: str | None
+    idempotency_key: str | None
     traceparent: str | None
     tracestate: str | None
+    #: The task that this one runs again.
+    rerun_of: str | None
+    #: The step of another task that this one runs for, and the task above all.
+    parent: dict[str, str] | None
+    root_uuid: str | None
+    #: How it ends, while something is yet to be done before that.
+    ending: dict[str, Any] | None
+    environment: str | None
     created_at: str
     updated_at: str
     completed_at: str | None
+    deadline_at: str | None
     error: dict[str, Any] | None
     total_steps: int
     pending_steps: int
@@ -64,6 +91,8 @@ class Task(Document):
     failed_steps: int
     ready_steps: int | None
     completion_percentage: float
+    #: The number of its last event.
+    last_seq: int
 
     @property
     def steps(self) -> list[Step]:
@@ -93,10 +122,24 @@ class Event(Document):
     task_uuid: str
     seq: int
     at: str
+    #: What happened: ``task.created``, ``step.completed``, ...
     type: str
+    #: The task's template.
+    namespace: str
+    name: str
+    version: str
     step: str | None
+    step_idx: int | None
+    step_uuid: str | None
     attempt: int | None
+    worker_id: str | None
     error: dict[str, Any] | None
+    due_at: str | None
+    #: The operator who did it, and why.
+    by: str | None
+    reason: str | None
+    #: What else the event says.
+    details: dict[str, Any] | None
 
 
 class TaskPage(list[Task]):

@@ -52,6 +52,19 @@ RSpec.describe "sig/tasker_core.rbs" do
     end
   end
 
+  it "names the fields of documents, which are those that the API describes" do
+    sig = File.read(File.expand_path("../sig/tasker_core.rbs", __dir__))
+    schemas = JSON.parse(File.read(File.join(ROOT, "docs/reference/openapi.json"))).dig("components", "schemas")
+    { TaskerCore::Types::Task => "TaskView", TaskerCore::Types::Step => "StepView" }.each do |type, schema|
+      described = schemas.dig(schema, "properties").keys.sort
+      expect(type::FIELDS.map(&:to_s).sort).to eq(described)
+      readers = sig[/^    class #{type.name[/\w+\z/]} < Document\n.*?^    end$/m].scan(/attr_reader (\w+):/).flatten
+      expect((readers | type.public_instance_methods(false).map(&:to_s)) & described).to match_array(described)
+      expect(type.new({})).to have_attributes(error: nil)
+      expect { type.new({}).no_such_field }.to raise_error(NoMethodError)
+    end
+  end
+
   it "names their keywords" do
     declared.each do |name, methods|
       scope = Object.const_get(name)

@@ -1,5 +1,7 @@
 /** The documents that Tasker answers with: the same from an engine in this process and from a server. */
 
+import type { Ending } from "./protocol.js";
+
 /** Why a task or a step failed. */
 export interface StepErrorView {
   kind: "retryable" | "permanent" | "timeout";
@@ -46,6 +48,10 @@ export interface Step {
   handler: string;
   queue: string;
   dependencies: string[];
+  /** When it runs, if not with the others: before the end of the task. */
+  phase?: "compensation" | "finally";
+  /** The step that it undoes. */
+  compensates?: string;
   /** The current or last attempt; 0 before the first. */
   attempts: number;
   max_attempts: number;
@@ -105,6 +111,8 @@ export interface Task {
   parent?: ParentStep;
   /** The task above all others, where this one has a parent. */
   root_uuid?: string;
+  /** How it ends, while something is yet to be done before that. */
+  ending?: Ending;
   environment?: string;
   created_at: string;
   updated_at: string;

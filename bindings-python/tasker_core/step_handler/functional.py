@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from ..context import StepContext
@@ -26,6 +26,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 #: What a decorator has noted on a function, until it is registered.
 _DEPENDS, _INPUTS = "__tasker_depends__", "__tasker_inputs__"
 _NO_DEFAULT = inspect.Parameter.empty
+#: ``*args`` and ``**kwargs``.
+_REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+#: One more parameter, and where its value comes from.
+_More = tuple[str, Callable[[StepContext], Any]]
 
 
 def depends_on(**parameters: str | tuple[str, Any]) -> Callable[[Function], Function]:
@@ -105,7 +109,7 @@ def api_handler(
     from ..api import ApiClient
 
     client = ApiClient(base_url, timeout=timeout, headers=headers)
-    return _registered(name, version, None, lambda context: {"api": client.with_headers(context.trace_context)})
+    return _registered(name, version, None, ("api", lambda context: client.with_headers(context.trace_context)))
 
 
 class BatchContext:
@@ -139,10 +143,10 @@ def _registered(
     name: str,
     version: str,
     check: Callable[[Any], Any] | None,
-    more: Callable[[StepContext], dict[str, Any]] | None = None,
+    more: _More | None = None,
 ) -> Callable[[Function], Function]:
     def register(function: Function) -> Function:
-        handler = _handler_of(function, check, more)
+        handler = _handler_of(name, function, check, more)
         handler.__tasker_name__ = name  # type: ignore[attr-defined]
         HandlerRegistry.instance().register(name, handler)
         function.__tasker_name__ = name  # type: ignore[attr-defined]
@@ -154,11 +158,12 @@ def _registered(
 
 
 def _handler_of(
+    name: str,
     function: Callable[..., Any],
     check: Callable[[Any], Any] | None,
-    more: Callable[[StepContext], dict[str, Any]] | None,
+    more: _More | None,
 ) -> Callable[[StepContext], Any]:
-    arguments = _Arguments(function, more)
+    arguments = _Arguments(name, function, more)
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
@@ -179,7 +184,7 @@ def _handler_of(
 class _Arguments:
     """What a function is called with, found out once."""
 
-    def __init__(self, function: Callable[..., Any], more: Callable[[StepContext], dict[str, Any]] | None) -> None:
+    def __init__(self, handler: str, function: Callable[..., Any], more: _More | None) -> None:
         parameters = inspect.signature(function).parameters
         self._takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
         self._names = set(parameters)
@@ -191,6 +196,23 @@ class _Arguments:
         self._inputs = [name for name in getattr(function, _INPUTS, []) if isinstance(name, str)]
         self._model = next((model for model in getattr(function, _INPUTS, []) if not isinstance(model, str)), None)
         self._more = more
+        self._check(handler, parameters.values())
+
+    def _check(self, handler: str, parameters: Iterable[inspect.Parameter]) -> None:
+        """What can never be called is refused where it is defined, and not by every attempt."""
+        given = {*self._depends, *self._inputs}
+        for name in given:
+            if not self._takes(name):
+                raise TypeError(
+                    f"the function of handler `{handler}` has no parameter `{name}`, which it is to be given"
+                )
+        given |= {"context", "batch_context", *(["inputs"] if self._model is not None else [])}
+        given |= {self._more[0]} if self._more is not None else set()
+        for parameter in parameters:
+            is_needed = parameter.default is _NO_DEFAULT and parameter.kind not in _REST
+            if is_needed and (parameter.name not in given or parameter.kind is parameter.POSITIONAL_ONLY):
+                remedy = "name it in @depends_on or @inputs, or give it a default"
+                raise TypeError(f"nothing gives the parameter `{parameter.name}` of handler `{handler}`: {remedy}")
 
     def of(self, context: StepContext) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
@@ -205,7 +227,9 @@ class _Arguments:
         if context.batch is not None and self._takes("batch_context"):
             arguments["batch_context"] = BatchContext(context.batch)
         if self._more is not None:
-            arguments.update((name, value) for name, value in self._more(context).items() if self._takes(name))
+            name, value_of = self._more
+            if self._takes(name):
+                arguments[name] = value_of(context)
         return arguments
 
     def _takes(self, name: str) -> bool:

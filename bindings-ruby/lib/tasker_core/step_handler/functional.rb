@@ -14,6 +14,10 @@ module TaskerCore
     #
     # Each method returns the handler's class and registers it, so that a worker that is started later serves it.
     module Functional
+      # Keywords that have their values from elsewhere.
+      GIVEN = %i[context batch_context api].freeze
+      private_constant :GIVEN
+
       # A handler whose code is a block.
       class Handler < Base
         class << self
@@ -28,6 +32,7 @@ module TaskerCore
             @block = block
             @keywords = block.parameters.select { |kind, _| %i[key keyreq].include?(kind) }.map(&:last)
             @takes_all = block.parameters.any? { |kind, _| kind == :keyrest }
+            check(name)
             handler_name(name)
             handler_version(version)
           end
@@ -38,6 +43,19 @@ module TaskerCore
 
           def positional?
             @keywords.empty? && !@takes_all
+          end
+
+          private
+
+          # What can never be called is refused where it is defined, and not by every attempt.
+          def check(name)
+            inputs = @inputs.is_a?(Array) ? @inputs.map(&:to_sym) : [:inputs]
+            needed = @block.parameters.filter_map { |kind, keyword| keyword if kind == :keyreq }
+            missing = needed - @depends_on.keys - inputs - GIVEN
+            return if missing.empty?
+
+            raise ArgumentError, "`#{name}`: nothing gives the keyword `#{missing.first}:` of the block; " \
+                                 "name it in depends_on or inputs, or give it a default"
           end
         end
 

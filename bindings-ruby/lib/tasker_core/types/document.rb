@@ -3,8 +3,11 @@
 module TaskerCore
   module Types
     # A document as Tasker shows it: fields by method (+task.status+), by key (+task["status"]+, +task[:status]+) and as a
-    # Hash. docs/reference/rest.md names the fields.
+    # Hash. docs/reference/rest.md names the fields; one that is left out is nil.
     class Document
+      # The names of the fields that documents of this kind may have.
+      FIELDS = [].freeze
+
       def initialize(fields)
         @fields = fields
       end
@@ -42,18 +45,28 @@ module TaskerCore
       end
 
       def respond_to_missing?(name, include_private = false)
-        @fields.key?(name.to_s) || super
+        field?(name) || super
       end
 
       def method_missing(name, *arguments)
-        return super unless arguments.empty? && @fields.key?(name.to_s)
+        return super unless arguments.empty? && field?(name)
 
         @fields[name.to_s]
+      end
+
+      private
+
+      def field?(name)
+        @fields.key?(name.to_s) || self.class::FIELDS.include?(name)
       end
     end
 
     # A step of a task.
     class Step < Document
+      FIELDS = %i[step_uuid task_uuid step_idx name current_state handler queue dependencies phase compensates attempts
+                  max_attempts failures losses results error next_retry_at due_at signal child_uuid parts part worker_id
+                  started_at completed_at].freeze
+
       def complete?
         self[:current_state] == "complete"
       end
@@ -72,6 +85,10 @@ module TaskerCore
 
     # A task, with its steps where the call gives them.
     class Task < Document
+      FIELDS = %i[task_uuid name namespace version status context initiator source_system reason priority tags
+                  correlation_id parent_correlation_id idempotency_key traceparent tracestate rerun_of parent root_uuid
+                  ending environment created_at updated_at completed_at deadline_at error total_steps pending_steps
+                  in_progress_steps completed_steps failed_steps ready_steps completion_percentage last_seq steps].freeze
       ENDED = %w[complete error cancelled resolved_manually].freeze
 
       def complete?
