@@ -32,7 +32,8 @@ File.write("Makefile", <<~MAKEFILE)
   all: #{library}
 
   #{library}:
-  \tcargo build --profile #{profile} --locked --manifest-path "#{manifest}" -p tasker-ruby
+  # RubyGems says when it began, for which cargo would build anew what it has.
+  \tenv -u SOURCE_DATE_EPOCH cargo build --profile #{profile} --locked --manifest-path "#{manifest}" -p tasker-ruby
   \tcp "#{built}" "#{library}"
 
   install: all
