@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def test_every_case_of_every_example_ends_as_it_says(
             runs = [(folder, case, submitted(tasker, folder, case, tmp_path)) for folder, case in here]
             tasker.start_worker()
             for folder, case, run in runs:
-                found = list(differences_of(tasker, case["expect"], run))
+                found = list(differences_of(tasker, case, run))
                 differences += [f"{folder.name} / {case['name']}: {difference}" for difference in found]
     assert not differences, "\n".join(differences)
 
@@ -68,7 +69,18 @@ def refusal(tasker: Tasker, task_uuid: str, signal: dict[str, Any]) -> str | Non
     return None
 
 
-def differences_of(tasker: Tasker, expect: dict[str, Any], run: str | CallError) -> Any:
+def resolve_when_blocked(tasker: Tasker, task_uuid: str, resolve: dict[str, Any]) -> None:
+    """What an operator does for a task that waits for one."""
+    until = time.monotonic() + PATIENCE
+    while tasker.client.get_task(task_uuid).status != "blocked_by_failures":
+        assert time.monotonic() < until
+        with pytest.raises(CallError):
+            tasker.client.wait_for_task(task_uuid, timeout=0.02)
+    tasker.client.resolve_task(task_uuid, resolve["resolve"], result=resolve["result"])
+
+
+def differences_of(tasker: Tasker, case: dict[str, Any], run: str | CallError) -> Any:
+    expect = case["expect"]
     if isinstance(run, CallError):
         if expect.get("refused") != run.code:
             yield f"refused: {run}"
@@ -76,6 +88,8 @@ def differences_of(tasker: Tasker, expect: dict[str, Any], run: str | CallError)
     if "refused" in expect:
         yield f"accepted, and not refused with {expect['refused']}"
         return
+    if "when_blocked" in case:
+        resolve_when_blocked(tasker, run, case["when_blocked"])
     task = tasker.client.wait_for_task(run, PATIENCE)
     yield from compared("state", expect["state"], task.status)
     yield from compared("error_code", expect.get("error_code"), code_of(task))

@@ -75,10 +75,21 @@ RSpec.describe "examples" do
     return { refused: { expected: refused, got: nil } } if refused
 
     signals = (example_case["signals"] || []).map { |signal| [signal["refused"], refusal(tasker, task, signal)] }
+    resolve_when_blocked(tasker, task, example_case["when_blocked"]) if example_case.key?("when_blocked")
     found = differences(example_case["expect"], tasker.wait_for_task(task.task_uuid, timeout: Programs::PATIENCE))
     signals.all? { |expected, got| expected == got } ? found : { **found, signals: signals }
   rescue TaskerCore::Errors::ClientError => e
     e.code == example_case.dig("expect", "refused") ? {} : { refused: { expected: refused, got: e.code } }
+  end
+
+  # What an operator does for a task that waits for one.
+  def resolve_when_blocked(tasker, task, resolve)
+    Timeout.timeout(Programs::PATIENCE) do
+      until tasker.get_task(task.task_uuid).status == "blocked_by_failures"
+        expect { tasker.wait_for_task(task.task_uuid, timeout: 0.02) }.to raise_error(TaskerCore::Errors::ClientError)
+      end
+    end
+    tasker.resolve_task(task.task_uuid, step: resolve["resolve"], result: resolve["result"])
   end
 
   # The code that a signal is refused with; nil if it is taken.

@@ -16,6 +16,8 @@ pub mod price_import;
 #[path = "../purchase_approval/handlers.rs"]
 pub mod purchase_approval;
 pub mod reference;
+#[path = "../stock_count/handlers.rs"]
+pub mod stock_count;
 #[path = "../travel_booking/handlers.rs"]
 pub mod travel_booking;
 #[path = "../user_registration/handlers.rs"]
@@ -48,7 +50,7 @@ macro_rules! example {
 }
 
 /// Every example, the one to begin with first.
-pub const EXAMPLES: [Example; 8] = [
+pub const EXAMPLES: [Example; 9] = [
     example!("ecommerce_order"),
     example!("user_registration"),
     example!("payment_refund"),
@@ -56,6 +58,7 @@ pub const EXAMPLES: [Example; 8] = [
     example!("data_pipeline"),
     example!("price_import"),
     example!("purchase_approval"),
+    example!("stock_count"),
     example!("travel_booking"),
 ];
 
@@ -75,5 +78,6 @@ pub fn registry() -> HandlerRegistry {
         .merge(data_pipeline::registry())
         .merge(price_import::registry())
         .merge(purchase_approval::registry())
+        .merge(stock_count::registry())
         .merge(travel_booking::registry())
 }

@@ -7,6 +7,7 @@ export interface Case {
   input: unknown;
   environment: string;
   signals?: { signal: string; payload?: unknown; by?: string; refused?: string }[];
+  when_blocked?: { resolve: string; result: unknown };
   expect: {
     refused?: string;
     state?: string;

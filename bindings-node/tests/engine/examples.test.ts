@@ -79,6 +79,7 @@ async function run(tasker: Tasker, { folder, template: { name, namespace } }: Ex
       const code = await refusal(tasker.signalTask(task_uuid, signal, payload, by === undefined ? {} : { by }));
       if (code !== refused) return [`${place}: ${signal} is to be refused with ${refused}, got ${code}`];
     }
+    if (one.when_blocked !== undefined) await resolveWhenBlocked(tasker, task_uuid, one.when_blocked);
     const task = await tasker.waitForTask(task_uuid, { timeoutMs: PATIENCE_MS });
     const steps = await tasker.listTaskSteps(task_uuid);
     return differences(one, task, steps).map((difference) => `${place}: ${difference}`);
@@ -86,6 +87,20 @@ async function run(tasker: Tasker, { folder, template: { name, namespace } }: Ex
     if (error instanceof TaskerError && error.code === one.expect.refused) return [];
     return [`${place}: ${error}`];
   }
+}
+
+/** What an operator does for a task that waits for one. */
+async function resolveWhenBlocked(
+  tasker: Tasker,
+  task: string,
+  { resolve, result }: { resolve: string; result: unknown },
+) {
+  const until = Date.now() + PATIENCE_MS;
+  while ((await tasker.getTask(task)).status !== "blocked_by_failures") {
+    assert.ok(Date.now() < until);
+    assert.equal(await refusal(tasker.waitForTask(task, { timeoutMs: 20 })), "task_not_ended");
+  }
+  await tasker.resolveTask(task, { step: resolve, result });
 }
 
 /** The code that a call is refused with; undefined if it is not. */

@@ -19,7 +19,16 @@ pub(crate) struct Case {
     /// Sent one after the other, as soon as the task is submitted.
     #[serde(default)]
     pub(crate) signals: Vec<Sent>,
+    pub(crate) when_blocked: Option<Resolve>,
     pub(crate) expect: Expected,
+}
+
+/// A step that an operator closes by hand, once the task waits for that.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Resolve {
+    pub(crate) resolve: String,
+    pub(crate) result: Value,
 }
 
 #[derive(Debug, Deserialize)]

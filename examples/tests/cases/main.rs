@@ -6,17 +6,23 @@ mod case;
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use case::{Case, Sent};
+use case::{Case, Resolve, Sent};
 use futures::future::join_all;
 use tasker_core::{
     model::{Json, TaskId, TaskState},
     template::parse,
 };
 use tasker_examples::{EXAMPLES, Example, registry, templates};
-use tasker_worker::{Client, Worker, client::SubmitTask};
+use tasker_worker::{
+    Client, Worker,
+    client::{Action, Actor, SubmitTask},
+};
 
 /// The longest case takes about a second; the rest is for a machine that is busy with something else.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often, and for how long each, a task is watched that is to wait for an operator.
+const LOOKS: u32 = 3_000;
+const LOOK: Duration = Duration::from_millis(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_run_ends_as_its_case_says() {
@@ -66,6 +72,9 @@ async fn run(worker: &Worker, example: &Example, case: &Case, directory: &Path) 
         (Ok(_), Some(code)) => vec![format!("expected to be refused with {code}, and was accepted")],
         (Ok(submitted), None) => {
             let mut found = signal(&client, case, submitted.task_uuid).await;
+            if let Some(resolve) = &case.when_blocked {
+                found.extend(resolve_when_blocked(&client, submitted.task_uuid, resolve).await);
+            }
             match client.wait(submitted.task_uuid, PATIENCE).await {
                 Ok(task) => found.extend(case.expect.differences(&task)),
                 Err(error) => found.push(format!("{error}; {:?}", client.steps(submitted.task_uuid).await)),
@@ -74,6 +83,22 @@ async fn run(worker: &Worker, example: &Example, case: &Case, directory: &Path) 
         }
     };
     found.into_iter().map(|difference| format!("{} / {}: {difference}", example.name, case.name)).collect()
+}
+
+/// Does an operator's part; answers with what came of it otherwise than expected.
+async fn resolve_when_blocked(client: &Client, task_id: TaskId, Resolve { resolve, result }: &Resolve) -> Vec<String> {
+    for _ in 0..LOOKS {
+        // The wait ends early where it has not come to that yet.
+        if client.wait(task_id, LOOK).await.is_ok() {
+            return vec!["it ended without waiting for an operator".to_owned()];
+        }
+        if client.get(task_id).await.is_ok_and(|task| task.status == TaskState::BlockedByFailures) {
+            let action = Action::ResolveStep { step: Some(resolve.clone()), result: Some(Json::from(result)) };
+            let resolved = client.operate(task_id, action, Actor::default()).await;
+            return resolved.err().map(|error| error.to_string()).into_iter().collect();
+        }
+    }
+    vec!["it never waited for an operator".to_owned()]
 }
 
 /// Sends the signals of a case; answers with what came of them otherwise than expected.
