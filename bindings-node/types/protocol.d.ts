@@ -128,6 +128,7 @@ export type Outcome = {
         result: unknown;
         next?: Next | undefined;
         events?: DomainEvent[] | undefined;
+        metadata?: unknown;
     };
 } | {
     failed: {

@@ -30,7 +30,7 @@ export declare class StepHandlerResult<T = unknown> {
     readonly retryAfter: number | undefined;
     readonly backtrace: string | undefined;
     private constructor();
-    /** The step is complete with this result. `metadata` goes to the log of this worker, at the level `debug`. */
+    /** The step is complete with this result. `metadata` is kept in the task's history. */
     static success<T>(result?: T, metadata?: Record<string, unknown>): StepHandlerResult<T>;
     /** The attempt failed. */
     static failure(failure: string | FailureShape, errorType?: string, retryable?: boolean, metadata?: Record<string, unknown>, errorCode?: string): StepHandlerResult<never>;

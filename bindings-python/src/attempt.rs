@@ -170,19 +170,23 @@ impl Attempt {
     }
 
     /// The handler returned `value`; `next` is what a decision or a batchable step says, `events` what it published. A value
-    /// that has no JSON form is the failure that says so.
-    #[pyo3(signature = (value, default, next=None, events=Vec::new()))]
+    /// that has no JSON form is the failure that says so. What `metadata` holds without a JSON form is left out.
+    #[pyo3(signature = (value, default, next=None, events=Vec::new(), metadata=None))]
     fn succeed(
         &self,
         value: &Bound<'_, PyAny>,
         default: &Bound<'_, PyAny>,
         next: Option<Bound<'_, PyAny>>,
         events: Vec<(String, Bound<'_, PyAny>)>,
+        metadata: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let outcome = succeeded(value, default, next.as_ref(), &events).or_else(|refused| match refused {
+        let mut outcome = succeeded(value, default, next.as_ref(), &events).or_else(|refused| match refused {
             Refused::Fault(fault) => Ok(Outcome::failed(fault.into_step_error())),
             Refused::Raised(error) => Err(error),
         })?;
+        if let Outcome::Succeeded { metadata: kept, .. } = &mut outcome {
+            *kept = extra(metadata, default, "the metadata");
+        }
         self.report(value.py(), outcome)
     }
 
@@ -212,8 +216,7 @@ impl Attempt {
         error.error_type = error_type.map(Into::into);
         error.retry_after_ms = retry_after_ms;
         error.backtrace = backtrace;
-        error.context =
-            context.and_then(|context| to_json(&context, default).ok()).map(|json| Box::new(json.to_value()));
+        error.context = extra(context, default, "the context");
         let events = published(&events, default).unwrap_or_default();
         self.report(py, Outcome::Failed { error, events })
     }
@@ -244,7 +247,16 @@ fn succeeded(
             return Ok(Outcome::failed(StepError::permanent("next_invalid", message)));
         }
     };
-    Ok(Outcome::Succeeded { result, next, events: published(events, default)? })
+    Ok(Outcome::Succeeded { result, next, events: published(events, default)?, metadata: None })
+}
+
+/// What is kept with an outcome; without a JSON form, the reason.
+fn extra(value: Option<Bound<'_, PyAny>>, default: &Bound<'_, PyAny>, what: &str) -> Option<Box<serde_json::Value>> {
+    Some(Box::new(match to_json(&value?, default) {
+        Ok(json) => json.to_value(),
+        Err(Refused::Fault(fault)) => serde_json::json!({"left_out": fault.into_error(what).message()}),
+        Err(Refused::Raised(error)) => serde_json::json!({"left_out": error.to_string()}),
+    }))
 }
 
 fn published(events: &[(String, Bound<'_, PyAny>)], default: &Bound<'_, PyAny>) -> Result<Vec<DomainEvent>, Refused> {

@@ -55,9 +55,7 @@ def _answer(attempt: _native.Attempt, context: StepContext, answer: Any) -> None
     events = context._events
     if isinstance(answer, StepHandlerResult):
         if answer.is_success:
-            if answer.metadata:
-                _logger.debug("the handler says: %r", answer.metadata)
-            attempt.succeed(answer.result, default, None, events)
+            attempt.succeed(answer.result, default, None, events, answer.metadata or None)
         else:
             attempt.fail(
                 "retryable" if answer.retryable else "permanent",

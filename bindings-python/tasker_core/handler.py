@@ -34,7 +34,7 @@ class StepHandlerResult:
 
     @classmethod
     def success(cls, result: Any = None, metadata: Mapping[str, Any] | None = None) -> StepHandlerResult:
-        """The step is done. ``result`` goes to the steps after it; ``metadata`` goes to this worker's log (debug)."""
+        """The step is done. ``result`` goes to the steps after it; ``metadata`` is kept in the task's history."""
         return cls(is_success=True, result=result, metadata=metadata)
 
     @classmethod

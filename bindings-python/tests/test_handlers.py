@@ -86,12 +86,33 @@ def test_classes_and_functions_work_together(database_url: str) -> None:
             )
         )
         task = tasker.run("mixed", context={"sku": "tea", "quantity": 4})
+        history = tasker.client.get_task_history(task.task_uuid)
     assert task.status == "complete"
+    completed = next(event for event in history if event.type == "step.completed" and event.step == "find_price")
+    assert completed.details == {"metadata": {"from": "config"}}
     assert task.results == {
         "find_price": {"cents": 200},
         "add_tax": {"cents": 240},
         "confirm": {"text": "4 tea: 240", "tax": 40},
     }
+
+
+def test_a_function_that_can_never_be_called_is_refused_where_it_is_defined() -> None:
+    def not_told(other: Any) -> Any: ...
+
+    def without_it(context: StepContext) -> Any: ...
+
+    with pytest.raises(TypeError):
+        step_handler("it")(not_told)
+    with pytest.raises(TypeError):
+        step_handler("it")(depends_on(order="validate")(without_it))
+    with pytest.raises(TypeError):
+        step_handler("it")(inputs("sku")(without_it))
+    assert not HandlerRegistry.instance().is_registered("it")
+
+    def may_be_called(*rest: Any, other: int = 1, **more: Any) -> Any: ...
+
+    step_handler("it")(depends_on(order="validate")(may_be_called))
 
 
 def test_a_method_that_the_template_names_is_called() -> None:

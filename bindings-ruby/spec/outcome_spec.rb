@@ -104,13 +104,22 @@ RSpec.describe TaskerCore::StepHandler::Outcome do
         failure(message: "no", error_type: "Undo", error_code: "undo_failed", retryable: true, metadata: { a: 1 })
       end
     end)
-    expect(outcome(callable: "Shop::Charge", input: { "n" => 1 })).to eq([{ n: 1 }, nil])
+    expect(outcome(callable: "Shop::Charge", input: { "n" => 1 }))
+      .to eq([{ n: 1 }, { "succeeded" => { "result" => nil, "metadata" => { quick: true } } }])
     undo = error(callable: "Shop::Charge", handler_method: "undo")
     expect(undo).to eq("kind" => "retryable", "code" => "undo_failed", "message" => "no", "error_type" => "Undo",
                        "context" => { a: 1 })
     registry.register_handler("it", ->(context) { context.handler_name })
     expect(outcome).to eq(["it", nil])
     expect(error(callable: "unknown")).to include("kind" => "retryable", "code" => "handler_not_found")
+  end
+
+  it "refuses a block that can never be called where it is defined" do
+    functional = TaskerCore::StepHandler::Functional
+    expect { functional.step_handler("never") { |other:| other } }.to raise_error(ArgumentError)
+    expect { functional.step_handler("never", depends_on: { order: "a" }) { |name:| name } }.to raise_error(ArgumentError)
+    expect(registry.resolve_handler("never")).to be_nil
+    functional.batch_worker("ever", inputs: [:a]) { |a:, context:, batch_context:, b: 1| [a, context, batch_context, b] }
   end
 
   it "says what decisions and batches say about the steps after them" do

@@ -137,7 +137,7 @@ fn outcome(ruby: &Ruby, answer: RArray) -> Result<Outcome, Error> {
         read.map_err(|error| StepError::permanent("outcome_invalid", format!("what the handler returned: {error}")))
     });
     Ok(match outcome {
-        Ok(Outcome::Succeeded { next, events, .. }) => Outcome::Succeeded { result, next, events },
+        Ok(Outcome::Succeeded { next, events, metadata, .. }) => Outcome::Succeeded { result, next, events, metadata },
         Ok(outcome) => outcome,
         Err(error) => Outcome::failed(error),
     })

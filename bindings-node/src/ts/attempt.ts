@@ -23,8 +23,7 @@ export async function run(
     if (StepHandlerResult.is(returned) && !returned.success) return failed(failureOfResult(returned), events);
     if (FlowResult.is(returned)) return succeeded(returned.result, returned.next, events);
     if (!StepHandlerResult.is(returned)) return succeeded(returned, undefined, events);
-    if (returned.metadata !== undefined) context.logger.debug("the handler says", returned.metadata);
-    return succeeded(returned.result, undefined, events);
+    return succeeded(returned.result, undefined, events, returned.metadata);
   } catch (thrown) {
     return failed(failureOf(thrown), events);
   }
@@ -49,11 +48,17 @@ function call(
   return handler.call(context);
 }
 
-function succeeded(result: unknown, next: Next | undefined, events: readonly string[]): string {
+function succeeded(
+  result: unknown,
+  next: Next | undefined,
+  events: readonly string[],
+  metadata?: Record<string, unknown>,
+): string {
   try {
     const parts = [`"result":${encode(result)}`];
     if (next !== undefined) parts.push(`"next":${encode(next)}`);
     if (events.length > 0) parts.push(`"events":[${events.join(",")}]`);
+    if (metadata !== undefined) parts.push(`"metadata":${textOfExtra(metadata)}`);
     return `{"succeeded":{${parts.join(",")}}}`;
   } catch (error) {
     return failed(failureOf(error instanceof NotJsonError ? error.ofStep("the result") : error), []);
@@ -66,12 +71,18 @@ function failed(error: StepError, events: readonly string[]): string {
 }
 
 /** What is kept with the failure may itself be no JSON; then it is left out with a word, and the failure stays. */
-function textOf(error: StepError): string {
+function textOf({ context, ...error }: StepError): string {
+  const text = encode(error);
+  return context === undefined ? text : `${text.slice(0, -1)},"context":${textOfExtra(context)}}`;
+}
+
+/** The JSON of what is kept with an outcome, or of the reason why it is not. */
+function textOfExtra(extra: unknown): string {
   try {
-    return encode(error);
+    return encode(extra);
   } catch (fault) {
     const reason = fault instanceof Error ? fault.message : "it is no JSON";
-    return encode({ ...error, context: { left_out: reason.toWellFormed() } });
+    return encode({ left_out: reason.toWellFormed() });
   }
 }
 

@@ -97,7 +97,7 @@ export interface DomainEvent {
 
 /** How an attempt ended. */
 export type Outcome =
-  | { succeeded: { result: unknown; next?: Next | undefined; events?: DomainEvent[] | undefined } }
+  | { succeeded: { result: unknown; next?: Next | undefined; events?: DomainEvent[] | undefined; metadata?: unknown } }
   | { failed: { error: StepError; events?: DomainEvent[] | undefined } };
 
 export type Polled = { run: Assignment } | { cancel: Lease } | "end";

@@ -47,7 +47,7 @@ export class StepHandlerResult<T = unknown> {
     Object.defineProperty(this, RESULT, { value: true });
   }
 
-  /** The step is complete with this result. `metadata` goes to the log of this worker, at the level `debug`. */
+  /** The step is complete with this result. `metadata` is kept in the task's history. */
   static success<T>(result?: T, metadata?: Record<string, unknown>): StepHandlerResult<T> {
     return new StepHandlerResult<T>(true, result, { metadata });
   }

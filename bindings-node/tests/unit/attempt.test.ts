@@ -23,6 +23,10 @@ test("what a handler returns is the result", async () => {
   assert.deepEqual(await outcome(() => ({ n: 1 })), { succeeded: { result: { n: 1 } } });
   assert.deepEqual(await outcome(async () => undefined), { succeeded: { result: null } });
   assert.deepEqual(await outcome(() => StepHandlerResult.success([1])), { succeeded: { result: [1] } });
+  const said = async (metadata: Record<string, unknown>) =>
+    (await outcome(() => StepHandlerResult.success(1, metadata))).succeeded;
+  assert.deepEqual(await said({ took_ms: 4 }), { result: 1, metadata: { took_ms: 4 } });
+  assert.deepEqual(Object.keys((await said({ bytes: new Uint8Array(2) })).metadata), ["left_out"]);
 });
 
 test("what a handler throws is a failure, whatever it is", async () => {

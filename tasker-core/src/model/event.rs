@@ -81,7 +81,13 @@ pub enum Fact {
     #[serde(rename = "step.started")]
     StepStarted { step: u32, attempt: u32, worker: WorkerId },
     #[serde(rename = "step.completed")]
-    StepCompleted { step: u32, attempt: u32 },
+    StepCompleted {
+        step: u32,
+        attempt: u32,
+        /// What the handler says besides its result.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        metadata: Option<Box<serde_json::Value>>,
+    },
     /// Failed for good; `step.retry_scheduled` is the failure that is tried again.
     #[serde(rename = "step.failed")]
     StepFailed { step: u32, attempt: u32, error: StepError },

@@ -10,7 +10,7 @@ pub const PAYLOAD_BYTES: usize = 1024 * 1024;
 pub const ATTEMPTS: u32 = 100;
 /// Times that one step may lose its worker before it is put aside as an error.
 pub const LOSSES: u32 = 5;
-/// Bytes of an error's text; more is cut in the middle.
+/// Bytes of an error's text, of which more is cut in the middle; and of what a handler keeps with its outcome.
 pub const ERROR_BYTES: usize = 64 * 1024;
 /// Rows of one page.
 pub const PAGE: u32 = 1_000;

@@ -32,6 +32,7 @@ pub use json::Json;
 pub use next::{
     BatchConfig, BatchPart, BatchWork, Batches, Checkpoint, CursorRange, DomainEvent, FailureStrategy, Next,
 };
+pub(crate) use outcome::bounded_extra;
 pub use outcome::{ErrorKind, Lease, Outcome, StepError, Verdict};
 pub use page::Page;
 pub use report::{Report, Reported};

@@ -37,6 +37,10 @@ pub enum Outcome {
         /// Events that the handler published; each has to be among the step's `publishes_events`.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         events: Vec<DomainEvent>,
+        /// What the handler says about this attempt besides the result: it is kept in the task's history, and no step sees it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "api", schema(value_type = Option<serde_json::Value>))]
+        metadata: Option<Box<serde_json::Value>>,
     },
     /// The handler failed.
     Failed {
@@ -55,7 +59,7 @@ impl Outcome {
     /// The handler returned this result, and says nothing else.
     #[must_use]
     pub fn succeeded(result: Json) -> Self {
-        Self::Succeeded { result, next: None, events: Vec::new() }
+        Self::Succeeded { result, next: None, events: Vec::new(), metadata: None }
     }
 
     /// The handler failed, and says nothing else.
@@ -153,11 +157,7 @@ impl StepError {
         if let Some(backtrace) = &mut self.backtrace {
             cut_middle(backtrace, limits::ERROR_BYTES / 2);
         }
-        let context_size = self.context.as_ref().map_or(0, |context| context.to_string().len());
-        if context_size > limits::ERROR_BYTES {
-            let left_out = serde_json::json!({"left_out": format!("{context_size} bytes are over the limit")});
-            self.context = Some(Box::new(left_out));
-        }
+        self.context = self.context.map(bounded_extra);
         self
     }
 }
@@ -182,6 +182,16 @@ impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message)
     }
+}
+
+/// What a handler adds to its outcome, if it is within [`limits::ERROR_BYTES`]; else how much it was.
+#[must_use]
+pub(crate) fn bounded_extra(extra: Box<serde_json::Value>) -> Box<serde_json::Value> {
+    let size = extra.to_string().len();
+    if size <= limits::ERROR_BYTES {
+        return extra;
+    }
+    Box::new(serde_json::json!({"left_out": format!("{size} bytes are over the limit")}))
 }
 
 fn cut_middle(text: &mut String, bytes_max: usize) {

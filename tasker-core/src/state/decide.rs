@@ -236,7 +236,13 @@ impl<'a> Desk<'a> {
             let payload = payload.to_value();
             self.tasks[at].say(Fact::EventPublished { step: step_idx, attempt, name, payload });
         }
+        let is_complete = matches!(judgement, Judgement::Complete { .. });
         self.apply(at, step_idx, judgement, *outcome == Outcome::Abandoned);
+        if let Outcome::Succeeded { metadata: Some(metadata), .. } = outcome
+            && is_complete
+        {
+            self.tasks[at].keep_metadata(step_idx, metadata);
+        }
     }
 
     fn step_due(&mut self, at: usize, idx: u32) {

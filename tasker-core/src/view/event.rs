@@ -142,7 +142,7 @@ fn plain(fact: &Fact) -> Option<Plain> {
         Fact::TaskCompleted => ("task.completed", None, None),
         Fact::StepEnqueued { .. } => ("step.enqueued", None, None),
         Fact::StepStarted { attempt, worker, .. } => ("step.started", Some(*attempt), Some(*worker)),
-        Fact::StepCompleted { attempt, .. } => ("step.completed", Some(*attempt), None),
+        Fact::StepCompleted { attempt, metadata: None, .. } => ("step.completed", Some(*attempt), None),
         Fact::StepCancelled { .. } => ("step.cancelled", None, None),
         _ => return None,
     })
@@ -172,7 +172,7 @@ mod tests {
             Fact::TaskCompleted,
             Fact::StepEnqueued { step },
             Fact::StepStarted { step, attempt, worker },
-            Fact::StepCompleted { step, attempt },
+            Fact::StepCompleted { step, attempt, metadata: None },
             Fact::StepCancelled { step },
         ];
         for fact in facts {
@@ -180,5 +180,7 @@ mod tests {
             let plain = plain(&event.fact).unwrap();
             assert_eq!(EventView::of_plain(&event, &definition, plain), EventView::of_fields(event, &definition));
         }
+        let said = Fact::StepCompleted { step, attempt, metadata: Some(Box::new(Value::Bool(true))) };
+        assert!(plain(&said).is_none(), "what a handler says is shown too");
     }
 }

@@ -45,7 +45,7 @@ steps:
 
 fn says(worker: Option<&str>, batches: Batches) -> Outcome {
     let config = BatchConfig { worker: worker.map(Into::into), batches, parallelism: None, failure_strategy: None };
-    Outcome::Succeeded { result: Json::null(), next: Some(Next::Batches(config)), events: Vec::new() }
+    Outcome::Succeeded { result: Json::null(), next: Some(Next::Batches(config)), events: Vec::new(), metadata: None }
 }
 
 fn returns(value: &Value) -> Outcome {
@@ -478,7 +478,12 @@ fn a_strategy_that_the_handler_gives_goes_before_that_of_the_template() {
         parallelism: Some(3),
         failure_strategy: Some(FailureStrategy::FailFast),
     };
-    let outcome = Outcome::Succeeded { result: Json::null(), next: Some(Next::Batches(config)), events: Vec::new() };
+    let outcome = Outcome::Succeeded {
+        result: Json::null(),
+        next: Some(Next::Batches(config)),
+        events: Vec::new(),
+        metadata: None,
+    };
     let next = desk.report_and_claim(&count, &outcome, 8);
     assert_eq!(desk.names(&next), ["notes", "small[0]", "small[1]", "small[2]"]);
     report(&mut desk, &next[2..3], &failed(ErrorKind::Permanent));

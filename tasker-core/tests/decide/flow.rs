@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tasker_core::{
-    model::{DomainEvent, ErrorKind, Fact, Json, Next, Outcome, SkipReason, StepError, StepState, TaskState},
+    model::{DomainEvent, ErrorKind, Fact, Json, Next, Outcome, SkipReason, StepError, StepState, TaskState, limits},
     state::{Input, Verb, Which},
 };
 
@@ -24,7 +24,7 @@ steps:
 ";
 
 fn says(next: Next) -> Outcome {
-    Outcome::Succeeded { result: Json::null(), next: Some(next), events: Vec::new() }
+    Outcome::Succeeded { result: Json::null(), next: Some(next), events: Vec::new(), metadata: None }
 }
 
 fn route(steps: &[&str]) -> Outcome {
@@ -224,6 +224,7 @@ fn events_are_published_by_their_conditions_and_checked() {
     let succeeded = |events: &[(&str, Value)]| Outcome::Succeeded {
         result: Json::from(&json!({"amount": 7})),
         next: None,
+        metadata: None,
         events: events
             .iter()
             .map(|(name, payload)| DomainEvent { name: (*name).into(), payload: Json::from(payload) })
@@ -241,6 +242,28 @@ fn events_are_published_by_their_conditions_and_checked() {
     };
     assert_eq!(names(StepError::permanent("declined", "no")), ["declined", "tried", "failed"]);
     assert_eq!(names(StepError::retryable("busy", "later")), ["tried", "failed", "postponed"]);
+}
+
+#[test]
+fn what_a_handler_says_besides_its_result_is_kept_in_the_history() {
+    let kept = |metadata: Value| {
+        let mut desk = Desk::new(PUBLISHING);
+        let claimed = desk.claim(1);
+        let outcome = Outcome::Succeeded {
+            result: Json::from(&json!({"amount": 7})),
+            next: None,
+            events: Vec::new(),
+            metadata: Some(Box::new(metadata)),
+        };
+        desk.report(&claimed, &outcome);
+        let kept = desk.facts().into_iter().find_map(|fact| match fact {
+            Fact::StepCompleted { metadata, .. } => Some(metadata),
+            _ => None,
+        });
+        *kept.flatten().unwrap()
+    };
+    assert_eq!(kept(json!({"took_ms": 4})), json!({"took_ms": 4}));
+    assert!(kept(json!("x".repeat(limits::ERROR_BYTES)))["left_out"].is_string());
 }
 
 const WAITS: &str = "

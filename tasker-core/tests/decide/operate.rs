@@ -306,7 +306,7 @@ steps:
 #[test]
 fn what_was_left_out_while_a_failure_had_cancelled_it_does_not_come_back_with_a_retry() {
     let next = Some(Next::Route { steps: vec!["chosen".to_owned()] });
-    let decision = Outcome::Succeeded { result: Json::null(), next, events: Vec::new() };
+    let decision = Outcome::Succeeded { result: Json::null(), next, events: Vec::new(), metadata: None };
     for (branch, outcome) in
         [("type: decision", decision), ("on_exhaustion: skip_cascade", failed(ErrorKind::Permanent))]
     {

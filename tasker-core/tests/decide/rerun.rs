@@ -33,6 +33,7 @@ fn failed() -> Desk {
                 result: Json::null(),
                 next: Some(Next::Route { steps: vec!["slow".into()] }),
                 events: Vec::new(),
+                metadata: None,
             },
             "ship" => Outcome::failed(StepError::permanent("no_carrier", "no")),
             _ => done(),

@@ -121,7 +121,7 @@ fn end(step: &Step, outcome: &Outcome, blueprint: &Blueprint, now: Timestamp) ->
             } else if template.result_schema.is_some() && !result.to_value().is_object() {
                 failed(StepError::permanent("result_invalid", ""))
             } else {
-                Fact::StepCompleted { step: idx, attempt }
+                Fact::StepCompleted { step: idx, attempt, metadata: None }
             }
         }
         Outcome::Failed { error, .. } => {

@@ -143,7 +143,7 @@ impl TaskModel {
             }
             Fact::StepEnqueued { step } => self.enqueue(*step, at)?,
             Fact::StepStarted { step, attempt, worker } => self.start(*step, *attempt, *worker, at)?,
-            Fact::StepCompleted { step, attempt } => {
+            Fact::StepCompleted { step, attempt, .. } => {
                 self.end_attempt(*step, *attempt, StepState::Complete, at)?;
                 self.satisfy_dependents(*step);
             }

@@ -6,8 +6,9 @@ use tasker_core::model::{Json, Next, StepError};
 /// its work.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepResult {
-    json: Json,
-    next: Option<Next>,
+    pub(super) json: Json,
+    pub(super) next: Option<Next>,
+    pub(super) metadata: Option<Value>,
 }
 
 impl StepResult {
@@ -33,13 +34,17 @@ impl StepResult {
         self
     }
 
+    /// The same result, with what is to be kept in the task's history besides it; no step sees that. Over 64 KiB it is left
+    /// out.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Value) -> Self {
+        self.metadata = Some(metadata);
+        self
+    }
+
     #[must_use]
     pub fn into_json(self) -> Json {
         self.json
-    }
-
-    pub(super) fn into_parts(self) -> (Json, Option<Next>) {
-        (self.json, self.next)
     }
 }
 
@@ -51,7 +56,7 @@ impl From<Value> for StepResult {
 
 impl From<Json> for StepResult {
     fn from(json: Json) -> Self {
-        Self { json, next: None }
+        Self { json, next: None, metadata: None }
     }
 }
 

@@ -3,7 +3,7 @@ use std::{any::Any, panic::AssertUnwindSafe};
 use futures::FutureExt;
 use tasker_core::model::{Outcome, StepError, limits};
 
-use super::{StepContext, StepHandler};
+use super::{StepContext, StepHandler, StepResult};
 
 /// Runs one attempt to its outcome. A panic becomes a retryable `handler_panicked`, a result over
 /// [`limits::PAYLOAD_BYTES`] a permanent `result_too_large`.
@@ -17,8 +17,8 @@ pub async fn run(handler: &dyn StepHandler, context: &StepContext) -> Outcome {
     let events = context.take_events();
     checked(match ended {
         Ok(result) => {
-            let (result, next) = result.into_parts();
-            Outcome::Succeeded { result, next, events }
+            let StepResult { json: result, next, metadata } = result;
+            Outcome::Succeeded { result, next, events, metadata: metadata.map(Box::new) }
         }
         Err(error) => Outcome::Failed { error, events },
     })
@@ -27,8 +27,8 @@ pub async fn run(handler: &dyn StepHandler, context: &StepContext) -> Outcome {
 /// The outcome within the limits of its size, whatever language it comes from.
 pub(crate) fn checked(outcome: Outcome) -> Outcome {
     match outcome {
-        Outcome::Succeeded { result, next, events } => match fault_of_size(result.size()) {
-            None => Outcome::Succeeded { result, next, events },
+        Outcome::Succeeded { result, next, events, metadata } => match fault_of_size(result.size()) {
+            None => Outcome::Succeeded { result, next, events, metadata },
             Some(error) => Outcome::Failed { error, events },
         },
         Outcome::Failed { error, events } => Outcome::Failed { error: error.bounded(), events },

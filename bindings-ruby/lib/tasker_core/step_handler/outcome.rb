@@ -45,11 +45,10 @@ module TaskerCore
       private_class_method :call
 
       def succeeded(success, events)
-        metadata = success.metadata
-        TaskerCore.logger.debug { "the handler says: #{metadata.inspect}" } unless metadata.nil? || metadata.empty?
-        outcome = { "result" => nil, "next" => success.next_steps, "events" => events }
-        outcome.delete("next") if success.next_steps.nil?
+        metadata = kept(success.metadata)
+        outcome = { "result" => nil, "next" => success.next_steps, "events" => events, "metadata" => metadata }.compact
         outcome.delete("events") if events.empty?
+        outcome["result"] = nil
         [success.result, outcome.size > 1 ? { "succeeded" => outcome } : nil]
       end
       private_class_method :succeeded
@@ -76,9 +75,9 @@ module TaskerCore
       end
       private_class_method :text
 
-      # A failure must not be lost because of what was attached to it.
+      # An outcome must not be lost because of what was attached to it.
       def kept(context)
-        return if context.nil? || context.empty?
+        return if context.nil? || context == {}
 
         Native.to_json(context)
         context

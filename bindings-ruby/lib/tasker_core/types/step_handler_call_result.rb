@@ -4,8 +4,8 @@ module TaskerCore
   module Types
     # What a handler returns, where a plain value does not say enough.
     module StepHandlerCallResult
-      # The step is complete. +metadata+ goes to the log of the worker at the level of debugging. +next_steps+ is what a
-      # decision or a batchable step says about the steps after it, in the words of the worker protocol.
+      # The step is complete. +metadata+ is kept in the task's history. +next_steps+ is what a decision or a batchable step
+      # says about the steps after it, in the words of the worker protocol.
       Success = Struct.new(:result, :metadata, :next_steps, keyword_init: true) do
         def success?
           true

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Working, WorkingStep};
 use crate::{
     dag::Rules,
-    model::{Fact, Json, SkipReason, StepError, StepPlace, StepState, Timestamp},
+    model::{Fact, Json, SkipReason, StepError, StepPlace, StepState, Timestamp, bounded_extra},
     state::{
         Claim, Claimed, StepCause, StepSnapshot, Verb,
         flow::{Chosen, is_fed},
@@ -90,8 +90,19 @@ impl Working {
         self.count_result(idx, &result);
         self.steps[at].result = Some(result);
         self.task.counts.done += 1;
-        self.facts.push(Fact::StepCompleted { step: idx, attempt: self.steps[at].row.attempt });
+        self.facts.push(Fact::StepCompleted { step: idx, attempt: self.steps[at].row.attempt, metadata: None });
         Some(at)
+    }
+
+    /// Keeps what the handler of a step that was completed just now says besides its result.
+    pub(in crate::state) fn keep_metadata(&mut self, idx: u32, said: &serde_json::Value) {
+        let completed = self.facts.iter_mut().rev().find_map(|fact| match fact {
+            Fact::StepCompleted { step, metadata, .. } if *step == idx => Some(metadata),
+            _ => None,
+        });
+        if let Some(metadata) = completed {
+            *metadata = Some(bounded_extra(Box::new(said.clone())));
+        }
     }
 
     /// Completes a step that has not begun with a result from elsewhere; what waits for it is not told.

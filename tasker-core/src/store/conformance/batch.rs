@@ -23,7 +23,9 @@ async fn split(bench: &mut Bench, batches: Batches, change: impl Fn(&mut StepTem
     let count = claimed.iter().find(|claimed| claimed.id.task_id == task_id).unwrap();
     let config = BatchConfig { worker: None, batches, parallelism: None, failure_strategy: None };
     let next = Some(Next::Batches(config));
-    bench.report(lease(count), Outcome::Succeeded { result: Json::null(), next, events: Vec::new() }).await;
+    bench
+        .report(lease(count), Outcome::Succeeded { result: Json::null(), next, events: Vec::new(), metadata: None })
+        .await;
     bench.audit(task_id).await;
     task_id
 }

@@ -25,7 +25,7 @@ pub(super) async fn a_decision_skips_what_it_did_not_choose(store: Arc<dyn Store
     let task_id = bench.submit(&definition).await;
     let claimed = bench.claim(&["handle"], 1).await;
     let next = Some(Next::Route { steps: vec!["c".to_owned()] });
-    let outcome = Outcome::Succeeded { result: Json::null(), next, events: Vec::new() };
+    let outcome = Outcome::Succeeded { result: Json::null(), next, events: Vec::new(), metadata: None };
     bench.report(lease(&claimed[0]), outcome).await;
     let (skipped, pending) = (StepState::Skipped, StepState::Pending);
     let states = [StepState::Complete, skipped, StepState::Enqueued, skipped, pending];

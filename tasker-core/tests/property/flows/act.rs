@@ -117,7 +117,7 @@ impl Stage {
             None => json!({"serial": serial}),
         });
         self.seen.sent.entry(held.lease).or_default().push(result.clone());
-        Outcome::Succeeded { result, next, events: Vec::new() }
+        Outcome::Succeeded { result, next, events: Vec::new(), metadata: None }
     }
 
     /// What a step of its type has to say, and which steps a decision lets run.
