@@ -255,3 +255,23 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert code == -signal.SIGKILL
     with_task = "with TaskerClient(os.environ['URL']) as client: say(client.get_task(os.environ['TASK']).status)"
     assert ended(start(with_task, URL=url, TASK=out[0])) == (0, ["in_progress"])
+
+
+def test_what_follows_a_killed_worker_goes_on_from_its_checkpoint(tmp_path: Any) -> None:
+    url = f"sqlite:{tmp_path}/tasker.db"
+    script = """
+@step_handler("it")
+def it(context):
+    if not context.has_checkpoint():
+        context.checkpoint(7, accumulated_results={"sum": 21}, items_processed=7)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return [context.checkpoint_cursor, context.accumulated_results, context.checkpoint_items_processed]
+worker = Worker.start(os.environ["URL"], lease=1)
+worker.client.register_template(ONE)
+task = os.environ.get("TASK") or worker.client.submit("one")
+say(task)
+say(worker.client.wait_for_task(task).results["it"])
+"""
+    code, out = ended(start(script, URL=url))
+    assert code == -signal.SIGKILL
+    assert ended(start(script, URL=url, TASK=out[0])) == (0, [out[0], "[7, {'sum': 21}, 7]"])

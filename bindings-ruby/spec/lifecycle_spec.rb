@@ -188,6 +188,28 @@ RSpec.describe "life cycle" do
     end
   end
 
+  it "goes on from the checkpoint of a worker that was killed" do
+    code = <<~'RUBY'
+      step_handler("work") do |context|
+        unless context.has_checkpoint?
+          context.checkpoint(cursor: 7, accumulated_results: { sum: 21 }, items_processed: 7)
+          Process.kill("KILL", Process.pid)
+          sleep
+        end
+        [context.checkpoint_cursor, context.accumulated_results, context.items_processed]
+      end
+      TaskerCore.open(URL, lease: 1) do |tasker|
+        tasker.register_template(TEMPLATE)
+        tasker.create_task("one", namespace: "shop") if tasker.list_tasks.empty?
+        tasker.start_worker
+        puts tasker.wait_for_task(tasker.list_tasks.first.task_uuid).result("it").inspect
+      end
+    RUBY
+    expect(run(code).status.termsig).to eq(Signal.list["KILL"])
+    ended = run(code)
+    expect([ended.status.exitstatus, ended.out]).to eq([0, "[7, {\"sum\"=>21}, 7]\n"])
+  end
+
   it "lets a fork of a handler end without answering for its parent" do
     code = <<~'RUBY'
       step_handler("work") do |_context|

@@ -131,3 +131,10 @@ test("a thread that is terminated takes nothing with it", async (t) => {
   assert.deepEqual(program.words, ["terminated", "began", "exit 0"]);
   assert.equal((await task()).steps?.[0]?.results, "by the second");
 });
+
+test("what follows a killed process goes on from its checkpoint", async (t) => {
+  const { url, task } = await database(t);
+  assert.equal(await new Program(t, "resumes", url).end(), "SIGKILL");
+  assert.equal(await new Program(t, "resumes", url).end(), 0);
+  assert.deepEqual((await task()).steps?.[0]?.results, [7, { sum: 21 }]);
+});
