@@ -65,9 +65,14 @@ pub(super) struct Flush {
     asked_at: Instant,
     /// What was known of the queues when it left.
     hints: u64,
-    is_of_pump: bool,
     /// The thread that carries it takes the first step that it brings; nobody has to be woken for that one.
     is_here: Arc<AtomicBool>,
+}
+
+/// A report that was answered.
+pub(super) struct Landed {
+    flush: Flush,
+    reported: coordinator::Result<Reported>,
 }
 
 pub(super) enum Next {
@@ -169,26 +174,28 @@ impl Carrier {
         if ledger.outcomes.lanes().iter().any(is_due) {
             self.shared.pump.notify_one();
         }
-        flush.map(|flush| Flush { is_of_pump: false, ..flush })
+        flush
     }
 
-    /// Sends a report and takes in what comes back.
-    pub(super) async fn carry(self: Arc<Self>, flush: Flush) {
+    /// Sends a report; none if the worker ends before the answer.
+    pub(super) async fn send(self: Arc<Self>, flush: Flush) -> Option<Landed> {
         tokio::select! {
             biased;
-            reported = self.coordinator.report(&flush.reports, flush.want, flush.look) => {
-                let is_of_pump = flush.is_of_pump;
-                self.land(flush, reported);
-                // Its plans are older than this.
-                if !is_of_pump {
-                    self.shared.pump.notify_one();
-                }
-            }
-            () = self.shared.ended.cancelled() => {}
+            reported = self.coordinator.report(&flush.reports, flush.want, flush.look) => Some(Landed { flush, reported }),
+            () = self.shared.ended.cancelled() => None,
         }
     }
 
-    fn land(&self, flush: Flush, reported: coordinator::Result<Reported>) {
+    /// Sends a report and takes in what comes back, not on the pump, which has to be told.
+    async fn carry(self: Arc<Self>, flush: Flush) {
+        if let Some(landed) = Arc::clone(&self).send(flush).await {
+            self.land(landed);
+            self.shared.pump.notify_one();
+        }
+    }
+
+    /// Takes in what a report has brought.
+    pub(super) fn land(&self, Landed { flush, reported }: Landed) {
         let Flush { lane, reports, want, look, asked_at, hints, is_here, .. } = flush;
         let reported = {
             let mut course = self.course();
@@ -257,16 +264,7 @@ impl Course {
     fn flush(&mut self, ledger: &mut Ledger, lane: usize, want: usize, look: Look, now: Instant) -> Flush {
         self.is_looking |= look != Look::Nowhere;
         let reports = ledger.ask(lane, self.batch_max, want, now);
-        Flush {
-            lane,
-            reports,
-            want,
-            look,
-            asked_at: now,
-            hints: self.pace.hints(),
-            is_of_pump: true,
-            is_here: Arc::default(),
-        }
+        Flush { lane, reports, want, look, asked_at: now, hints: self.pace.hints(), is_here: Arc::default() }
     }
 
     fn landed(&mut self, look: Look, want: usize, hints: u64, reports: &[Report], reported: &Reported) {

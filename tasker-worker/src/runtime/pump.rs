@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{
-    carrier::{Carrier, Next},
+    carrier::{Carrier, Landed, Next},
     shared::Shared,
 };
 use crate::coordinator::Coordinator;
@@ -35,7 +35,7 @@ impl Pump {
         let coordinator = Arc::clone(&self.coordinator);
         // One wait is kept across reports, so that a wake-up during one of them is not lost.
         let mut woken: Pin<Box<dyn Future<Output = Woken> + Send + '_>> = coordinator.woken();
-        let mut under_way: FuturesUnordered<Under<()>> = FuturesUnordered::new();
+        let mut under_way: FuturesUnordered<Under<Option<Landed>>> = FuturesUnordered::new();
         loop {
             if let Some(told) = woken.as_mut().now_or_never() {
                 self.hear(&told);
@@ -43,9 +43,10 @@ impl Pump {
             }
             self.carrier.set_told(coordinator.is_told());
             match self.carrier.next() {
-                Next::Flush(flush) => under_way.push(Box::pin(Arc::clone(&self.carrier).carry(flush))),
+                Next::Flush(flush) => under_way.push(Box::pin(Arc::clone(&self.carrier).send(flush))),
                 Next::Wait(until) => tokio::select! {
-                    Some(()) = under_way.next() => {}
+                    // Not within the future: it would wake this task, which then would not let handlers go first below.
+                    Some(landed) = under_way.next() => landed.into_iter().for_each(|landed| self.carrier.land(landed)),
                     () = self.shared.pump.notified() => {
                         // Handlers that are about to end go first, so that their outcomes leave together.
                         yield_now().await;
