@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import json
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -49,9 +51,12 @@ class Worker:
         self._owns_connection = owns_connection
         self._slots = slots
         self._grace = grace
-        self._lock = threading.Lock()
+        # Signal handlers of an application may stop the worker wherever its main thread is.
+        self._lock = threading.RLock()
         self._threads: list[threading.Thread] = []
         self._is_stopped = False
+        self._ended = threading.Event()
+        self._bell: socket.socket | None = None
         config = {
             "language": "python",
             "handlers": names,
@@ -124,18 +129,35 @@ class Worker:
         return not self._is_stopped
 
     def run(self) -> None:
-        """Waits for SIGINT (Ctrl-C) or SIGTERM, and stops in order. A second signal does what it does by default."""
-        wanted = threading.Event()
-        previous = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                previous[number] = signal.signal(number, lambda *_: wanted.set())
+        """Waits for SIGINT (Ctrl-C) or SIGTERM, or for a call of :meth:`stop`, and answers once the worker has stopped in
+        order. A second signal does what it does by default. Signals are heard on the main thread only.
+        """
         try:
-            wanted.wait()
+            if threading.current_thread() is threading.main_thread():
+                self._await_signal()
+            else:
+                self._ended.wait()
         finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
             self.stop()
+        self._ended.wait()
+
+    def _await_signal(self) -> None:
+        # A lock of `threading` would not do: its wait misses a signal that comes just before it blocks, and a handler that
+        # sets an event hangs when it interrupts the event's own bookkeeping. What is in a socket waits there to be read.
+        reader, writer = socket.socketpair()
+        with reader, writer:
+            writer.setblocking(False)
+            other_fd = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+            previous = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+            self._bell = writer
+            try:
+                while not self._is_stopped and reader.recv(1)[0] not in previous:
+                    pass
+            finally:
+                self._bell = None
+                for number, handler in previous.items():
+                    signal.signal(number, handler)
+                signal.set_wakeup_fd(other_fd)
 
     def stop(self, grace: float | None = None) -> None:
         """Takes nothing more, lets handlers run on for ``grace`` seconds, asks those that are left to stop, and reports
@@ -145,6 +167,10 @@ class Worker:
             if self._is_stopped:
                 return
             self._is_stopped = True
+        bell = self._bell
+        if bell is not None:
+            with contextlib.suppress(OSError):  # full or closed: `run` is past its wait
+                bell.send(b"\0")
         try:
             abandoned, undelivered = translated(lambda: self._native.shutdown(self._grace if grace is None else grace))
             if abandoned or undelivered:
@@ -161,6 +187,7 @@ class Worker:
                     thread.join(timeout=1)
             if self._owns_connection:
                 self._connection.close()
+            self._ended.set()
 
     def __enter__(self) -> Worker:
         return self

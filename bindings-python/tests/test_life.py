@@ -95,6 +95,52 @@ with TaskerClient(os.environ["URL"]) as client:
     assert (code, out) == (0, ["begun", "ended", "complete"])
 
 
+def test_a_signal_is_heard_wherever_the_main_thread_is() -> None:
+    # `nth` counts what the main thread calls from when it minds signals until it waits for one.
+    script = """
+def run_with_a_signal_at(nth):
+    with Tasker() as tasker:
+        worker, seen, waits = tasker.start_worker(), 0, False
+        before = signal.getsignal(signal.SIGINT)
+        def profile(frame, event, arg):
+            nonlocal seen, waits
+            if event not in ("call", "c_call") or signal.getsignal(signal.SIGINT) == before:
+                return
+            waits = event == "c_call" and arg.__name__ in ("recv", "acquire")
+            seen += 1
+            if seen == nth:
+                sys.setprofile(None)
+                signal.raise_signal(signal.SIGINT)
+        sys.setprofile(profile)
+        try:
+            worker.run()
+        finally:
+            sys.setprofile(None)
+        return waits
+nth = 1
+while not run_with_a_signal_at(nth):
+    nth += 1
+say("waited")
+"""
+    assert ended(start("""@step_handler("it")\ndef it(): pass\n""" + script)) == (0, ["waited"])
+
+
+def test_a_stop_from_elsewhere_ends_the_run() -> None:
+    script = """
+@step_handler("it")
+def it(): pass
+for on_main in True, False:
+    with Tasker() as tasker:
+        worker = tasker.start_worker()
+        other = threading.Thread(target=worker.stop if on_main else worker.run)
+        other.start()
+        worker.run() if on_main else worker.stop()
+        other.join()
+        say(worker.is_running)
+"""
+    assert ended(start(script)) == (0, ["False", "False"])
+
+
 def test_a_signal_ends_a_wait_for_a_task() -> None:
     script = """
 tasker = Tasker()
