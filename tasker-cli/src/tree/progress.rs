@@ -306,15 +306,22 @@ impl StepProgress {
     }
 }
 
-/// The names of the steps that a step comes after: what a task does before it ends comes after all else.
+/// The names of the steps that a step comes after: what a task does before it ends comes after all else, and one compensation
+/// after the other.
 fn before<'s>(steps: &'s [StepView], step: &'s StepView) -> impl Iterator<Item = &'s str> {
     let is_before = move |other: &&StepView| match (other.phase, step.phase) {
         (_, None) => false,
         (None, _) | (Some(StepPhase::Compensation), Some(StepPhase::Finally)) => true,
+        (Some(StepPhase::Compensation), Some(StepPhase::Compensation)) => begun(other) < begun(step),
         _ => false,
     };
     let earlier = steps.iter().filter(is_before).map(|other| other.name.as_str());
     step.dependencies.iter().map(String::as_str).chain(earlier)
+}
+
+/// What orders steps of which one begins when the other has ended; the one that has yet to begin is the last.
+fn begun(step: &StepView) -> (bool, Option<Timestamp>, u32) {
+    (step.started_at.is_none(), step.started_at, step.step_idx)
 }
 
 /// The steps by the length of the longest way to them.
@@ -343,4 +350,41 @@ fn layers(steps: &[StepView]) -> Vec<Vec<u32>> {
         next = after;
     }
     layers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(idx: u32, phase: Option<StepPhase>, dependencies: &[&str], started: Option<i64>) -> StepView {
+        let task_id = TaskId::new();
+        StepView {
+            phase,
+            dependencies: dependencies.iter().map(|name| (*name).to_owned()).collect(),
+            started_at: started.map(Timestamp::from_micros),
+            ..serde_json::from_value(serde_json::json!({
+                "step_uuid": task_id, "task_uuid": task_id, "step_idx": idx, "name": format!("step_{idx}"),
+                "current_state": "pending", "handler": "it", "queue": "default",
+                "attempts": 0, "max_attempts": 3, "failures": 0, "losses": 0,
+            }))
+            .expect("a step")
+        }
+    }
+
+    #[test]
+    fn compensations_stand_one_below_the_other_as_they_began() {
+        let undo = |idx, started| step(idx, Some(StepPhase::Compensation), &[], started);
+        let last = |idx| step(idx, Some(StepPhase::Finally), &[], None);
+        let steps = [
+            step(0, None, &[], None),
+            step(1, None, &["step_0"], None),
+            step(2, None, &["step_0"], None),
+            last(3),
+            last(4),
+            undo(5, None),
+            undo(6, Some(20)),
+            undo(7, Some(10)),
+        ];
+        assert_eq!(layers(&steps), [vec![0], vec![1, 2], vec![7], vec![6], vec![5], vec![3, 4]]);
+    }
 }
