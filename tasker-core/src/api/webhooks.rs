@@ -1,6 +1,11 @@
 //! Addresses to which the log is sent.
 
-use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use axum::{
+    Json,
+    extract::{FromRequest, FromRequestParts, Request, State},
+    http::StatusCode,
+    response::IntoResponse,
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -14,8 +19,9 @@ use super::{
     problem::{Refusals, Result},
 };
 use crate::{
-    model::Page,
+    model::{Actor, Page},
     orchestration::{CreatedWebhook, Delivery, DeliveryState, Error, NewWebhook, Permission, Webhook},
+    view::Problem,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -51,6 +57,35 @@ async fn demanded(api: &Api, caller: &Caller, verb: Permission, id: Uuid) -> Res
     }
     demand(caller, verb, namespace)?;
     Ok(webhook)
+}
+
+/// Who steers which webhook, and may.
+struct Steered {
+    api: Api,
+    webhook_id: Uuid,
+    delivery_id: Option<Uuid>,
+    actor: Actor,
+}
+
+/// What the path names.
+#[derive(Deserialize)]
+struct Named {
+    webhook_id: Uuid,
+    #[serde(default)]
+    delivery_id: Option<Uuid>,
+}
+
+impl FromRequest<Api> for Steered {
+    type Rejection = Box<Problem>;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, api).await?;
+        let Path(Named { webhook_id, delivery_id }) = Path::from_request_parts(&mut parts, api).await?;
+        let OptionalBody(doer) = OptionalBody::<Doer>::from_request(Request::from_parts(parts, body), api).await?;
+        demanded(api, &caller, Permission::Operate, webhook_id).await?;
+        Ok(Self { api: api.clone(), webhook_id, delivery_id, actor: caller.actor(doer.by, doer.reason) })
+    }
 }
 
 /// List the webhooks
@@ -117,14 +152,8 @@ async fn delete(
     (status = OK, description = "The webhook, stopped.", body = Webhook),
     Refusals,
 ))]
-async fn disable(
-    State(api): State<Api>,
-    caller: Caller,
-    Path(id): Path<Uuid>,
-    OptionalBody(doer): OptionalBody<Doer>,
-) -> Result<Json<Webhook>> {
-    demanded(&api, &caller, Permission::Operate, id).await?;
-    Ok(Json(api.engine.disable_webhook(id, &caller.actor(doer.by, doer.reason)).await?))
+async fn disable(Steered { api, webhook_id, actor, .. }: Steered) -> Result<Json<Webhook>> {
+    Ok(Json(api.engine.disable_webhook(webhook_id, &actor).await?))
 }
 
 /// Let a webhook go on
@@ -135,14 +164,8 @@ async fn disable(
     (status = OK, description = "The webhook, active.", body = Webhook),
     Refusals,
 ))]
-async fn enable(
-    State(api): State<Api>,
-    caller: Caller,
-    Path(id): Path<Uuid>,
-    OptionalBody(doer): OptionalBody<Doer>,
-) -> Result<Json<Webhook>> {
-    demanded(&api, &caller, Permission::Operate, id).await?;
-    Ok(Json(api.engine.enable_webhook(id, &caller.actor(doer.by, doer.reason)).await?))
+async fn enable(Steered { api, webhook_id, actor, .. }: Steered) -> Result<Json<Webhook>> {
+    Ok(Json(api.engine.enable_webhook(webhook_id, &actor).await?))
 }
 
 /// Give a webhook another secret
@@ -153,14 +176,8 @@ async fn enable(
     (status = OK, description = "The webhook with its new secret.", body = CreatedWebhook),
     Refusals,
 ))]
-async fn rotate(
-    State(api): State<Api>,
-    caller: Caller,
-    Path(id): Path<Uuid>,
-    OptionalBody(doer): OptionalBody<Doer>,
-) -> Result<Json<CreatedWebhook>> {
-    demanded(&api, &caller, Permission::Operate, id).await?;
-    Ok(Json(api.engine.rotate_webhook(id, &caller.actor(doer.by, doer.reason)).await?))
+async fn rotate(Steered { api, webhook_id, actor, .. }: Steered) -> Result<Json<CreatedWebhook>> {
+    Ok(Json(api.engine.rotate_webhook(webhook_id, &actor).await?))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -204,12 +221,6 @@ async fn deliveries(
     (status = OK, description = "The delivery, to be sent.", body = Delivery),
     Refusals,
 ))]
-async fn redeliver(
-    State(api): State<Api>,
-    caller: Caller,
-    Path((id, delivery_id)): Path<(Uuid, Uuid)>,
-    OptionalBody(doer): OptionalBody<Doer>,
-) -> Result<Json<Delivery>> {
-    demanded(&api, &caller, Permission::Operate, id).await?;
-    Ok(Json(api.engine.redeliver(id, delivery_id, &caller.actor(doer.by, doer.reason)).await?))
+async fn redeliver(Steered { api, webhook_id, delivery_id, actor }: Steered) -> Result<Json<Delivery>> {
+    Ok(Json(api.engine.redeliver(webhook_id, delivery_id.unwrap_or_default(), &actor).await?))
 }

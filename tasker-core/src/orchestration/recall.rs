@@ -110,44 +110,12 @@ impl Recall {
 mod tests {
     use super::*;
     use crate::{
-        dag::TemplateKey,
-        model::{EventBatch, Fact, StepId, TaskCounts, TaskState, TemplateId, Timestamp},
-        state::{StepSnapshot, TaskChange},
+        model::{EventBatch, Fact, TaskState, Timestamp},
+        state::TaskChange,
     };
 
     fn task(steps: u32, is_whole: bool) -> TaskSnapshot {
-        let task_id = TaskId::new();
-        let step = |idx| StepSnapshot {
-            id: StepId::new(task_id, idx),
-            name: "s".into(),
-            queue: "q".into(),
-            handler: "h".into(),
-            state: StepState::Enqueued,
-            attempt: 0,
-            failures: 0,
-            losses: 0,
-            unmet: 0,
-            dependents: [].into(),
-            due_at: None,
-            worker_id: None,
-            started_at: None,
-            error: None,
-            flow: None,
-        };
-        TaskSnapshot {
-            task_id,
-            template: TemplateKey { id: TemplateId::new(), environment: None },
-            state: TaskState::Pending,
-            priority: 0,
-            counts: TaskCounts { total: steps, ..TaskCounts::default() },
-            seq: 1,
-            completed_at: None,
-            deadline_at: None,
-            error: None,
-            flow: None,
-            steps: (0..steps).map(step).collect(),
-            is_whole,
-        }
+        TaskSnapshot::sample(TaskId::new(), 0..steps, is_whole)
     }
 
     /// Changes that begin at this event of the task, which then is in this state.

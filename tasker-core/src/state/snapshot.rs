@@ -123,6 +123,45 @@ impl TaskSnapshot {
     }
 }
 
+#[cfg(test)]
+impl TaskSnapshot {
+    /// A task that nothing has happened to, of which these steps are at hand, each in its queue.
+    pub(crate) fn sample(task_id: TaskId, steps: impl IntoIterator<Item = u32>, is_whole: bool) -> Self {
+        let step = |idx| StepSnapshot {
+            id: StepId::new(task_id, idx),
+            name: "s".into(),
+            queue: "q".into(),
+            handler: "h".into(),
+            state: StepState::Enqueued,
+            attempt: 0,
+            failures: 0,
+            losses: 0,
+            unmet: 0,
+            dependents: [].into(),
+            due_at: None,
+            worker_id: None,
+            started_at: None,
+            error: None,
+            flow: None,
+        };
+        let steps: Vec<_> = steps.into_iter().map(step).collect();
+        Self {
+            task_id,
+            template: TemplateKey { id: crate::model::TemplateId::new(), environment: None },
+            state: TaskState::Pending,
+            priority: 0,
+            counts: TaskCounts { total: u32::try_from(steps.len()).unwrap_or_default(), ..TaskCounts::default() },
+            seq: 1,
+            completed_at: None,
+            deadline_at: None,
+            error: None,
+            flow: None,
+            steps,
+            is_whole,
+        }
+    }
+}
+
 impl StepSnapshot {
     fn take(&mut self, change: &StepChange) {
         self.state = change.state;

@@ -29,43 +29,12 @@ fn add_steps(known: &mut Vec<StepSnapshot>, more: Vec<StepSnapshot>) {
 mod tests {
     use super::*;
     use crate::{
-        dag::TemplateKey,
-        model::{StepId, StepState, TaskCounts, TaskId, TaskState, TemplateId, Timestamp},
+        model::{TaskId, Timestamp},
         state::TaskSnapshot,
     };
 
     fn task(task_id: TaskId, steps: &[u32], is_whole: bool) -> TaskSnapshot {
-        let step = |idx: &u32| StepSnapshot {
-            id: StepId::new(task_id, *idx),
-            name: "s".into(),
-            queue: "q".into(),
-            handler: "h".into(),
-            state: StepState::Enqueued,
-            attempt: 0,
-            failures: 0,
-            losses: 0,
-            unmet: 0,
-            dependents: [].into(),
-            due_at: None,
-            worker_id: None,
-            started_at: None,
-            error: None,
-            flow: None,
-        };
-        TaskSnapshot {
-            task_id,
-            template: TemplateKey { id: TemplateId::new(), environment: None },
-            state: TaskState::Pending,
-            priority: 0,
-            counts: TaskCounts::default(),
-            seq: 1,
-            completed_at: None,
-            deadline_at: None,
-            error: None,
-            flow: None,
-            steps: steps.iter().map(step).collect(),
-            is_whole,
-        }
+        TaskSnapshot::sample(task_id, steps.iter().copied(), is_whole)
     }
 
     fn snapshot(tasks: Vec<TaskSnapshot>) -> Snapshot {
