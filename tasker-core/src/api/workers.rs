@@ -85,7 +85,6 @@ async fn join(
 
 /// Outcomes to record, and how many steps to hand out.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 struct Work {
     /// Calls that are under way at the same time are in different lanes: 0, if not given, to 3. No two of them may report about the
     /// same task.
@@ -234,7 +233,6 @@ async fn wakeups(
 
 /// Leases to extend.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 struct Leases {
     #[schema(max_items = 10000)]
     leases: Vec<Lease>,
@@ -273,7 +271,6 @@ async fn leases(
 
 /// How far an attempt has come.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 struct Reached {
     lease: Lease,
     checkpoint: Checkpoint,

@@ -45,7 +45,8 @@ impl NewTask {
     /// Where the task stands in a flow; none for a plain one.
     #[must_use]
     pub fn flow(&self) -> Option<TaskFlow> {
-        let flow = TaskFlow { parent: self.parent.clone(), trace: self.submission.trace.clone(), ending: None };
+        let flow =
+            TaskFlow { parent: self.parent.clone(), trace: self.submission.trace.clone(), ..TaskFlow::default() };
         (flow != TaskFlow::default()).then_some(flow)
     }
 }

@@ -2,7 +2,6 @@ use serde::{Deserialize, Serialize};
 
 /// Who does something to a task from outside its own course, and why. Kept in the event that tells of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Actor {
     /// A person's or a program's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]

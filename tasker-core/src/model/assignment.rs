@@ -9,7 +9,6 @@ use super::{BatchPart, Checkpoint, Ending, Json, Lease, TaskId, Timestamp, Trace
 /// One attempt of one step, handed to a worker together with all that its handler may ask for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Assignment {
     /// Goes back with the outcome.
     pub lease: Lease,
@@ -87,7 +86,6 @@ impl AttemptKind {
 /// The step that a sub-workflow belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct ParentStep {
     pub task_id: TaskId,
     pub step_uuid: Uuid,
@@ -96,7 +94,6 @@ pub struct ParentStep {
 /// The code that an assignment is for, and how it is configured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct AssignedHandler {
     pub callable: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Actor, SkipReason, StepError, TaskId, TaskState, Timestamp, WorkerId};
 
@@ -86,7 +89,7 @@ pub enum Fact {
         attempt: u32,
         /// What the handler says besides its result.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        metadata: Option<Box<serde_json::Value>>,
+        metadata: Option<Box<Value>>,
     },
     /// Failed for good; `step.retry_scheduled` is the failure that is tried again.
     #[serde(rename = "step.failed")]
@@ -160,14 +163,42 @@ pub enum Fact {
         signal: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
-        payload: serde_json::Value,
+        payload: Value,
     },
     /// An event of the user's own domain.
     #[serde(rename = "event.published")]
-    EventPublished { step: u32, attempt: u32, name: String, payload: serde_json::Value },
+    EventPublished { step: u32, attempt: u32, name: String, payload: Value },
+    /// What a newer version tells and this one has no word for. It is shown and carried on, and never written.
+    #[serde(skip)]
+    Other(Box<OtherFact>),
+}
+
+/// A fact as it is stored, whatever it says.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct OtherFact {
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(default)]
+    pub step: Option<u32>,
+    /// All else that it says.
+    #[serde(flatten)]
+    pub fields: BTreeMap<String, Value>,
 }
 
 impl Fact {
+    /// The facts of a row of the log. Of a newer version's, those that this one does not understand are among them as
+    /// [`Fact::Other`]: whoever reads the log passes them on, and does not stand still in front of them.
+    ///
+    /// # Errors
+    /// When the text is no list of facts of any version.
+    pub fn list(text: &str) -> serde_json::Result<Vec<Self>> {
+        serde_json::from_str(text).or_else(|_| {
+            let facts: Vec<Value> = serde_json::from_str(text)?;
+            let read = |fact| Self::deserialize(&fact).or_else(|_| Ok(Self::Other(serde_json::from_value(fact)?)));
+            facts.into_iter().map(read).collect()
+        })
+    }
+
     /// The step that this is about; none for facts about the task.
     #[must_use]
     pub fn step(&self) -> Option<u32> {
@@ -206,6 +237,7 @@ impl Fact {
             | Self::StepChildStarted { step, .. }
             | Self::SignalReceived { step, .. }
             | Self::EventPublished { step, .. } => Some(*step),
+            Self::Other(fact) => fact.step,
         }
     }
 
@@ -253,4 +285,29 @@ pub struct Event {
     pub seq: i64,
     pub at: Timestamp,
     pub fact: Fact,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn facts_of_a_newer_version_are_read_beside_those_that_are_understood() {
+        let facts = json!([
+            {"type": "task.created", "of_the_future": 1},
+            {"type": "step.dreamt", "step": 3, "attempt": 2, "depth": [1.0]},
+            {"type": "step.failed", "step": 0, "attempt": 1, "error": {"kind": "haunted", "code": "c", "message": "m"}},
+        ]);
+        let read = Fact::list(&facts.to_string()).unwrap();
+        assert_eq!(read[0], Fact::TaskCreated);
+        let Fact::Other(dreamt) = &read[1] else { panic!("{read:?}") };
+        assert_eq!((&*dreamt.kind, read[1].step()), ("step.dreamt", Some(3)));
+        assert_eq!(json!(dreamt.fields), json!({"attempt": 2, "depth": [1.0]}));
+        assert!(matches!(&read[2], Fact::Other(fact) if fact.kind == "step.failed"), "with words of its own");
+        for no_facts in ["{}", "[{}]", "[1]", "[{\"type\": \"task.created\"}"] {
+            assert!(Fact::list(no_facts).is_err(), "{no_facts}");
+        }
+    }
 }

@@ -1,13 +1,14 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Actor, FailureStrategy, Json, ParentStep, StepError, StepId, TaskId, TaskState, Timestamp, TraceContext};
 
 /// Where a step stands in a flow; plain steps have none of this.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct StepFlow {
     /// Of a deferred convergence: one of the branches before it has run.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -21,12 +22,14 @@ pub struct StepFlow {
     /// Of a batch worker: how far its parts have come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchFlow>,
+    /// What a newer version has added. It is written back as it was, since a row is changed by one version after another.
+    #[serde(flatten)]
+    pub newer: BTreeMap<String, Value>,
 }
 
 /// How far the parts of a batch have come. It is kept with the step that they belong to, so that the report of a part
 /// reads and writes two rows, however many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct BatchFlow {
     /// Parts in all.
     pub of: u32,
@@ -54,7 +57,7 @@ impl BatchFlow {
 
 /// Where a task stands in a flow; plain tasks have none of this.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct TaskFlow {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
@@ -64,12 +67,14 @@ pub struct TaskFlow {
     /// How it ends, once that is known and something is still to be done before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ending: Option<Arc<Ending>>,
+    /// What a newer version has added, as in [`StepFlow`].
+    #[serde(flatten)]
+    pub newer: BTreeMap<String, Value>,
 }
 
 /// How a task ends that has yet to undo what was done, or to clean up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Ending {
     /// `complete`, `error` or `cancelled`, if what is still to be done succeeds.
     pub status: TaskState,
@@ -108,7 +113,6 @@ impl Ending {
 
 /// The step that a task runs for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Parent {
     pub task_id: TaskId,
     pub step: u32,
@@ -122,7 +126,6 @@ pub struct Parent {
 
 /// A signal that a task was sent: the result of the step that waited for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Signal {
     pub signal: String,
     pub payload: Json,
@@ -154,4 +157,44 @@ pub enum SkipReason {
     Failure,
     /// It was skipped in the task that this one goes on from.
     TakenOver,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read<T: DeserializeOwned>(document: &Value) -> T {
+        serde_json::from_str(&document.to_string()).unwrap()
+    }
+
+    /// What a newer version may have written, and this one writes once it has changed something.
+    #[test]
+    fn what_a_newer_version_added_is_passed_over_and_written_back() {
+        let batch = json!({"of": 9, "left": 8, "next": 3, "running": 2, "failure_strategy": "isolate", "bytes": 7});
+        let mut step: StepFlow = read(&json!({"batch": batch, "quota": {"left": 3, "of": [1.50]}}));
+        step.is_reached = true;
+        assert_eq!(json!(step), json!({"is_reached": true, "batch": batch, "quota": {"left": 3, "of": [1.50]}}));
+
+        let parent = json!({"task_id": TaskId::new(), "step": 1, "name": "s", "root": TaskId::new(), "depth": 1});
+        let mut task: TaskFlow = read(&json!({"parent": parent, "budget": null}));
+        task.ending = Some(Arc::new(Ending::complete()));
+        assert_eq!(json!(task), json!({"parent": parent, "ending": {"status": "complete"}, "budget": null}));
+    }
+
+    #[test]
+    fn parts_of_a_flow_with_more_than_is_known_are_read() {
+        let time = Timestamp::from_micros(1);
+        let signal = json!({"signal": "go", "payload": {"n": 1.0}, "received_at": time, "new": 1});
+        let batch =
+            json!({"of": 1, "left": 1, "next": 0, "running": 0, "failure_strategy": "isolate", "bytes": 0, "new": 1});
+        let step: StepFlow = read(&json!({"signal": signal, "batch": batch}));
+        assert_eq!(step.signal.map(|signal| signal.payload.to_string()).as_deref(), Some("{\"n\":1.0}"));
+        let error = json!({"kind": "permanent", "code": "c", "message": "m", "new": 1});
+        let trace = json!({"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "new": 1});
+        let task: TaskFlow = read(&json!({"trace": trace, "ending": {"status": "error", "error": error, "new": 1}}));
+        assert!(task.trace.is_some() && task.ending.is_some_and(|ending| ending.error.is_some()));
+    }
 }

@@ -24,7 +24,7 @@ pub use assignment::{AssignedHandler, Assignment, AttemptKind, ParentStep};
 #[cfg(feature = "test-support")]
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
-pub use event::{Event, EventBatch, Fact};
+pub use event::{Event, EventBatch, Fact, OtherFact};
 pub use flow::{BatchFlow, Ending, Parent, Signal, SkipReason, StepFlow, TaskFlow};
 pub use hint::{Named, Woken};
 pub use id::{StepId, StepPlace, TaskId, TemplateId, WorkerId};

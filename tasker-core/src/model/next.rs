@@ -49,7 +49,6 @@ pub enum Batches {
 /// Where a batch begins, and where it ends: the first that is no longer in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct CursorRange {
     pub start: u64,
     pub end: u64,
@@ -72,7 +71,6 @@ pub enum FailureStrategy {
 /// Which part of a batch an attempt is for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct BatchPart {
     /// From 0.
     pub index: u32,
@@ -84,7 +82,7 @@ pub struct BatchPart {
 /// What one part of a batch has to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum BatchWork {
     Range(CursorRange),
     Item(Json),
@@ -93,7 +91,6 @@ pub enum BatchWork {
 /// How far a long step has come. It is stored with the step, and handed to its next attempt, whatever ended this one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Checkpoint {
     /// Where to go on from: whatever the handler makes of it.
     pub cursor: Json,
@@ -116,7 +113,6 @@ impl Checkpoint {
 /// An event of the user's own domain, which a step publishes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct DomainEvent {
     pub name: String,
     pub payload: Json,

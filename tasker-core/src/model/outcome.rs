@@ -9,7 +9,6 @@ use super::{DomainEvent, Json, Next, StepId, TaskId, limits};
 /// this lease are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Lease {
     pub task_id: TaskId,
     pub step_idx: u32,
@@ -26,7 +25,7 @@ impl Lease {
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The handler returned this result.
     Succeeded {
@@ -85,7 +84,6 @@ pub enum ErrorKind {
 /// A failure, in one shape for every language. Its rare parts are boxed, so that a `Result` of it stays small.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct StepError {
     pub kind: ErrorKind,
     /// A stable word to branch on, for example `payment_declined`.

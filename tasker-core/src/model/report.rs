@@ -6,7 +6,6 @@ use super::{Assignment, Lease, Outcome, Verdict};
 /// How the attempt under a lease ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Report {
     pub lease: Lease,
     pub outcome: Outcome,

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 /// submitted it sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct TraceContext {
     pub traceparent: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

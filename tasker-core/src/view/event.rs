@@ -92,16 +92,22 @@ impl EventView {
     fn of_fields(event: Event, definition: &Definition) -> Self {
         let step_idx = event.fact.step();
         // The fact as it is stored: its fields have the same names here, and those that are not known go to the details.
-        let mut fields = match serde_json::to_value(&event.fact) {
-            Ok(Value::Object(fields)) => fields,
-            _ => Map::new(),
+        let (kind, mut fields) = match event.fact {
+            Fact::Other(fact) => (fact.kind, Map::from_iter(fact.fields)),
+            fact => {
+                let mut fields = match serde_json::to_value(&fact) {
+                    Ok(Value::Object(fields)) => fields,
+                    _ => Map::new(),
+                };
+                fields.remove("step");
+                (taken(&mut fields, "type").unwrap_or_default(), fields)
+            }
         };
-        fields.remove("step");
         Self {
             task_uuid: event.task_id,
             seq: event.seq,
             at: event.at,
-            kind: taken(&mut fields, "type").unwrap_or_default(),
+            kind,
             namespace: definition.namespace.to_string(),
             name: definition.name.to_string(),
             version: definition.version.to_string(),
@@ -149,7 +155,10 @@ fn plain(fact: &Fact) -> Option<Plain> {
 }
 
 fn taken<T: serde::de::DeserializeOwned>(fields: &mut Map<String, Value>, name: &str) -> Option<T> {
-    fields.remove(name).and_then(|value| serde_json::from_value(value).ok())
+    // What a newer version says otherwise stays among the details.
+    let value = T::deserialize(fields.get(name)?).ok()?;
+    fields.remove(name);
+    Some(value)
 }
 
 #[cfg(test)]

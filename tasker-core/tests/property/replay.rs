@@ -108,6 +108,7 @@ impl TaskModel {
 
     fn take(&mut self, fact: &Fact, at: Timestamp) -> Checked {
         match fact {
+            Fact::Other(fact) => ensure!(false, "`{}` is no word of this version", fact.kind),
             Fact::TaskCreated => {
                 ensure!(self.seq == 1 && self.updated_at == at, "created as event {}", self.seq);
                 // A task comes into being with its roots in their queues.

@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use crate::{
     dag::TemplateKey,
-    model::{EventBatch, Json, Step, StepId, StepState, Task, TaskCounts, TaskId, TemplateId, Timestamp, WorkerId},
+    model::{
+        EventBatch, Fact, Json, Step, StepId, StepState, Task, TaskCounts, TaskId, TemplateId, Timestamp, WorkerId,
+    },
     state::{Snapshot, StepSnapshot, TaskSnapshot},
     store::{Error, Result, TemplateSummary},
 };
@@ -150,7 +152,7 @@ pub(super) fn events(row: &PgRow, task_id: TaskId) -> Result<EventBatch> {
         task_id,
         first_seq: row.try_get("first_seq")?,
         at: row.try_get("at")?,
-        facts: structured(row, "facts")?.unwrap_or_default(),
+        facts: Fact::list(row.try_get("facts")?).map_err(|error| corrupt("facts", &error))?,
     })
 }
 

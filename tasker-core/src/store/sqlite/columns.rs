@@ -5,7 +5,7 @@ use sqlx::{Decode, Row, Sqlite, Type, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use crate::{
-    model::{Json, Timestamp},
+    model::{Fact, Json, Timestamp},
     store::{Error, Result},
 };
 
@@ -73,6 +73,12 @@ impl<'r> Columns<'r> {
     pub(super) fn decoded_or_none<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
         let text: Option<&str> = self.read()?;
         text.map(serde_json::from_str).transpose().map_err(|error| self.corrupt(error))
+    }
+
+    /// A column that holds the facts of a row of the log.
+    pub(super) fn facts(&mut self) -> Result<Vec<Fact>> {
+        let text: &str = self.read()?;
+        Fact::list(text).map_err(|error| self.corrupt(error))
     }
 
     fn corrupt(&self, error: impl Display) -> Error {

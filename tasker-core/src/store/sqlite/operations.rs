@@ -26,7 +26,7 @@ pub(super) async fn follow(store: &SqliteStore, after: EventCursor, limit: u32) 
             task_id: TaskId(columns.uuid()?),
             first_seq: columns.read()?,
             at: columns.time()?,
-            facts: columns.decoded()?,
+            facts: columns.facts()?,
         };
         let template_id: Option<Uuid> = columns.read()?;
         let environment: Option<Arc<str>> = columns.read::<Option<&str>>()?.map(Into::into);

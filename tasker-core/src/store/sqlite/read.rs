@@ -56,7 +56,7 @@ pub(super) async fn events(store: &SqliteStore, id: TaskId, after_seq: i64, limi
             task_id: TaskId(columns.uuid()?),
             first_seq: columns.read()?,
             at: columns.time()?,
-            facts: columns.decoded()?,
+            facts: columns.facts()?,
         })
     };
     store.connections.fetch(query).await?.iter().map(batch).collect()
