@@ -46,7 +46,10 @@ const WELCOME: Duration = Duration::from_secs(1);
 const ANSWER_WITHIN: Duration = Duration::from_millis(50);
 /// The shortest and the longest time between two messages. A lone hint leaves at once; under load, one message tells of all
 /// that has happened meanwhile.
-const GAP: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
+const GAP: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(20));
+/// Commits, or ends of tasks, a second for which the shortest time is right, and from which on the longest. How soon messages
+/// follow upon each other says nothing: each of a chain of lone hints would be held back.
+const LOAD: (f64, f64) = (500.0, 2_000.0);
 const DIAL_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// How long a process that ends waits for its last message to leave.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -113,6 +116,14 @@ async fn carry(wakeups: Arc<Wakeups>, dial: Arc<dyn Dial>, stop: Arc<Notify>) {
         }
         delay = (delay * 2).min(DIAL_AGAIN.1);
     }
+}
+
+/// How long to be silent after a message that tells of so much as has happened in so long.
+fn gap(count: Option<u32>, since: Option<Duration>) -> Duration {
+    let Some(count) = count else { return GAP.1 };
+    let load = since.map_or(0.0, |since| f64::from(count) / since.max(GAP.0).as_secs_f64());
+    let share = (load - LOAD.0) / (LOAD.1 - LOAD.0);
+    GAP.0 + (GAP.1 - GAP.0).mul_f64(share.clamp(0.0, 1.0))
 }
 
 /// As long as one wire lasts.
@@ -193,11 +204,11 @@ impl<'a> Talk<'a> {
 
     async fn say(&mut self, leaves: bool) -> Result<()> {
         let now = Instant::now();
-        let is_busy = self.said_at.is_some_and(|said_at| now < said_at + self.gap * 2);
-        self.gap = if is_busy { (self.gap * 2).min(GAP.1) } else { GAP.0 };
+        let (roles, unsaid) = (self.wakeups.roles(), self.outbox.take());
+        self.gap = gap(unsaid.count(), self.said_at.map(|said_at| now - said_at));
         self.said_at = Some(now);
         self.is_filled = false;
-        let (roles, hints) = (self.wakeups.roles(), self.outbox.take());
+        let hints = unsaid.hints;
         if self.greet_at > now && hints == Hints::default() && !leaves {
             return Ok(());
         }

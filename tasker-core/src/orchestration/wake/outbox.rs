@@ -12,7 +12,7 @@ use super::message::{Hints, Roles};
 pub(super) struct Outbox {
     /// What any of the others wants to hear of; everything, until that is known.
     wanted: AtomicU8,
-    hints: Mutex<Hints>,
+    unsaid: Mutex<Unsaid>,
     filled: Notify,
     /// What is said is heard, as far as can be known.
     is_carried: AtomicBool,
@@ -20,11 +20,26 @@ pub(super) struct Outbox {
     sweepers: AtomicUsize,
 }
 
+/// What is to be said next.
+#[derive(Debug, Default)]
+pub(super) struct Unsaid {
+    pub(super) hints: Hints,
+    /// In how many commits it came.
+    commits: usize,
+}
+
+impl Unsaid {
+    /// How much has happened since the last message: commits or ends of tasks. None if it was too much to tell one by one.
+    pub(super) fn count(&self) -> Option<u32> {
+        self.hints.ended.names().and_then(|tasks| tasks.len().max(self.commits).try_into().ok())
+    }
+}
+
 impl Default for Outbox {
     fn default() -> Self {
         Self {
             wanted: AtomicU8::new(Roles::ALL.0),
-            hints: Mutex::default(),
+            unsaid: Mutex::default(),
             filled: Notify::new(),
             is_carried: AtomicBool::new(false),
             sweepers: AtomicUsize::new(0),
@@ -36,13 +51,16 @@ impl Outbox {
     /// Adds something to what is said next, if anybody wants to hear it.
     pub(super) fn put(&self, listeners: Roles, add: impl FnOnce(&mut Hints)) {
         if Roles(self.wanted.load(Ordering::Relaxed)).has(listeners) {
-            add(&mut self.hints.lock().unwrap_or_else(PoisonError::into_inner));
+            let mut unsaid = self.unsaid.lock().unwrap_or_else(PoisonError::into_inner);
+            add(&mut unsaid.hints);
+            unsaid.commits += 1;
+            drop(unsaid);
             self.filled.notify_one();
         }
     }
 
-    pub(super) fn take(&self) -> Hints {
-        std::mem::take(&mut self.hints.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn take(&self) -> Unsaid {
+        std::mem::take(&mut self.unsaid.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Has the carrier look what there is to say.
