@@ -1,7 +1,9 @@
-//! Measures the engine: engine, worker and load in this process, on a store of one's choice; or a server, from outside. Nothing is thrown away: the
+//! Measures the engine: engine, worker and load in this process, on a store of one's choice; the way of
+//! events through a relay and NATS; or a server, from outside. Nothing is thrown away: the
 //! history and the events of every task stay in the database.
 
 mod api;
+mod events;
 mod idle;
 mod load;
 mod rig;
@@ -13,6 +15,7 @@ use tasker_core::store::{Store, Usage};
 
 pub(crate) use self::{
     api::{ApiMeasured, ApiPlan, measure_api},
+    events::{EventsMeasured, EventsPlan, measure_events},
     idle::{Idle, measure_idle},
     statistics::Quantiles,
     workload::Workload,

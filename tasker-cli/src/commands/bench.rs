@@ -2,10 +2,13 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
+use tasker_core::events::NatsOptions;
+use tempfile::TempDir;
 
 use crate::{
     bench::{
-        ApiMeasured, ApiPlan, Cost, Idle, Measured, Plan, Quantiles, Workload, measure, measure_api, measure_idle,
+        ApiMeasured, ApiPlan, Cost, EventsMeasured, EventsPlan, Idle, Measured, Plan, Quantiles, Workload, measure,
+        measure_api, measure_events, measure_idle,
     },
     failure::{Exit, Failure, Result},
     output::Output,
@@ -21,6 +24,9 @@ use crate::{
 ///
 /// With --api a server is measured from outside: times and rates of submissions, and of tasks that a worker in this process
 /// runs, over HTTP or, where --store names the server's database, on that.
+///
+/// With --events the way of events is measured, through a relay and the NATS server that --nats names to a subscriber: how many a
+/// second, how late, and how much steps are slowed beside the relay. Take a NATS server of its own: the stream stays there.
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
     /// Connections for single submissions, with --api
@@ -47,6 +53,15 @@ pub(crate) struct Bench {
     /// Leave the workers idle for so long, each as in a process of its own, and count what they ask the database: 60s
     #[arg(long, value_name = "TIME", value_parser = span::parse, conflicts_with_all = ["workload", "tasks", "finished"])]
     idle: Option<Duration>,
+    /// Measure the way of events through a relay and NATS
+    #[arg(long, conflicts_with_all = ["finished", "idle"])]
+    events: bool,
+    /// The NATS server with JetStream, with --events: nats://127.0.0.1:4222
+    #[arg(long, value_name = "URL", requires = "events")]
+    nats: Option<String>,
+    /// Times that steps are measured without a relay and beside one, with --events
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=99))]
+    rounds: u8,
 }
 
 impl Bench {
@@ -64,7 +79,12 @@ impl Bench {
             return Ok(Exit::Complete);
         }
         match &settings.api_flag {
+            Some(_) if self.events => {
+                let remedy = "name the database with --store, or leave --api out";
+                Err(Failure::usage("the way of events is measured on a database, not through a server", remedy))
+            }
             Some(api) => self.run_api(api.clone(), settings, output).await,
+            None if self.events => self.run_events(settings, output).await,
             None => self.run_engine(settings, output).await,
         }
     }
@@ -84,38 +104,95 @@ impl Bench {
         Ok(Exit::Complete)
     }
 
+    async fn run_events(self, settings: &Settings, output: &Output) -> Result<Exit> {
+        // Only the command line, as for the store.
+        let Some(nats) = self.nats.clone() else {
+            let remedy = "start nats-server --jetstream, and name it: --nats nats://127.0.0.1:4222";
+            return Err(Failure::usage("--events needs a NATS server to publish to", remedy));
+        };
+        let place = Place::of(settings)?;
+        let steps = self.workload.steps();
+        let plan = EventsPlan {
+            url: place.url.clone(),
+            nats: NatsOptions::at(nats),
+            workload: self.workload,
+            tasks: self.tasks.unwrap_or((20_000 / steps).max(5)),
+            latency_tasks: self.latency_tasks.unwrap_or((4_000 / steps).clamp(5, 200)),
+            workers: self.workers.into(),
+            slots: self.slots.into(),
+            rounds: self.rounds.into(),
+        };
+        let mut measured = measure_events(plan, &|text| output.note(text)).await?;
+        measured.store = place.named(measured.store);
+        output.either(&json!(measured), || events_table(&measured, output));
+        Ok(Exit::Complete)
+    }
+
     async fn run_engine(self, settings: &Settings, output: &Output) -> Result<Exit> {
-        let folder = tempfile::tempdir().map_err(|error| {
-            Failure::new("no_folder", "no temporary folder can be made", "set TMPDIR to a folder that is writable")
-                .with_cause(error)
-        })?;
-        // Only the command line: what a DATABASE_URL means is not to be filled with load by accident.
-        let in_folder = format!("sqlite:{}", folder.path().join("bench.db").display());
-        let url = settings.store_flag.clone().unwrap_or(in_folder);
-        if url.contains(":memory:") {
-            let remedy = "name a file, or leave --store out";
-            return Err(Failure::usage(
-                "a database in memory ends with its connection, and every phase has its own",
-                remedy,
-            ));
-        }
+        let place = Place::of(settings)?;
         let steps = self.workload.steps();
         let plan = Plan {
             tasks: self.tasks.unwrap_or((20_000 / steps).max(5)),
             latency_tasks: self.latency_tasks.unwrap_or((4_000 / steps).clamp(5, 200)),
-            url,
+            url: place.url.clone(),
             workload: self.workload,
             workers: self.workers.into(),
             slots: self.slots.into(),
             finished: self.finished,
         };
         let mut measured = measure(plan, &|text| output.note(text)).await?;
-        if settings.store_flag.is_none() {
-            measured.store = "sqlite, temporary file".to_owned();
-        }
+        measured.store = place.named(measured.store);
         output.either(&json!(measured), || table(&measured, output));
         Ok(Exit::Complete)
     }
+}
+
+/// The database that is measured.
+struct Place {
+    url: String,
+    /// Where it is, if it is to be removed afterwards.
+    folder: Option<TempDir>,
+}
+
+impl Place {
+    fn of(settings: &Settings) -> Result<Self> {
+        // Only the command line: what a DATABASE_URL means is not to be filled with load by accident.
+        if let Some(url) = settings.store_flag.clone() {
+            if url.contains(":memory:") {
+                let remedy = "name a file, or leave --store out";
+                let message = "a database in memory ends with its connection, and every phase has its own";
+                return Err(Failure::usage(message, remedy));
+            }
+            return Ok(Self { url, folder: None });
+        }
+        let folder = tempfile::tempdir().map_err(|error| {
+            Failure::new("no_folder", "no temporary folder can be made", "set TMPDIR to a folder that is writable")
+                .with_cause(error)
+        })?;
+        let url = format!("sqlite:{}", folder.path().join("bench.db").display());
+        Ok(Self { url, folder: Some(folder) })
+    }
+
+    /// What people are told of it.
+    fn named(&self, name: String) -> String {
+        if self.folder.is_some() { "sqlite, temporary file".to_owned() } else { name }
+    }
+}
+
+fn events_table(measured: &EventsMeasured, output: &Output) -> String {
+    let EventsMeasured { plan, backlog, latency, beside, .. } = measured;
+    let heading = format!("events of {} tasks of {}", plan.tasks, plan.workload.name());
+    let rows = [
+        ("backlog", format!("{:.0} events/s, {} in {:.2} s", backlog.events_per_s, backlog.events, backlog.seconds)),
+        ("latency", quantiles(latency.event_ms)),
+        ("steps alone", format!("{:.0} steps/s", beside.steps_per_s_alone)),
+        ("beside it", format!("{:.0} steps/s, {:.0} % fewer", beside.steps_per_s, beside.slowed_percent)),
+        ("", format!("{:.0} events/s meanwhile", beside.events_per_s)),
+    ];
+    let lines =
+        rows.map(|(name, value)| format!("  {}  {value}", output.paint(&format!("{name:11}"), Tone::Dim))).join("\n");
+    let store = output.paint(&measured.store, Tone::Dim);
+    format!("{}\n{store}\n{lines}", output.paint(&heading, Tone::Bold))
 }
 
 fn api_table(measured: &ApiMeasured, output: &Output) -> String {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
+use tasker_core::events::throwaway::NatsServer;
 use tempfile::{TempDir, tempdir};
 
 use crate::command::{Ran, tasker};
@@ -107,6 +108,27 @@ fn in_a_pipe_there_are_plain_lines() {
     assert_eq!(ran.code, 0);
     assert!(!ran.stdout.contains('\x1b') && !ran.stdout.contains('\r'), "{}", ran.stdout);
     assert!(ran.stdout.lines().filter(|line| line.contains("create_account")).count() >= 2, "{}", ran.stdout);
+}
+
+#[test]
+fn the_benchmark_follows_events_to_a_subscriber() {
+    let folder = tempdir().expect("a folder");
+    let ran = tasker(folder.path(), &["bench", "--events", "-o", "json"]);
+    assert_eq!((ran.code, ran.error_code().as_str()), (2, "usage"), "no NATS is named");
+    let ran = tasker(folder.path(), &["bench", "--events", "--nats", "nats://127.0.0.1:1", "-o", "json"]);
+    assert_eq!((ran.code, ran.error_code().as_str()), (1, "nats_unavailable"));
+    let Some(nats) = NatsServer::start() else { return };
+    let few = ["--tasks", "5", "--latency-tasks", "2", "--rounds", "1", "-o", "json", "--nats"];
+    let ran = tasker(folder.path(), &[&["bench", "--events"], &few[..], &[&nats.url()]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let measured = ran.json();
+    // 12 events a task, and fewer where steps become ready and are taken in one commit.
+    assert!(measured["backlog"]["events"].as_u64().is_some_and(|events| events >= 5 * 10), "{measured}");
+    assert!(measured["latency"]["events"].as_u64().is_some_and(|events| events >= 2 * 10), "{measured}");
+    for (part, field) in [("beside", "steps_per_s_alone"), ("beside", "steps_per_s"), ("backlog", "events_per_s")] {
+        assert!(measured[part][field].as_f64().is_some_and(|rate| rate > 0.0), "{measured}");
+    }
+    assert!(measured["latency"]["event_ms"]["p50"].as_f64().is_some_and(|time| time > 0.0), "{measured}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ mod webhook;
 pub use cloud_event::{Category, CloudEvent};
 pub use counts::{Delivering, Exporting, Relaying};
 #[cfg(feature = "nats")]
-pub use nats::{NatsError, NatsOptions, NatsWakeups, StreamOptions};
+pub use nats::{NatsError, NatsEvents, NatsOptions, NatsWakeups, Published, StreamOptions};
 #[cfg(feature = "nats")]
 pub use relay::{RELAY, Relay};
 pub use retention::{Remover, Retention, RetentionError};

@@ -22,7 +22,7 @@ use serde_json::json;
 use tasker_core::model::{Json, TaskId, TaskState};
 use tasker_worker::{
     Client, StepContext, StepError, Worker,
-    client::{SubmitTask, TaskView},
+    client::{Actor, SubmitTask, TaskView},
 };
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -340,6 +340,139 @@ async fn what_began_before_a_restart_is_told_of_when_it_ends() {
     assert_eq!((&spans[0].parent_span_id, &spans[1].parent_span_id), (&spans[1].span_id, &spans[2].span_id));
     let lasting = spans.iter().all(|span| span.end_time_unix_nano > span.start_time_unix_nano);
     assert!(lasting, "when it began is known: {spans:?}");
+}
+
+const SAGA: &str = "name: saga\nnamespace: traced\nversion: 1.0.0\nsteps:\n\
+     \x20 - {name: charge, handler: {callable: fine}, compensate: {handler: {callable: undo}}}\n\
+     \x20 - {name: ship, handler: {callable: broken}, dependencies: [charge]}\n\
+     finally:\n  - {name: tidy, handler: {callable: fine}}\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_undone_and_tidied_up_is_told_of() {
+    let (home, mut collector) = (Home::new(), Collector::start());
+    let server = Server::start(home.folder.path(), &home.store, "127.0.0.1:0", &["--otlp", &collector.url]);
+    let builder = Worker::builder(server.url.as_str()).template_yaml(SAGA);
+    let builder = builder.handler("fine", async |_: StepContext| Ok::<_, StepError>(()));
+    let builder = builder.handler("undo", async |_: StepContext| Ok::<_, StepError>(()));
+    let broken = async |_: StepContext| Err::<(), _>(StepError::permanent("no_stock", "none"));
+    let _worker = builder.handler("broken", broken).start().await.expect("it starts");
+    let saga = run(&Client::http(&server.url, None).expect("a client"), "saga", None).await;
+    assert_eq!(saga.status, TaskState::Error);
+    collector.until(|spans| has_task(spans, saga.task_uuid)).await;
+    let spans = collector.of_trace(&saga.task_uuid.to_string().replace('-', ""));
+    let names: Vec<_> = spans.iter().map(|span| span.name.as_str()).collect();
+    let undone = ["compensate:charge attempt", "compensate:charge", "tidy attempt", "tidy", "saga"];
+    assert_eq!(names, [&["charge attempt", "charge", "ship attempt", "ship"], &undone[..]].concat());
+    let (undo, task) = (spans[4], spans[8]);
+    let said = texts(&undo.attributes);
+    assert_eq!((said["tasker.handler"].as_str(), said["tasker.attempt.outcome"].as_str()), ("undo", "completed"));
+    assert_eq!((&undo.parent_span_id, &spans[5].parent_span_id), (&spans[5].span_id, &task.span_id));
+    assert_eq!(texts(&spans[5].attributes)["tasker.step.name"], "compensate:charge");
+    assert!(
+        undo.start_time_unix_nano >= spans[3].end_time_unix_nano,
+        "it is undone when it is known that it has to be"
+    );
+    let ending = task.events.iter().find(|event| event.name == "task.ending").expect("it is told of");
+    assert_eq!(texts(&ending.attributes)["tasker.task.state"], "error");
+    assert_eq!(texts(&task.attributes)["error.type"], "no_stock");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_whose_worker_went_silent_is_told_of_as_lost() {
+    let (home, mut collector) = (Home::new(), Collector::start());
+    let words = ["--otlp", &collector.url, "--lease", "500ms"];
+    let server = Server::start(home.folder.path(), &home.store, "127.0.0.1:0", &words);
+    let api = Client::http(&server.url, None).expect("a client");
+    api.register_template(INNER, "inner.yaml").await.expect("it is registered");
+    let request = SubmitTask::new("traced", "inner", Json::from(&json!({})));
+    let task_id = api.submit(request).await.expect("it is stored").task_uuid;
+    // It takes the step, and is never heard of again.
+    let silent = "01890000-0000-7000-8000-000000000009";
+    let post = async |path: String, body: serde_json::Value| {
+        let answer = client().post(server.url(&path)).json(&body).send().await.expect("an answer");
+        answer.json::<serde_json::Value>().await.expect("JSON")
+    };
+    let record = json!({"worker_id": silent, "host": "here", "pid": 1, "language": "shell", "slots": 1, "handlers": ["fine"], "queues": []});
+    post("/v1/workers".to_owned(), record).await;
+    let claimed = post(format!("/v1/workers/{silent}/work"), json!({"want": 1, "wait_ms": 60_000})).await;
+    let given = claimed["assignments"][0]["trace_context"]["traceparent"].clone();
+    let (_worker, _) = worker(&server.url).await;
+    assert_eq!(api.wait(task_id, LONG).await.expect("it ends").status, TaskState::Complete);
+    collector.until(|spans| has_task(spans, task_id)).await;
+    let spans = collector.of_trace(&task_id.to_string().replace('-', ""));
+    let lost: Vec<_> = spans.iter().filter(|span| span.name == "leaf attempt").collect();
+    let outcomes: Vec<_> = lost.iter().map(|span| texts(&span.attributes)["tasker.attempt.outcome"].clone()).collect();
+    // Where the machine is slow, the other worker may lose it too.
+    assert!(outcomes.len() >= 2 && outcomes[..outcomes.len() - 1].iter().all(|it| it == "lost"), "{outcomes:?}");
+    assert_eq!(outcomes.last().map(String::as_str), Some("completed"));
+    let said = texts(&lost[0].attributes);
+    assert_eq!((said["tasker.worker.id"].as_str(), said["error.type"].as_str()), (silent, "worker_lost"));
+    assert_eq!(lost[0].status.as_ref().map(|status| status.code), Some(2));
+    assert_eq!(json!(traceparent(lost[0])), given, "what its handler did stands below it");
+    let steps: Vec<_> = spans.iter().filter(|span| span.name == "leaf").collect();
+    assert_eq!(steps.len(), 1, "the step went on");
+    assert!(lost.iter().all(|span| span.parent_span_id == steps[0].span_id));
+}
+
+const STUCK: &str = "name: stuck\nnamespace: traced\nversion: 1.0.0\nsteps:\n\
+     \x20 - {name: mended, handler: {callable: mended}, on_exhaustion: block}\n";
+const MENDED: &str = "name: mended\nnamespace: traced\nversion: 1.0.0\nsteps:\n\
+     \x20 - {name: mended, handler: {callable: mended}}\n\
+     \x20 - {name: after, handler: {callable: fine}, dependencies: [mended]}\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_operator_retries_is_told_of_again_and_below_the_first() {
+    let (home, mut collector) = (Home::new(), Collector::start());
+    let server = Server::start(home.folder.path(), &home.store, "127.0.0.1:0", &["--otlp", &collector.url]);
+    let builder = Worker::builder(server.url.as_str()).template_yaml(STUCK).template_yaml(MENDED);
+    let builder = builder.handler("fine", async |_: StepContext| Ok::<_, StepError>(()));
+    let mended = async |context: StepContext| match context.attempt() {
+        1 => Err(StepError::permanent("no_stock", "none")),
+        _ => Ok(()),
+    };
+    let _worker = builder.handler("mended", mended).start().await.expect("it starts");
+    let api = Client::http(&server.url, None).expect("a client");
+    let ada = || Actor::named("ada").because("it has come in");
+
+    // A task that had ended goes on.
+    let task_id = run(&api, "mended", None).await.task_uuid;
+    collector.until(|spans| has_task(spans, task_id)).await;
+    api.retry(task_id, Some("mended"), ada()).await.expect("it is retried");
+    assert_eq!(api.wait(task_id, LONG).await.expect("it ends").status, TaskState::Complete);
+    let is_of = |span: &&Span| texts(&span.attributes)["tasker.task.id"] == task_id.to_string();
+    collector.until(|spans| spans.iter().filter(is_of).count() >= 8).await;
+    let spans = collector.of_trace(&task_id.to_string().replace('-', ""));
+    let names: Vec<_> = spans.iter().map(|span| span.name.as_str()).collect();
+    let first = ["mended attempt", "mended", "mended"];
+    assert_eq!(names, [&first[..], &["mended attempt", "mended", "after attempt", "after", "mended"]].concat());
+    let (before, again) = (spans[2], spans[7]);
+    assert_eq!((&again.parent_span_id, before.parent_span_id.is_empty()), (&before.span_id, true));
+    assert!(spans[4].parent_span_id == again.span_id && spans[6].parent_span_id == again.span_id);
+    assert_eq!([spans[0], spans[3]].map(|span| texts(&span.attributes)["tasker.attempt"].clone()), ["1", "2"]);
+    let state = |span: &Span| texts(&span.attributes)["tasker.task.state"].clone();
+    assert_eq!([before, again].map(state), ["error", "complete"]);
+    let reopened = again.events.iter().find(|event| event.name == "task.reopened").expect("it is told of");
+    let said = texts(&reopened.attributes);
+    assert_eq!((said["tasker.by"].as_str(), said["tasker.reason"].as_str()), ("ada", "it has come in"));
+    let ids: HashSet<_> = spans.iter().map(|span| &span.span_id).collect();
+    assert_eq!(ids.len(), spans.len());
+
+    // One that waited for its operator goes on in its one span.
+    let request = SubmitTask::new("traced", "stuck", Json::from(&json!({})));
+    let task_id = api.submit(request).await.expect("it is stored").task_uuid;
+    let trace_id = task_id.to_string().replace('-', "");
+    collector.until(|spans| spans.iter().any(|span| hex(&span.trace_id) == trace_id && span.name == "mended")).await;
+    api.retry(task_id, Some("mended"), ada()).await.expect("it is retried");
+    assert_eq!(api.wait(task_id, LONG).await.expect("it ends").status, TaskState::Complete);
+    collector.until(|spans| has_task(spans, task_id)).await;
+    let spans = collector.of_trace(&trace_id);
+    let names: Vec<_> = spans.iter().map(|span| span.name.as_str()).collect();
+    assert_eq!(names, ["mended attempt", "mended", "mended attempt", "mended", "stuck"]);
+    let task = spans[4];
+    assert!(spans[1].parent_span_id == task.span_id && spans[3].parent_span_id == task.span_id);
+    assert!(task.events.iter().any(|event| event.name == "task.blocked"));
+    assert_eq!(texts(&spans[1].attributes)["tasker.step.state"], "error");
+    assert_eq!(texts(&spans[3].attributes)["tasker.step.state"], "complete");
 }
 
 #[test]

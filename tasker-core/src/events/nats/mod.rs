@@ -1,6 +1,7 @@
 //! NATS: JetStream as a receiver of the log, and NATS core for wake-ups. The only place that knows NATS.
 
 mod address;
+mod hear;
 mod wire;
 
 use std::{sync::Arc, time::Duration};
@@ -21,7 +22,10 @@ use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use self::address::servers;
-pub use self::wire::NatsWakeups;
+pub use self::{
+    hear::{NatsEvents, Published},
+    wire::NatsWakeups,
+};
 use super::{CloudEvent, PREFIX, subject};
 use crate::{orchestration::EventCursor, store::RelayPlace};
 
