@@ -3,6 +3,7 @@
 #   scripts/bench-languages.sh build                    optimised builds of all of them, by one call of cargo
 #   scripts/bench-languages.sh sqlite [WORKLOAD]        one task at a time, then all at once; diamond if not given
 #   scripts/bench-languages.sh postgres [WORKLOAD]      the same on a throw-away PostgreSQL that syncs every commit
+#   scripts/bench-languages.sh steps [ROUNDS]           what each step of a chain takes more than in Rust, on SQLite; 5 rounds if not given
 #   scripts/bench-languages.sh memory LANGUAGE CALLS    the memory of the process after every 20th of so many calls
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -50,6 +51,29 @@ each() {
   done
 }
 
+# The median latency of one task at a time, in milliseconds.
+latency() {
+  local format=()
+  case $1 in
+    rust) format=(--output json) ;;
+    node) format=(--json) ;;
+  esac
+  bench "$1" --workload "$2" --slots 256 --tasks 1 --latency-tasks 300 "${format[@]}" |
+    jq '.p50_ms // .latency.p50_ms // .latency_ms.p50 // .latency.end_to_end_ms.p50'
+}
+
+# In turn, since such machines differ from one minute to the next. A task's own time is in both workloads, and cancels out.
+steps() {
+  local round language
+  for ((round = 0; round < $1; round++)); do
+    for language in rust python ruby node; do
+      echo "$language $(latency "$language" single) $(latency "$language" linear10)"
+    done
+  done | awk '
+    { took = ($3 - $2) / 9; if ($1 == "rust") rust = took; times[$1] = times[$1] sprintf(" %.3f (+%.3f)", took, took - rust) }
+    END { for (language in times) print language ", ms a step (more than Rust):" times[language] }'
+}
+
 # A cluster for each, or what one leaves behind would slow the next.
 each_on_postgres() {
   local language
@@ -68,9 +92,10 @@ case ${1:-} in
   sqlite) each "${2:-diamond}" ;;
   postgres) each_on_postgres "${2:-diamond}" ;;
   on_postgres) on_postgres "$2" "$3" ;;
+  steps) steps "${2:-5}" ;;
   memory) bench "$2" --workload diamond --slots 256 --calls "$3" ;;
   *)
-    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
     ;;
 esac

@@ -12,6 +12,7 @@ import time
 from . import HandlerRegistry, StepContext, Tasker, __version__
 
 _NAMESPACE = "bench_python"
+_CONTEXT = {"number": 1, "customer": "ada@example.net"}
 
 
 def template(workload: str, handler: str) -> tuple[str, int]:
@@ -45,6 +46,14 @@ class _Rig:
         tasker.client.register_template(yaml)
         tasker.start_worker()
 
+    def run_one(self) -> None:
+        client = self.tasker.client
+        task_uuid = client.submit(self.name, namespace=_NAMESPACE, context=_CONTEXT)
+        # `tasker bench` does not look at the steps either.
+        task = client.call("task.wait", task_uuid=task_uuid, timeout_ms=60_000, steps=False)
+        if task["status"] != "complete":
+            raise SystemExit(f"task {task_uuid} is `{task['status']}`: use another database")
+
     def throughput(self, tasks: int) -> float:
         """Seconds until so many tasks have ended, which are submitted as fast as they are taken."""
         client = self.tasker.client
@@ -53,7 +62,7 @@ class _Rig:
         began = time.perf_counter()
         for first in range(0, tasks, size):
             left = tasks - first
-            client.create_tasks({"name": self.name, "namespace": _NAMESPACE} for _ in range(min(size, left)))
+            client.create_tasks({"name": self.name, "namespace": _NAMESPACE, "context": _CONTEXT} for _ in range(min(size, left)))
             # Not far ahead of what is done, or the queue and not the engine would be measured.
             while until - _calls() > left * self.steps + 50 * _STEPS_SUBMITTED:
                 time.sleep(0.001)
@@ -127,7 +136,7 @@ def _latency(rig: _Rig, tasks: int) -> dict[str, float]:
     taken = []
     for _ in range(tasks):
         began = time.perf_counter()
-        rig.tasker.client.run_task(rig.name, namespace=_NAMESPACE)
+        rig.run_one()
         taken.append((time.perf_counter() - began) * 1000)
     taken.sort()
     return {"p50_ms": round(taken[len(taken) // 2], 3), "p99_ms": round(taken[len(taken) * 99 // 100], 3)}

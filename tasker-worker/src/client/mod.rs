@@ -271,6 +271,17 @@ impl Client {
         }
     }
 
+    /// Like [`wait`](Self::wait), but the answer is without the steps, so that they need not be read.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub async fn wait_briefly(&self, task_id: TaskId, at_most: Duration) -> Result<TaskView> {
+        match &self.backend {
+            Backend::Embedded(engine) => Ok(TaskView::brief(engine.wait(task_id, at_most).await?)),
+            Backend::Http(_) => Ok(TaskView { steps: None, ..self.wait(task_id, at_most).await? }),
+        }
+    }
+
     /// Why a task and each of its open steps stand where they stand, since when, and what would move them.
     ///
     /// # Errors

@@ -70,8 +70,12 @@ pub(super) async fn call(client: &Client, method: &str, params: &Json) -> Result
         }
         "event.next" => answer(&client.next_events(&read::<EventQuery>(method, params)?).await?),
         "task.wait" => {
-            let wait: WaitForTask = read(method, params)?;
-            answer(&client.wait(wait.task_uuid, Duration::from_millis(wait.timeout_ms)).await?)
+            let WaitForTask { task_uuid, timeout_ms, steps } = read(method, params)?;
+            let at_most = Duration::from_millis(timeout_ms);
+            answer(&match steps {
+                true => client.wait(task_uuid, at_most).await?,
+                false => client.wait_briefly(task_uuid, at_most).await?,
+            })
         }
         "task.act" => answer(&client.act(read::<BulkAction>(method, params)?).await?),
         "task.cancel" => operate(client, read::<OnTask>(method, params)?.of(Action::Cancel)).await,
@@ -177,6 +181,13 @@ struct WaitForTask {
     task_uuid: TaskId,
     /// Milliseconds; at the end of them the answer is the error `task_not_ended`.
     timeout_ms: u64,
+    /// Whether the answer is with its steps.
+    #[serde(default = "with_steps")]
+    steps: bool,
+}
+
+fn with_steps() -> bool {
+    true
 }
 
 #[derive(Deserialize)]
