@@ -6,7 +6,7 @@
 # nats: the NATS server, which tests start and stop themselves; none of the system is started.
 # http: what asks the server in tests: curl, jq, and Python for schemathesis.
 # python: Python 3.10 or newer, able to make virtual environments.
-# ruby: Ruby with its headers and libclang, which the gem is built with; RSpec and RuboCop, which test it.
+# ruby: Ruby with its headers and libclang, which the gem is built with; RSpec, RuboCop and Puma, which test it.
 # node: Node 20 or newer with npm.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -34,7 +34,7 @@ has_nats() {
 }
 
 has_ruby() {
-  command -v ruby >/dev/null && command -v rspec >/dev/null && command -v rubocop >/dev/null &&
+  command -v ruby >/dev/null && command -v rspec >/dev/null && command -v rubocop >/dev/null && command -v puma >/dev/null &&
     ruby -rrbconfig -e 'exit RUBY_VERSION >= "3.1" && File.exist?(File.join(RbConfig::CONFIG["rubyhdrdir"], "ruby.h"))' &&
     has_libclang
 }
@@ -83,7 +83,7 @@ install() {
     nats) apt_install nats-server ;;
     http) apt_install curl jq python3 python3-venv ;;
     python) apt_install python3 python3-venv ;;
-    ruby) apt_install ruby ruby-dev ruby-rspec rubocop libclang-dev ;;
+    ruby) apt_install ruby ruby-dev ruby-rspec rubocop puma libclang-dev ;;
     node) apt_install nodejs npm && has_node ;;
   esac
 }
@@ -95,7 +95,7 @@ remedy() {
     postgresql) echo "PostgreSQL 14 or newer: apt-get install postgresql | dnf install postgresql-server | apk add postgresql | brew install postgresql@17" ;;
     nats) echo "nats-server: apt-get install nats-server | brew install nats-server | https://nats.io/download; TASKER_NATS_SERVER names one" ;;
     python) echo "Python 3.10 or newer with venv: apt-get install python3 python3-venv | dnf install python3 | apk add python3 | brew install python" ;;
-    ruby) echo "Ruby 3.1 or newer with headers, RSpec, RuboCop and libclang: apt-get install ruby ruby-dev ruby-rspec rubocop libclang-dev" ;;
+    ruby) echo "Ruby 3.1 or newer with headers, RSpec, RuboCop, Puma and libclang: apt-get install ruby ruby-dev ruby-rspec rubocop puma libclang-dev" ;;
     node) echo "Node 20 or newer with npm: apt-get install nodejs npm | dnf install nodejs | brew install node | https://nodejs.org" ;;
   esac
 }

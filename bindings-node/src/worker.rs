@@ -53,14 +53,14 @@ impl NativeWorker {
     #[napi(catch_unwind)]
     pub fn report(&self, reports: String) -> Result<()> {
         let reports: Vec<TakenReport<'_>> = or_throw(read("the reports", &reports))?;
-        for TakenReport { lease, outcome } in reports {
+        let read = reports.into_iter().map(|TakenReport { lease, outcome }| {
             let outcome = serde_json::from_str(outcome.get()).unwrap_or_else(|error| {
                 let message = format!("the outcome is not one of the protocol: {error}");
                 Outcome::failed(StepError::permanent("result_not_json", message))
             });
-            or_throw(self.worker.report(Report { lease, outcome }))?;
-        }
-        Ok(())
+            Report { lease, outcome }
+        });
+        or_throw(self.worker.report(read.collect()))
     }
 
     /// Says that a handler is alive, and how far it has come (JSON). False when its outcome is no longer wanted.

@@ -3,18 +3,13 @@
 
 mod attempt;
 mod host;
+mod raised;
 mod value;
 mod worker;
 
-use pyo3::{create_exception, exceptions::PyException, prelude::*};
-use tasker_worker::{host::Error, protocol::Json};
+use pyo3::prelude::*;
 
-create_exception!(
-    _native,
-    NativeError,
-    PyException,
-    "What the host refused: its arguments are code, message, is_transient, remedy and details (JSON)."
-);
+use self::raised::{NativeError, Result};
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -25,17 +20,4 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<attempt::Attempt>()?;
     module.add_function(wrap_pyfunction!(value::dumps, module)?)?;
     module.add_function(wrap_pyfunction!(value::loads, module)?)
-}
-
-/// The exception that carries an error of the host.
-fn raised(error: &Error) -> PyErr {
-    let faults = Json::of(error.details()).unwrap_or_else(|_| Json::null());
-    let parts = (
-        error.code().to_owned(),
-        error.message().to_owned(),
-        error.is_transient(),
-        error.remedy().to_owned(),
-        faults.as_str().to_owned(),
-    );
-    NativeError::new_err(parts)
 }

@@ -1,200 +1,148 @@
 //! Python values as JSON and back, by the rules of the JSON profile.
 
 use pyo3::{
+    exceptions::PyValueError,
     prelude::*,
     types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple},
 };
 use tasker_worker::{
-    host::profile::{self, Build, Fault, Writer},
+    host::profile::{Build, Look, ReadError, Refused, Scalar, Shape, read, write},
     protocol::Json,
 };
 
-use crate::raised;
+use crate::{Result, raised::Raised};
 
-/// Why a value was not written.
-pub(crate) enum Refused {
-    /// It has no JSON form.
-    Fault(Fault),
-    /// Python raised, in `default` or while the value was looked at.
-    Raised(PyErr),
-}
+type Any<'py> = Bound<'py, PyAny>;
 
-impl From<Fault> for Refused {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+/// Python's values. The function is asked for another value where one has no JSON form; it returns `NotImplemented`, or a text
+/// behind it that says what to do instead, where it knows none.
+pub(crate) struct Values<'a, 'py>(pub(crate) &'a Any<'py>);
+
+impl<'py> Look for Values<'_, 'py> {
+    type Value = Any<'py>;
+    type Error = PyErr;
+
+    // Exact types: a subclass (an Enum, a named tuple) may mean something else, which the function knows.
+    fn shape<'v>(&self, value: &'v Any<'py>) -> PyResult<Shape<'v, Any<'py>>> {
+        Ok(if let Ok(text) = value.cast_exact::<PyString>() {
+            text_of(text)
+        } else if value.is_none() {
+            Shape::Scalar(Scalar::Null)
+        } else if let Ok(flag) = value.cast_exact::<PyBool>() {
+            Shape::Scalar(Scalar::Bool(flag.is_true()))
+        } else if let Ok(int) = value.cast_exact::<PyInt>() {
+            let int = int.extract().map(Scalar::Int).or_else(|_| int.extract().map(Scalar::Uint));
+            int.map_or(Shape::LargeInt, Shape::Scalar)
+        } else if let Ok(float) = value.cast_exact::<PyFloat>() {
+            Shape::Scalar(Scalar::Float(float.value()))
+        } else if value.is_exact_instance_of::<PyDict>() {
+            Shape::Object
+        } else if value.is_exact_instance_of::<PyList>() || value.is_exact_instance_of::<PyTuple>() {
+            Shape::List
+        } else {
+            let (other, remedy): (Any<'py>, Option<String>) = self.0.call1((value,))?.extract()?;
+            if other.is(value.py().NotImplemented()) { Shape::Unknown(remedy) } else { Shape::StandIn(other) }
+        })
+    }
+
+    fn key<'v>(&self, key: &'v Any<'py>) -> PyResult<Shape<'v, Any<'py>>> {
+        Ok(key.cast::<PyString>().map_or(Shape::Unknown(None), text_of))
+    }
+
+    fn each_item(
+        &self,
+        list: &Any<'py>,
+        mut visit: impl FnMut(&Any<'py>) -> std::result::Result<(), Refused<PyErr>>,
+    ) -> std::result::Result<(), Refused<PyErr>> {
+        list.try_iter()?.try_for_each(|item| visit(&item?))
+    }
+
+    fn each_field(
+        &self,
+        object: &Any<'py>,
+        mut visit: impl FnMut(&Any<'py>, &Any<'py>) -> std::result::Result<(), Refused<PyErr>>,
+    ) -> std::result::Result<(), Refused<PyErr>> {
+        let object = object.cast::<PyDict>().map_err(PyErr::from)?;
+        object.iter().try_for_each(|(key, value)| visit(&key, &value))
+    }
+
+    fn identity(&self, value: &Any<'py>) -> usize {
+        value.as_ptr() as usize
+    }
+
+    fn type_name(&self, value: &Any<'py>) -> PyResult<String> {
+        Ok(value.get_type().fully_qualified_name()?.to_string())
     }
 }
 
-impl From<PyErr> for Refused {
-    fn from(error: PyErr) -> Self {
-        Self::Raised(error)
-    }
+fn text_of<'v, V>(text: &'v Bound<'_, PyString>) -> Shape<'v, V> {
+    text.to_str().map_or(Shape::BrokenText, |text| Shape::Scalar(Scalar::text(text)))
 }
 
-impl Refused {
-    /// The exception for a parameter; `what` names it.
-    pub(crate) fn raised(self, what: &str) -> PyErr {
-        match self {
-            Self::Fault(fault) => raised(&fault.into_error(what)),
-            Self::Raised(error) => error,
-        }
-    }
-}
-
-/// The JSON of a value. `default` is asked for another value where one has no JSON form; it returns `NotImplemented`, or a
-/// text behind it that says what to do instead, where it knows none.
-pub(crate) fn to_json(value: &Bound<'_, PyAny>, default: &Bound<'_, PyAny>) -> Result<Json, Refused> {
-    let mut writer = Writer::new();
-    write(&mut writer, value, default)?;
-    Ok(writer.finish()?)
-}
-
-fn write(writer: &mut Writer, value: &Bound<'_, PyAny>, default: &Bound<'_, PyAny>) -> Result<(), Refused> {
-    // Exact types first: a subclass (an Enum, a named tuple) may mean something else, which `default` knows.
-    if let Ok(text) = value.cast_exact::<PyString>() {
-        write_text(writer, text)?;
-    } else if value.is_none() {
-        writer.null();
-    } else if let Ok(flag) = value.cast_exact::<PyBool>() {
-        writer.bool(flag.is_true());
-    } else if let Ok(int) = value.cast_exact::<PyInt>() {
-        write_int(writer, int)?;
-    } else if let Ok(float) = value.cast_exact::<PyFloat>() {
-        writer.float(float.value())?;
-    } else if let Ok(object) = value.cast_exact::<PyDict>() {
-        write_object(writer, object, default)?;
-    } else if let Ok(list) = value.cast_exact::<PyList>() {
-        writer.begin_list(identity(value))?;
-        list.iter().try_for_each(|item| write(writer, &item, default))?;
-        writer.end();
-    } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
-        writer.begin_list(identity(value))?;
-        tuple.iter().try_for_each(|item| write(writer, &item, default))?;
-        writer.end();
-    } else {
-        write_other(writer, value, default)?;
-    }
-    Ok(())
-}
-
-fn write_other(writer: &mut Writer, value: &Bound<'_, PyAny>, default: &Bound<'_, PyAny>) -> Result<(), Refused> {
-    let (other, remedy): (Bound<'_, PyAny>, Option<String>) = default.call1((value,))?.extract()?;
-    if other.is(value.py().NotImplemented()) {
-        writer.unsupported(&type_name(value)?, remedy.as_deref())?;
-        return Ok(());
-    }
-    // What stands for a value is within it, so that one that turns into itself again and again ends somewhere.
-    writer.within(identity(value), |writer| write(writer, &other, default))
-}
-
-fn write_text(writer: &mut Writer, text: &Bound<'_, PyString>) -> Result<(), Refused> {
-    match text.to_str() {
-        Ok(text) => writer.text(text),
-        Err(_) => writer.broken_text()?,
-    }
-    Ok(())
-}
-
-fn write_int(writer: &mut Writer, int: &Bound<'_, PyInt>) -> Result<(), Refused> {
-    if let Ok(value) = int.extract::<i64>() {
-        writer.int(value);
-    } else if let Ok(value) = int.extract::<u64>() {
-        writer.uint(value);
-    } else {
-        writer.large_int()?;
-    }
-    Ok(())
-}
-
-fn write_object(writer: &mut Writer, object: &Bound<'_, PyDict>, default: &Bound<'_, PyAny>) -> Result<(), Refused> {
-    writer.begin_object(identity(object))?;
-    for (key, value) in object.iter() {
-        match key.cast_exact::<PyString>().map(|key| key.to_str()) {
-            Ok(Ok(text)) => writer.key(text),
-            Ok(Err(_)) => writer.broken_text()?,
-            Err(_) => match key.cast::<PyString>().map(|key| key.to_str()) {
-                Ok(Ok(text)) => writer.key(text),
-                _ => writer.odd_key(&type_name(&key)?)?,
-            },
-        }
-        write(writer, &value, default)?;
-    }
-    writer.end();
-    Ok(())
-}
-
-fn identity(value: &Bound<'_, PyAny>) -> usize {
-    value.as_ptr() as usize
-}
-
-fn type_name(value: &Bound<'_, PyAny>) -> PyResult<String> {
-    Ok(value.get_type().fully_qualified_name()?.to_string())
-}
-
-/// The value of a JSON text.
-pub(crate) fn from_json<'py>(py: Python<'py>, json: &Json) -> PyResult<Bound<'py, PyAny>> {
-    read(py, json.as_str())
-}
-
-fn read<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
-    profile::read(text, &Objects(py)).map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))
-}
-
-struct Objects<'py>(Python<'py>);
+/// Python's values, made of JSON.
+pub(crate) struct Objects<'py>(pub(crate) Python<'py>);
 
 impl<'py> Build for Objects<'py> {
-    type Value = Bound<'py, PyAny>;
-    type List = Vec<Bound<'py, PyAny>>;
+    type Value = Any<'py>;
+    type List = Vec<Any<'py>>;
     type Object = Bound<'py, PyDict>;
     type Error = PyErr;
 
-    fn null(&self) -> PyResult<Self::Value> {
-        Ok(self.0.None().into_bound(self.0))
+    fn scalar(&self, scalar: Scalar<'_>) -> PyResult<Any<'py>> {
+        Ok(match scalar {
+            Scalar::Null => self.0.None().into_bound(self.0),
+            Scalar::Bool(value) => PyBool::new(self.0, value).to_owned().into_any(),
+            Scalar::Int(value) => value.into_pyobject(self.0)?.into_any(),
+            Scalar::Uint(value) => value.into_pyobject(self.0)?.into_any(),
+            Scalar::Float(value) => PyFloat::new(self.0, value).into_any(),
+            Scalar::Text(value) => PyString::new(self.0, &value).into_any(),
+        })
     }
-    fn bool(&self, value: bool) -> PyResult<Self::Value> {
-        Ok(PyBool::new(self.0, value).to_owned().into_any())
-    }
-    fn int(&self, value: i64) -> PyResult<Self::Value> {
-        Ok(value.into_pyobject(self.0)?.into_any())
-    }
-    fn uint(&self, value: u64) -> PyResult<Self::Value> {
-        Ok(value.into_pyobject(self.0)?.into_any())
-    }
-    fn float(&self, value: f64) -> PyResult<Self::Value> {
-        Ok(PyFloat::new(self.0, value).into_any())
-    }
-    fn text(&self, value: &str) -> PyResult<Self::Value> {
-        Ok(PyString::new(self.0, value).into_any())
-    }
+
     fn list(&self) -> PyResult<Self::List> {
         Ok(Vec::new())
     }
-    fn push(&self, list: &mut Self::List, item: Self::Value) -> PyResult<()> {
+
+    fn push(&self, list: &mut Self::List, item: Any<'py>) -> PyResult<()> {
         list.push(item);
         Ok(())
     }
-    fn end_list(&self, list: Self::List) -> PyResult<Self::Value> {
+
+    fn end_list(&self, list: Self::List) -> PyResult<Any<'py>> {
         Ok(PyList::new(self.0, list)?.into_any())
     }
+
     fn object(&self) -> PyResult<Self::Object> {
         Ok(PyDict::new(self.0))
     }
-    fn put(&self, object: &mut Self::Object, key: &str, value: Self::Value) -> PyResult<()> {
+
+    fn put(&self, object: &mut Self::Object, key: &str, value: Any<'py>) -> PyResult<()> {
         object.set_item(key, value)
     }
-    fn end_object(&self, object: Self::Object) -> PyResult<Self::Value> {
+
+    fn end_object(&self, object: Self::Object) -> PyResult<Any<'py>> {
         Ok(object.into_any())
     }
 }
 
+/// What has no value in Python, as a number of too many digits.
+pub(crate) fn unreadable(error: ReadError) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+/// The JSON of a parameter; `what` names it.
+pub(crate) fn to_json(value: &Any<'_>, default: &Any<'_>, what: &str) -> Result<Json> {
+    write(&Values(default), value).map_err(|refused| refused.into_error::<Raised>(what))
+}
+
 /// The JSON text of a value.
 #[pyfunction]
-pub(crate) fn dumps(value: &Bound<'_, PyAny>, default: &Bound<'_, PyAny>) -> PyResult<String> {
-    to_json(value, default).map(|json| json.as_str().to_owned()).map_err(|refused| refused.raised("the value"))
+pub(crate) fn dumps(value: &Any<'_>, default: &Any<'_>) -> Result<String> {
+    Ok(to_json(value, default, "the value")?.as_str().to_owned())
 }
 
 /// The value of a JSON text.
 #[pyfunction]
-pub(crate) fn loads<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
-    read(py, text)
+pub(crate) fn loads<'py>(py: Python<'py>, text: &str) -> PyResult<Any<'py>> {
+    read(text, &Objects(py)).map_err(unreadable)
 }

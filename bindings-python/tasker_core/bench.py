@@ -62,7 +62,8 @@ class _Rig:
         began = time.perf_counter()
         for first in range(0, tasks, size):
             left = tasks - first
-            client.create_tasks({"name": self.name, "namespace": _NAMESPACE, "context": _CONTEXT} for _ in range(min(size, left)))
+            request = {"name": self.name, "namespace": _NAMESPACE, "context": _CONTEXT}
+            client.create_tasks([request] * min(size, left))
             # Not far ahead of what is done, or the queue and not the engine would be measured.
             while until - _calls() > left * self.steps + 50 * _STEPS_SUBMITTED:
                 time.sleep(0.001)

@@ -71,26 +71,13 @@ class StepContext:
         self._ending = _ending(ending)
         self._trace_context = dict(trace_context or {})
         self._native: _native.Attempt | None = None
-        self._worker: _native.Worker | None = None
-        self._events: list[tuple[str, Any]] = []
+        self._events: list[dict[str, Any]] = []
 
     @classmethod
-    def _of(cls, attempt: _native.Attempt, worker: _native.Worker) -> StepContext:
+    def _of(cls, attempt: _native.Attempt) -> StepContext:
         context = cls.__new__(cls)
-        context.handler_name = attempt.callable
-        context.step_name = attempt.step_name
-        context.retry_count = attempt.failures
-        context.max_retries = attempt.max_attempts
-        context.correlation_id = attempt.correlation_id
-        context.task_uuid = attempt.task_uuid
-        context.step_uuid = attempt.step_uuid
-        context.namespace = attempt.namespace
-        context.template_name = attempt.template_name
-        context.template_version = attempt.template_version
-        context.attempt = attempt.attempt
-        context.method = attempt.method
+        context.__dict__.update(attempt.about())
         context._native = attempt
-        context._worker = worker
         context._events = []
         return context
 
@@ -222,27 +209,26 @@ class StepContext:
         Raises a retryable ``lease_lost`` when the outcome is no longer wanted, and ``checkpoint_failed`` when it could not be
         stored. In an ``async def`` handler call it as ``await asyncio.to_thread(context.checkpoint, ...)``.
         """
-        if self._worker is not None and self._native is not None:
-            try:
-                self._worker.checkpoint(self._native, cursor, accumulated_results, items_processed, default)
-            except _native_error() as native:
-                error = CallError.of(native)
-                kind = RetryableError if error.is_transient else PermanentError
-                raise kind(error.message, error_code=error.code) from native
-        self._checkpoint = {
+        checkpoint = {
             "cursor": cursor,
             "accumulated_results": accumulated_results,
             "items_processed": items_processed,
         }
+        if self._native is not None:
+            try:
+                self._native.checkpoint(checkpoint, default)
+            except _native_error() as native:
+                error = CallError.of(native)
+                kind = RetryableError if error.is_transient else PermanentError
+                raise kind(error.message, error_code=error.code) from native
+        self._checkpoint = checkpoint
 
     def heartbeat(self, progress: Any = None) -> bool:
         """Says that the handler is alive, and perhaps how far it has come. False when its outcome is no longer wanted.
 
         Leases are extended without it too.
         """
-        if self._worker is None or self._native is None:
-            return True
-        return self._worker.heartbeat(self._native, progress, default)
+        return self._native is None or self._native.heartbeat(progress, default)
 
     def is_cancelled(self) -> bool:
         """Whether the outcome is no longer wanted: the task was cancelled, the attempt ran out of time, or the worker stops.
@@ -258,7 +244,7 @@ class StepContext:
                 f"event `{name}`: {_EVENTS_MAX} events were published before it, which is the limit",
                 error_code="event_invalid",
             )
-        self._events.append((name, {} if payload is None else payload))
+        self._events.append({"name": name, "payload": {} if payload is None else payload})
 
     def __repr__(self) -> str:
         return f"StepContext(step_name={self.step_name!r}, task_uuid={self.task_uuid!r}, attempt={self.attempt})"
@@ -272,15 +258,15 @@ def _or_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
-_LAZY: dict[str, Callable[[Any], Any]] = {
-    "_input": lambda native: native.input(),
-    "_config": lambda native: _or_empty(native.config()),
+_LAZY: dict[str, Callable[[_native.Attempt], Any]] = {
+    "_input": lambda native: native.part("input"),
+    "_config": lambda native: _or_empty(native.part("config")),
     "_results": lambda native: native.results(),
-    "_batch": lambda native: native.batch(),
-    "_checkpoint": lambda native: native.last_checkpoint(),
-    "_parent": lambda native: native.parent(),
-    "_ending": lambda native: _ending(native.ending()),
-    "_trace_context": lambda native: _or_empty(native.trace_context()),
+    "_batch": lambda native: native.part("batch"),
+    "_checkpoint": lambda native: native.part("checkpoint"),
+    "_parent": lambda native: native.part("parent"),
+    "_ending": lambda native: _ending(native.part("ending")),
+    "_trace_context": lambda native: _or_empty(native.part("trace_context")),
 }
 
 

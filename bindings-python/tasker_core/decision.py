@@ -14,15 +14,15 @@ class Decision:
         self._result = result
 
     @classmethod
-    def route(cls, steps: str | Iterable[str], routing_context: Any = None) -> Decision:
-        """These dependents run; the others are skipped. ``routing_context`` is the step's result instead of the routes."""
+    def route(cls, steps: str | Iterable[str], routing_context: Mapping[str, Any] | None = None) -> Decision:
+        """These dependents run; the others are skipped. ``routing_context`` becomes part of the step's result."""
         names = [steps] if isinstance(steps, str) else list(steps)
-        return cls({"route": {"steps": names}}, {"route": names} if routing_context is None else routing_context)
+        return cls({"route": {"steps": names}}, {"route": names, **(routing_context or {})})
 
     @classmethod
-    def skip(cls, reason: str, routing_context: Any = None) -> Decision:
-        """None of the dependents runs."""
-        return cls({"skip": {"reason": reason}}, {"skipped": reason} if routing_context is None else routing_context)
+    def skip(cls, reason: str, routing_context: Mapping[str, Any] | None = None) -> Decision:
+        """None of the dependents runs. ``routing_context`` becomes part of the step's result."""
+        return cls({"skip": {"reason": reason}}, {"skipped": reason, **(routing_context or {})})
 
 
 class BatchConfig:

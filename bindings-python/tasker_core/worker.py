@@ -18,7 +18,7 @@ from typing import Any
 
 from . import _native
 from ._connection import Connection, translated
-from ._run import run, run_async
+from ._run import fail, run, run_async
 from .client import TaskerClient
 from .errors import CallError
 from .registry import HandlerRegistry
@@ -213,15 +213,15 @@ class Worker:
             _logger.error("a thread of the worker has ended: %s", CallError.of(error))
 
     def _run(self, attempt: _native.Attempt) -> None:
-        name = attempt.callable
+        name = attempt.handler_name
         handler = self._handlers.get(name)
         if handler is None:
             message = f"this worker was handed a step for `{name}`, which it does not have"
-            attempt.fail("retryable", "handler_not_found", message, None)
+            fail(attempt, {"kind": "retryable", "code": "handler_not_found", "message": message}, [])
         elif name in self._asynchronous and self._loop is not None:
             self._loop.hand_over(attempt, handler)
         else:
-            run(handler, attempt, self._native)
+            run(handler, attempt)
 
     def _cancel(self, lease: _Lease) -> None:
         if self._loop is not None:
@@ -292,7 +292,7 @@ class _Loop:
                 return
 
     def _take_one(self, attempt: _native.Attempt) -> None:
-        handler = self._worker._handlers.get(attempt.callable)
+        handler = self._worker._handlers.get(attempt.handler_name)
         if handler is None:
             self._worker._run(attempt)
         else:
@@ -301,7 +301,7 @@ class _Loop:
     def _begin(self, attempt: _native.Attempt, handler: Callable[..., Any]) -> None:
         lease = attempt.lease_key
         # The loop itself holds tasks by weak references only.
-        task = self._loop.create_task(run_async(handler, attempt, self._worker._native))
+        task = self._loop.create_task(run_async(handler, attempt))
         self._tasks[lease] = task
         task.add_done_callback(lambda _: self._tasks.pop(lease, None))
 

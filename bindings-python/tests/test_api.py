@@ -23,6 +23,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
         status = int(self.path.split("/")[1].split("?")[0])
         length = int(self.headers.get("Content-Length") or 0)
         asked = {"path": self.path, "key": self.headers.get("X-Key"), "body": self.rfile.read(length).decode()}
+        asked["traceparent"] = self.headers.get("traceparent")
         content = b"" if status == 204 else json.dumps(asked).encode()
         self.send_response(status)
         if status in (429, 503):
@@ -56,6 +57,19 @@ def test_an_answer_is_the_result(base_url: str) -> None:
         got, posted, nothing = tasker.run("api", context={"n": 5}).results["it"]
     assert (got["path"], got["key"], nothing) == ("/200?q=a+b", "k", None)
     assert json.loads(posted["body"]) == {"n": 5}
+
+
+def test_calls_go_on_in_the_trace_of_the_task(base_url: str) -> None:
+    @api_handler("it", base_url=base_url)
+    def ask(api: ApiClient, context: Any) -> Any:
+        return api.get("200")
+
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    with Tasker() as tasker:
+        tasker.template(template("traced", "name: it, handler: {callable: it}"))
+        traced = tasker.run("traced", traceparent=traceparent).results["it"]
+        alone = tasker.run("traced").results["it"]
+    assert (traced["traceparent"], alone["traceparent"]) == (traceparent, None)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def test_decisions(database_url: str) -> None:
     @decision_handler("decide")
     @inputs("amount")
     def decide(amount: int) -> Decision:
-        return Decision.route("large") if amount > 10 else Decision.skip("too little")
+        return Decision.route("large", {"limit": 10}) if amount > 10 else Decision.skip("too little")
 
     @step_handler("note")
     def note(context: StepContext) -> str:
@@ -35,4 +35,4 @@ def test_decisions(database_url: str) -> None:
         task = tasker.run("decisions", context={"amount": 25})
         states = {step.name: step.current_state for step in task.steps}
         assert states == {"decide": "complete", "large": "complete", "small": "skipped"}
-        assert task.results["decide"] == {"route": ["large"]}
+        assert task.results["decide"] == {"route": ["large"], "limit": 10}

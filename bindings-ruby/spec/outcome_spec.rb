@@ -6,13 +6,15 @@ require "preparation"
 RSpec.describe TaskerCore::StepHandler::Outcome do
   let(:registry) { TaskerCore::Registry::HandlerRegistry.instance }
 
-  # Has the readers of the native attempt.
-  def attempt(input: {}, results: {}, **fields)
-    given = { callable: "it", handler_method: nil, config: nil, task_id: "t", step_uuid: "s", step: "step", attempt: 1,
-              namespace: "n", template: "t", version: "1.0.0", failures: 0, max_attempts: 3, correlation_id: nil,
-              batch: nil, checkpoint: nil, parent: nil, timeout_ms: nil, trace_context: nil, **fields }
-    double("attempt", input: input, result_names: results.keys, cancelled?: false, **given).tap do |attempt|
+  # Has the methods of the native attempt.
+  def attempt(input: {}, results: {}, about: {}, **parts)
+    about = { "handler_name" => "it", "method" => nil, "task_uuid" => "t", "step_uuid" => "s", "step_name" => "step",
+              "attempt" => 1, "namespace" => "n", "template_name" => "t", "template_version" => "1.0.0", "retry_count" => 0,
+              "max_retries" => 3, "correlation_id" => nil, **about }
+    parts = parts.transform_keys(&:to_s).merge("input" => input)
+    double("attempt", about: about, result_names: results.keys, cancelled?: false).tap do |attempt|
       allow(attempt).to receive(:result) { |name| results[name] }
+      allow(attempt).to receive(:part) { |name| parts[name] }
     end
   end
 
@@ -104,14 +106,14 @@ RSpec.describe TaskerCore::StepHandler::Outcome do
         failure(message: "no", error_type: "Undo", error_code: "undo_failed", retryable: true, metadata: { a: 1 })
       end
     end)
-    expect(outcome(callable: "Shop::Charge", input: { "n" => 1 }))
+    expect(outcome(about: { "handler_name" => "Shop::Charge" }, input: { "n" => 1 }))
       .to eq([{ n: 1 }, { "succeeded" => { "result" => nil, "metadata" => { quick: true } } }])
-    undo = error(callable: "Shop::Charge", handler_method: "undo")
+    undo = error(about: { "handler_name" => "Shop::Charge", "method" => "undo" })
     expect(undo).to eq("kind" => "retryable", "code" => "undo_failed", "message" => "no", "error_type" => "Undo",
                        "context" => { a: 1 })
     registry.register_handler("it", ->(context) { context.handler_name })
     expect(outcome).to eq(["it", nil])
-    expect(error(callable: "unknown")).to include("kind" => "retryable", "code" => "handler_not_found")
+    expect(error(about: { "handler_name" => "unknown" })).to include("kind" => "retryable", "code" => "handler_not_found")
   end
 
   it "refuses a block that can never be called where it is defined" do
@@ -171,7 +173,8 @@ RSpec.describe TaskerCore::StepHandler::Outcome do
   it "shows the context as it is" do
     seen = nil
     registry.register_handler("it", ->(context) { seen = context })
-    outcome(input: { "a" => 1, "none" => nil }, failures: 2, config: { "k" => "v" }, correlation_id: "c",
+    outcome(input: { "a" => 1, "none" => nil }, config: { "k" => "v" },
+            about: { "retry_count" => 2, "correlation_id" => "c" },
             results: { "p" => { "q" => [{ "r" => 5 }] }, "part_1" => 1, "part_2" => 2 },
             checkpoint: { "cursor" => 4, "accumulated_results" => [1], "items_processed" => 9 })
     expect([seen.get_input("a"), seen.get_input(:none)]).to eq([1, nil])

@@ -5,9 +5,8 @@ mod attempt;
 mod fault;
 mod gvl;
 mod host;
-mod read;
+mod value;
 mod worker;
-mod write;
 
 use magnus::{Error, Ruby, Value, function, method, prelude::*};
 
@@ -38,40 +37,22 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
 
     let attempt = native.define_class("Attempt", ruby.class_object())?;
     attempt.undef_default_alloc_func();
-    attempt.define_method("task_id", method!(Attempt::task_id, 0))?;
-    attempt.define_method("step_uuid", method!(Attempt::step_uuid, 0))?;
-    attempt.define_method("attempt", method!(Attempt::attempt, 0))?;
-    attempt.define_method("namespace", method!(Attempt::namespace, 0))?;
-    attempt.define_method("template", method!(Attempt::template, 0))?;
-    attempt.define_method("version", method!(Attempt::version, 0))?;
-    attempt.define_method("step", method!(Attempt::step, 0))?;
-    attempt.define_method("callable", method!(Attempt::callable, 0))?;
-    attempt.define_method("handler_method", method!(Attempt::handler_method, 0))?;
-    attempt.define_method("config", method!(Attempt::config, 0))?;
-    attempt.define_method("input", method!(Attempt::input, 0))?;
+    attempt.define_method("about", method!(Attempt::about, 0))?;
+    attempt.define_method("part", method!(Attempt::part, 1))?;
     attempt.define_method("result", method!(Attempt::result, 1))?;
     attempt.define_method("result_names", method!(Attempt::result_names, 0))?;
-    attempt.define_method("batch", method!(Attempt::batch, 0))?;
-    attempt.define_method("checkpoint", method!(Attempt::checkpoint, 0))?;
-    attempt.define_method("parent", method!(Attempt::parent, 0))?;
-    attempt.define_method("ending", method!(Attempt::ending, 0))?;
-    attempt.define_method("trace_context", method!(Attempt::trace_context, 0))?;
-    attempt.define_method("store_checkpoint", method!(Attempt::store_checkpoint, 1))?;
-    attempt.define_method("failures", method!(Attempt::failures, 0))?;
-    attempt.define_method("max_attempts", method!(Attempt::max_attempts, 0))?;
-    attempt.define_method("timeout_ms", method!(Attempt::timeout_ms, 0))?;
-    attempt.define_method("correlation_id", method!(Attempt::correlation_id, 0))?;
     attempt.define_method("cancelled?", method!(Attempt::is_cancelled, 0))?;
+    attempt.define_method("store_checkpoint", method!(Attempt::store_checkpoint, 1))?;
     attempt.define_method("heartbeat", method!(Attempt::heartbeat, 1))?;
     Ok(())
 }
 
 /// The JSON text of a value, by the JSON profile.
 fn to_json(ruby: &Ruby, value: Value) -> Result<String, Error> {
-    fault::guard(ruby, || Ok(write::write(ruby, value, "the value")?.as_str().to_owned()))
+    fault::guard(ruby, || Ok(value::write(ruby, value, "the value")?.as_str().to_owned()))
 }
 
 /// The value of a JSON text.
 fn from_json(ruby: &Ruby, text: String) -> Result<Value, Error> {
-    fault::guard(ruby, || read::read(ruby, &text))
+    fault::guard(ruby, || Ok(value::read(ruby, &text)?))
 }

@@ -73,6 +73,14 @@ impl Here {
         }
     }
 
+    /// Begins a future on this thread, which does not wait: the rest of the way is tokio's.
+    pub(crate) fn set_out(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(work);
+        if self.drive(work.as_mut(), Duration::ZERO) == Driven::Open {
+            self.hand_over(work);
+        }
+    }
+
     /// Leaves a future to tokio.
     pub(crate) fn hand_over(&self, work: impl Future<Output = ()> + Send + 'static) {
         drop(self.handle.spawn(work));
@@ -134,6 +142,22 @@ mod tests {
         here.hand_over(work);
         assert_eq!(sender.send(7), Ok(()));
         assert_eq!(ended.recv_timeout(LONG), Ok(Some(7)));
+    }
+
+    #[test]
+    fn what_sets_out_here_goes_on_elsewhere() {
+        let (_tokio, here) = here();
+        let (sender, receiver) = oneshot::channel::<u8>();
+        let (done, ended) = std::sync::mpsc::channel();
+        here.set_out(async move {
+            let began = thread::current().id();
+            let received = receiver.await;
+            assert_eq!(done.send((began, received, thread::current().id())), Ok(()));
+        });
+        assert_eq!(sender.send(7), Ok(()));
+        let (began, received, went_on) = ended.recv_timeout(LONG).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((began, received), (thread::current().id(), Ok(7)));
+        assert_ne!(went_on, began);
     }
 
     #[test]

@@ -50,13 +50,14 @@ fn a_thread_works_on_what_another_submits() {
     let task = submit(&host);
     thread::scope(|scope| {
         scope.spawn(|| {
+            let taker = worker.taker();
             loop {
-                match worker.poll(LONG, &Interrupt::new()).unwrap() {
-                    Some(Work::Run(mut attempt)) => {
+                match taker.poll(LONG, &Interrupt::new()).unwrap() {
+                    Some(Work::Run(attempt)) => {
                         attempt.begin().unwrap();
                         let input = attempt.assignment().input.to_value();
                         let result = Json::from(&json!({"n": input["n"].as_i64().unwrap() + 1}));
-                        attempt.report(Outcome::succeeded(result)).unwrap();
+                        attempt.answer(Outcome::succeeded(result)).unwrap();
                     }
                     Some(Work::Cancel(_)) | None => {}
                     Some(Work::End) => return,
@@ -97,11 +98,11 @@ fn an_attempt_that_is_dropped_runs_again() {
     let task = submit(&host);
     let mut attempts = 0;
     loop {
-        let Some(Work::Run(mut attempt)) = worker.poll(LONG, &Interrupt::new()).unwrap() else { continue };
+        let Some(Work::Run(attempt)) = worker.taker().poll(LONG, &Interrupt::new()).unwrap() else { continue };
         attempts += 1;
         attempt.begin().unwrap();
         if attempts == 2 {
-            attempt.report(Outcome::succeeded(Json::null())).unwrap();
+            attempt.answer(Outcome::succeeded(Json::null())).unwrap();
             break;
         }
     }
@@ -159,7 +160,7 @@ fn closing_ends_the_polls_of_workers_that_still_run() {
     let host = host();
     let worker = worker(&host);
     host.close();
-    assert!(matches!(worker.poll(LONG, &Interrupt::new()).unwrap(), Some(Work::End)));
+    assert!(matches!(worker.taker().poll(LONG, &Interrupt::new()).unwrap(), Some(Work::End)));
 }
 
 #[test]
@@ -204,11 +205,12 @@ fn small_stacks_are_enough_for_what_threads_do_themselves() {
     thread::scope(|scope| {
         let small = || thread::Builder::new().stack_size(1024 * 1024);
         let serve = || {
+            let taker = worker.taker();
             loop {
-                match worker.poll(LONG, &Interrupt::new()).unwrap() {
-                    Some(Work::Run(mut attempt)) => {
+                match taker.poll(LONG, &Interrupt::new()).unwrap() {
+                    Some(Work::Run(attempt)) => {
                         attempt.begin().unwrap();
-                        attempt.leave(Outcome::succeeded(Json::from(&json!({"n": 1})))).unwrap();
+                        attempt.answer(Outcome::succeeded(Json::from(&json!({"n": 1})))).unwrap();
                     }
                     Some(Work::Cancel(_)) | None => {}
                     Some(Work::End) => return,

@@ -78,15 +78,17 @@ export class Worker {
   }
 
   private take(): void {
-    while (this.native !== undefined) {
-      const polled = decode(this.native.take(TAKEN_MAX)) as Polled[];
-      if (polled.length === 0) return;
+    if (this.native === undefined) return;
+    let polled: Polled[];
+    do {
+      polled = decode(this.native.take(TAKEN_MAX)) as Polled[];
       for (const one of polled) {
         if (one === "end") return;
         if ("run" in one) void this.attempt(one.run);
         else this.running.get(keyOf(one.cancel))?.abort();
       }
-    }
+      // Where there was less, nothing is left, and what comes next calls again.
+    } while (polled.length === TAKEN_MAX);
   }
 
   /** Never rejects: `run` does not, and there is nothing else that can fail. */

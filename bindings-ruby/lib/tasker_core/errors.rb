@@ -158,14 +158,18 @@ module TaskerCore
       end
     end
 
-    # The exceptions that the native part raises, made of what it knows.
+    # The exception that the native part raises, made of what it knows.
     def self.client_error(fields)
-      ClientError.new(fields["message"], code: fields["code"], is_transient: fields["is_transient"],
-                                         remedy: fields["remedy"], details: fields["faults"])
+      code, faults = fields.values_at("code", "faults")
+      return ConversionError.new(fields["message"], **conversion(faults.first)) if code == "value_not_json"
+
+      ClientError.new(fields["message"], code: code, is_transient: fields["is_transient"], remedy: fields["remedy"],
+                                         details: faults)
     end
 
-    def self.conversion_error(message, path, reason)
-      ConversionError.new(message, path: path, reason: reason)
+    def self.conversion(fault)
+      { path: fault["path"], reason: fault["code"] }
     end
+    private_class_method :conversion
   end
 end

@@ -76,11 +76,11 @@ module TaskerCore
 
     def pass_on_logs
       loop do
-        level, target, message, fields = @host.next_log(200)
-        next if level.nil?
+        line = @host.next_log(200)
+        next if line.nil?
 
-        values = fields.map { |name, value| " #{name}=#{value}" }.join
-        TaskerCore.logger.add(LEVELS.fetch(level, Logger::DEBUG), "#{message}#{values} (#{target})")
+        values = line["fields"].map { |name, value| " #{name}=#{value}" }.join
+        TaskerCore.logger.add(LEVELS.fetch(line["level"], Logger::DEBUG), "#{line['message']}#{values} (#{line['target']})")
       end
     rescue Errors::ClientError
       # The host is closed, and all that it logged has been passed on.

@@ -36,15 +36,17 @@ module Programs
       @read = +""
     end
 
+    # The next line that it writes.
+    def line
+      line = Timeout.timeout(PATIENCE) { @out.gets } || raise("the program has ended: #{@read}#{@errors.value}")
+      @read << line
+      line
+    end
+
     # Reads until a line has that text in it.
     def await(text)
-      Timeout.timeout(PATIENCE) do
-        until (line = @out.gets).nil?
-          @read << line
-          return self if line.include?(text)
-        end
-      end
-      raise "the program ended without saying #{text.inspect}: #{@read}#{@errors.value}"
+      nil until line.include?(text)
+      self
     end
 
     def signal(name)

@@ -30,11 +30,11 @@ impl Error {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => {
-                "check that the database runs and that --store (or DATABASE_URL) is right, then try again"
+                "check that the database runs and that its URL (else DATABASE_URL) is right, then try again"
             }
-            Self::Schema(_) => "run `tasker migrate` with the same --store",
+            Self::Schema(_) => "bring the database up to date: `tasker migrate` with its URL",
             Self::Newer(_) => "use the version of Tasker that migrated the database, or a later one",
-            Self::Url(_) => "write --store postgres://user@host/database, sqlite:FILE or sqlite::memory:",
+            Self::Url(_) => "write the URL as postgres://user@host/database, sqlite:FILE or sqlite::memory:",
             Self::Corrupt(_) => "restore the row that is named from a backup, or remove it",
             Self::Refused(_) => "this is a fault in Tasker: please report it with the message",
         }

@@ -1,29 +1,41 @@
-use tasker_core::model::{Assignment, Lease, Outcome};
+use std::{
+    sync::{Mutex, PoisonError},
+    thread::{self, ThreadId},
+};
+
+use serde::Serialize;
+use tasker_core::model::{Assignment, Json, Lease, Outcome};
 use tokio_util::sync::CancellationToken;
 
-use super::{Result, home::Homed};
+use super::{
+    Pending, Result, Worker,
+    home::Homed,
+    profile::{Build, ReadError, Scalar, read},
+    refused,
+};
 use crate::{
     handler::checked,
     protocol::Polled,
     runtime::{Held, Taken},
 };
 
-/// What a poll gives to a binding.
+/// What a binding finds to do.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly every poll gives the large one")]
 pub enum Work {
-    /// Run this attempt, and report its outcome.
+    /// Run this attempt, and answer it.
     Run(Attempt),
-    /// Stop the attempt under this lease; report or drop it all the same.
+    /// Stop the attempt under this lease; answer or drop it all the same.
     Cancel(Lease),
     /// The worker is drained: stop polling.
     End,
 }
 
 impl Work {
-    pub(super) fn new(taken: Taken) -> Self {
+    /// `taker` is the thread that polls again once it has answered.
+    pub(super) fn new(taken: Taken, worker: &Worker, taker: Option<ThreadId>) -> Self {
         match taken {
-            Taken::Run(held) => Self::Run(Attempt::new(held)),
+            Taken::Run(held) => Self::Run(Attempt::new(held, worker.clone(), taker)),
             Taken::Cancel(lease) => Self::Cancel(lease),
             Taken::End => Self::End,
         }
@@ -36,25 +48,28 @@ impl Work {
     /// `forked`.
     pub fn hand_over(self) -> Result<Polled> {
         match self {
-            Self::Run(attempt) => Ok(Polled::Run(attempt.held.into_inner()?.hand_over())),
+            Self::Run(attempt) => Ok(Polled::Run(attempt.take()?.map_or(attempt.assignment, Held::hand_over))),
             Self::Cancel(lease) => Ok(Polled::Cancel(lease)),
             Self::End => Ok(Polled::End),
         }
     }
 }
 
-/// An attempt in the hands of a thread, with the duty to answer. Dropped without an answer it counts as abandoned, or as
-/// released if its handler had not begun; dropped in a forked child it counts as nothing, since the parent has it.
+/// An attempt in the hands of a binding, with the duty to answer it once. Dropped without an answer it counts as abandoned, or
+/// as released if its handler had not begun; dropped in a forked child it counts as nothing, since the parent has it.
 pub struct Attempt {
-    held: Homed<Held>,
+    /// None once it is answered.
+    held: Homed<Mutex<Option<Held>>>,
     assignment: Assignment,
     cancellation: CancellationToken,
+    worker: Worker,
+    taker: Option<ThreadId>,
 }
 
 impl Attempt {
-    fn new(held: Held) -> Self {
+    fn new(held: Held, worker: Worker, taker: Option<ThreadId>) -> Self {
         let (assignment, cancellation) = (held.assignment().clone(), held.cancellation());
-        Self { held: Homed::new(held), assignment, cancellation }
+        Self { held: Homed::new(Mutex::new(Some(held))), assignment, cancellation, worker, taker }
     }
 
     #[must_use]
@@ -67,39 +82,99 @@ impl Attempt {
         self.assignment.lease
     }
 
-    /// Whether the handler should stop: the lease is lost, the attempt timed out, or the worker stops.
+    /// Whether the handler should stop: the lease is lost, the attempt timed out or was answered, or the worker stops.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.cancellation.is_cancelled()
+        let is_answered = |held: &Mutex<Option<Held>>| held.lock().unwrap_or_else(PoisonError::into_inner).is_none();
+        self.cancellation.is_cancelled() || self.held.get().is_ok_and(is_answered)
+    }
+
+    /// What a handler's context says of every attempt, by the names that it has there.
+    ///
+    /// # Errors
+    /// When the language cannot make the values.
+    pub fn about<B: Build>(&self, build: &B) -> Result<B::Value, B::Error> {
+        let Assignment { lease, handler, .. } = &self.assignment;
+        let (task_uuid, step_uuid) = (lease.task_id.to_string(), self.assignment.step_uuid.to_string());
+        let facts = [
+            ("task_uuid", Scalar::text(task_uuid)),
+            ("step_uuid", Scalar::text(step_uuid)),
+            ("step_name", Scalar::text(&*self.assignment.step)),
+            ("namespace", Scalar::text(&*self.assignment.namespace)),
+            ("template_name", Scalar::text(&*self.assignment.template)),
+            ("template_version", Scalar::text(&*self.assignment.version)),
+            ("handler_name", Scalar::text(&*handler.callable)),
+            ("method", Scalar::optional(handler.method.as_deref())),
+            ("attempt", Scalar::Int(lease.attempt.into())),
+            ("retry_count", Scalar::Int(self.assignment.failures.into())),
+            ("max_retries", Scalar::Int(self.assignment.max_attempts.into())),
+            ("correlation_id", Scalar::optional(self.assignment.correlation_id.as_deref())),
+        ];
+        let mut about = build.object()?;
+        for (name, fact) in facts {
+            build.put(&mut about, name, build.scalar(fact)?)?;
+        }
+        build.end_object(about)
+    }
+
+    /// What only some handlers ask for, made anew by each call: `input`, `config`, `batch`, `checkpoint`, `parent`, `ending`
+    /// or `trace_context`, as the protocol has it. None where the attempt has no such part.
+    ///
+    /// # Errors
+    /// When the language cannot make the value.
+    pub fn part<B: Build>(&self, name: &str, build: &B) -> Result<Option<B::Value>, ReadError> {
+        let Assignment { handler, input, batch, checkpoint, parent, ending, trace_context, .. } = &self.assignment;
+        let written = match name {
+            "input" => return read(input.as_str(), build).map(Some),
+            "config" => return handler.config.as_ref().map(|config| read(config.as_str(), build)).transpose(),
+            "batch" => text_of(batch.as_ref())?,
+            "checkpoint" => text_of(checkpoint.as_ref())?,
+            "parent" => text_of(parent.as_ref())?,
+            "ending" => text_of(ending.as_ref())?,
+            "trace_context" => text_of(trace_context.as_ref())?,
+            _ => None,
+        };
+        written.map(|text| read(&text, build)).transpose()
+    }
+
+    /// The result of a step before this one; none for one that has none.
+    ///
+    /// # Errors
+    /// When the language cannot make the value.
+    pub fn result<B: Build>(&self, step: &str, build: &B) -> Result<Option<B::Value>, ReadError> {
+        self.assignment.results.get(step).map(|result| read(result.as_str(), build)).transpose()
     }
 
     /// The handler begins now: its timeout counts from here.
     ///
     /// # Errors
     /// `forked`.
-    pub fn begin(&mut self) -> Result<()> {
-        self.held.get_mut()?.begin();
+    pub fn begin(&self) -> Result<()> {
+        if let Some(held) = &mut *self.held.get()?.lock().unwrap_or_else(PoisonError::into_inner) {
+            held.begin();
+        }
         Ok(())
     }
 
-    /// The handler has ended. Returns at once; an outcome that is no longer wanted is dropped. A result over the limit of
-    /// its size becomes a permanent failure `result_too_large`.
+    /// The handler has ended. Returns at once; a second answer is dropped, and so is an outcome that is no longer wanted. A
+    /// result over the limit of its size becomes a permanent failure `result_too_large`.
     ///
     /// # Errors
     /// `forked`.
-    pub fn report(self, outcome: Outcome) -> Result<()> {
-        self.held.into_inner()?.report(checked(outcome));
+    pub fn answer(&self, outcome: Outcome) -> Result<()> {
+        let Some(held) = self.take()? else { return Ok(()) };
+        if self.taker == Some(thread::current().id()) {
+            held.leave(checked(outcome));
+        } else {
+            held.report(checked(outcome));
+        }
         Ok(())
     }
 
-    /// Like [`report`](Self::report), by a thread that goes on with [`Worker::poll`](super::Worker::poll): if there is nothing
-    /// to poll, it carries the outcome itself. A thread that ends instead calls [`Worker::send`](super::Worker::send).
-    ///
-    /// # Errors
-    /// `forked`.
-    pub fn leave(self, outcome: Outcome) -> Result<()> {
-        self.held.into_inner()?.leave(checked(outcome));
-        Ok(())
+    /// The outcome is unknown, and nobody waits for it any more: the slot is free again.
+    pub fn abandon(&self) {
+        // In a forked child it is the parent's.
+        drop(self.take());
     }
 
     /// Back to the other threads of this worker, for one that was interrupted before its handler began.
@@ -107,9 +182,38 @@ impl Attempt {
     /// # Errors
     /// `forked`.
     pub fn put_back(self) -> Result<()> {
-        self.held.into_inner()?.put_back();
+        if let Some(held) = self.take()? {
+            held.put_back();
+        }
         Ok(())
     }
+
+    /// Says that the handler is alive, and perhaps how far it has come. False when its outcome is no longer wanted.
+    ///
+    /// # Errors
+    /// `forked`.
+    pub fn heartbeat(&self, progress: Option<Json>) -> Result<bool> {
+        self.worker.heartbeat(self.lease(), progress)
+    }
+
+    /// Stores how far it has come, as the JSON of the protocol's `Checkpoint`.
+    ///
+    /// # Errors
+    /// `params_invalid` for another JSON, and those of [`Worker::checkpoint`].
+    pub fn checkpoint(&self, checkpoint: &Json) -> Result<Pending<()>> {
+        let remedy = "give it a cursor, and perhaps what was gathered and how many items were done";
+        let checkpoint =
+            checkpoint.to().map_err(|error| refused("params_invalid", format!("the checkpoint: {error}"), remedy))?;
+        self.worker.checkpoint(self.lease(), checkpoint)
+    }
+
+    fn take(&self) -> Result<Option<Held>> {
+        Ok(self.held.get()?.lock().unwrap_or_else(PoisonError::into_inner).take())
+    }
+}
+
+fn text_of<T: Serialize>(part: Option<&T>) -> Result<Option<String>, ReadError> {
+    part.map(serde_json::to_string).transpose()
 }
 
 impl std::fmt::Debug for Attempt {

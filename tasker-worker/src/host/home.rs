@@ -19,16 +19,6 @@ impl<T> Homed<T> {
         self.value.as_ref().ok_or_else(error::closed)
     }
 
-    pub(super) fn get_mut(&mut self) -> Result<&mut T> {
-        self.check()?;
-        self.value.as_mut().ok_or_else(error::closed)
-    }
-
-    pub(super) fn into_inner(mut self) -> Result<T> {
-        self.check()?;
-        self.value.take().ok_or_else(error::closed)
-    }
-
     fn check(&self) -> Result<()> {
         if process::id() == self.pid { Ok(()) } else { Err(error::forked(self.pid)) }
     }
@@ -60,10 +50,9 @@ mod tests {
     #[test]
     fn in_another_process_a_value_is_refused_and_never_dropped() {
         let value = Arc::new(1);
-        let mut homed = Homed { value: Some(Arc::clone(&value)), pid: process::id() + 1 };
+        let homed = Homed { value: Some(Arc::clone(&value)), pid: process::id() + 1 };
         assert!(homed.get().is_err_and(|error| error.code() == "forked"));
-        assert!(homed.get_mut().is_err_and(|error| error.code() == "forked"));
-        assert!(homed.into_inner().is_err_and(|error| error.code() == "forked"));
+        drop(homed);
         assert_eq!(Arc::strong_count(&value), 2);
     }
 }

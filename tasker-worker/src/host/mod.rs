@@ -12,6 +12,7 @@ mod error;
 mod forked_sqlite;
 mod home;
 mod log;
+mod outcome;
 mod pending;
 pub mod profile;
 mod worker;
@@ -31,8 +32,9 @@ pub use attempt::{Attempt, Work};
 pub use config::{HostConfig, WorkerConfig};
 pub use error::{Error, refused};
 pub use log::{LogLevel, LogRecord};
+pub use outcome::outcome;
 pub use pending::Pending;
-pub use worker::Worker;
+pub use worker::{Taker, Worker};
 
 use self::{connect::Connection, home::Homed, log::LogQueue};
 use crate::{here::Here, protocol::Json, runtime::Runtime};
@@ -112,8 +114,9 @@ impl Host {
         Ok(Pending::here(&inner.here, async move { call::call(&client, &method, &params).await }))
     }
 
-    /// Like [`call`](Self::call), for callers that do not wait: `done` is called with the answer on one of the host's own
-    /// threads and must return at once. It is dropped uncalled when the host is closed before.
+    /// Like [`call`](Self::call), for callers that do not wait: `done` is called with the answer and must return at once, on
+    /// one of the host's own threads as a rule. It is dropped uncalled when the host is closed before. What is often asked for
+    /// begins on the calling thread, as in [`call_here`](Self::call_here).
     ///
     /// # Errors
     /// `forked`, `closed`.
@@ -125,7 +128,13 @@ impl Host {
     ) -> Result<()> {
         let inner = self.inner()?;
         let (method, client) = (method.into(), inner.connection.client.clone());
-        inner.handle.spawn(async move { done(pending::ended(call::call(&client, &method, &params)).await) });
+        let is_frequent = FREQUENT.contains(&method.as_str());
+        let work = async move { done(pending::ended(call::call(&client, &method, &params)).await) };
+        if is_frequent {
+            inner.here.set_out(work)
+        } else {
+            inner.here.hand_over(work)
+        }
         Ok(())
     }
 

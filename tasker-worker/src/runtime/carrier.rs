@@ -56,6 +56,9 @@ const REFUSED_AGAIN: Duration = Duration::from_secs(5);
 /// How long a thread carries a report before it leaves it to a task. Meanwhile it does not see what else there is to do.
 const HERE_MAX: Duration = Duration::from_millis(2);
 
+/// Outcomes that a thread which must not wait sends itself. To decide on more takes longer than to wake another thread.
+const SET_OUT_MAX: usize = 4;
+
 /// One report of a lane.
 pub(super) struct Flush {
     lane: usize,
@@ -141,7 +144,7 @@ impl Carrier {
     /// Carries outcomes that wait on this thread, if there is nothing else to do: nothing to take, nothing to look for in the
     /// queues, and nothing that has failed. False if they are left to the pump.
     pub(super) fn carry_here(self: &Arc<Self>) -> bool {
-        let Some(flush) = self.next_here() else { return false };
+        let Some(flush) = self.next_here(limits::REPORT) else { return false };
         let is_here = Arc::clone(&flush.is_here);
         is_here.store(true, Ordering::Relaxed);
         let mut work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(Arc::clone(self).carry(flush));
@@ -152,13 +155,21 @@ impl Carrier {
         true
     }
 
+    /// Sends few outcomes that wait from this thread, under the same conditions, and leaves the rest of the way to a task.
+    pub(super) fn set_out(self: &Arc<Self>) {
+        if let Some(flush) = self.next_here(SET_OUT_MAX) {
+            self.here.set_out(Arc::clone(self).carry(flush));
+        }
+    }
+
     /// No thread carries anything any more when this returns.
     pub(super) fn close(&self) {
         self.here.close();
     }
 
-    /// What is due and not given out here is left to the pump. An outcome whose lane is not free leaves when it is.
-    fn next_here(&self) -> Option<Flush> {
+    /// A report of `max` outcomes at most. What is due and not given out here is left to the pump; an outcome whose lane is not
+    /// free leaves when it is.
+    fn next_here(&self, max: usize) -> Option<Flush> {
         let now = Instant::now();
         let mut course = self.course();
         let mut ledger = self.shared.ledger();
@@ -166,7 +177,8 @@ impl Carrier {
         let is_due = |lane: &Lane| lane.is_free() && lane.waiting() > 0;
         let lane = ledger.outcomes.lanes().iter().position(is_due)?;
         let want = wanted(&ledger, lane);
-        let is_otherwise_idle = course.resume_at.is_none()
+        let is_otherwise_idle = ledger.outcomes.lanes()[lane].waiting() <= max
+            && course.resume_at.is_none()
             && ledger.phase() == Phase::Open
             && ledger.levels().to_poll == 0
             && course.look(now, want) == Look::Nowhere;

@@ -3,6 +3,7 @@ use std::{
     time::Duration,
 };
 
+use serde::Serialize;
 use tasker_core::model::{Assignment, Json, Lease, Named, Outcome, Report, TaskId};
 use tokio::time::Instant;
 use tracing::debug;
@@ -54,7 +55,7 @@ pub(super) enum Found {
 }
 
 /// What a worker is doing at the moment. `slots` less the other counts but `outcomes` are free.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
     /// Attempts that may be held at the same time.
     pub slots: usize,

@@ -226,6 +226,14 @@ impl Runtime {
         self.shared.update(|ledger| ledger.answer(report));
     }
 
+    /// The same for many at once, by a thread that must not wait: a report of few outcomes sets out from it all the same, and
+    /// only goes on elsewhere. No other thread has to wake up before it is on its way.
+    pub fn report_all(&self, reports: impl IntoIterator<Item = Report>) {
+        reports.into_iter().for_each(|report| self.shared.leave(report));
+        self.carrier.set_out();
+        self.send();
+    }
+
     /// Says that a handler is alive, and perhaps how far it has come: its lease is extended soon. Leases of running handlers
     /// are extended without it too; it is the way to learn early that an attempt is lost.
     ///

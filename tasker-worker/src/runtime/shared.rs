@@ -79,16 +79,21 @@ impl Shared {
         answer
     }
 
-    /// Takes in the outcome of a thread that polls next: the pump hears of it only if that thread has something else to do.
+    /// Takes in the outcome of a thread that sees to its report next: the pump hears of it only if that thread has something
+    /// else to do. An outcome that nobody wants leaves a free slot, and no report.
     pub(super) fn leave(&self, report: Report) {
-        let is_ending = {
+        let (is_wanted, is_ending) = {
             let mut ledger = self.ledger();
+            let before = ledger.outcomes.waiting();
             ledger.answer(report);
-            ledger.has_left = true;
-            ledger.phase() >= Phase::Draining
+            let is_wanted = ledger.outcomes.waiting() > before;
+            ledger.has_left |= is_wanted;
+            (is_wanted, ledger.phase() >= Phase::Draining)
         };
-        if is_ending {
+        if is_ending || !is_wanted {
             self.pump.notify_one();
+        }
+        if is_ending {
             self.settled.notify_one();
         }
     }

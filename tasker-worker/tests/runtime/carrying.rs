@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, thread};
 
-use tasker_core::model::Lease;
+use tasker_core::model::{Lease, Outcome, Report};
 use tasker_worker::runtime::{Interrupt, Runtime, Taken};
 use tokio::time::Duration;
 
@@ -128,4 +128,35 @@ async fn an_outcome_that_is_not_taken_is_offered_again() {
     assert_eq!(fake.accepted(1).await[0].lease, lease);
     runtime.shutdown(LONG).await;
     assert!(poller.join().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_is_free_again_although_nobody_wants_the_outcome() {
+    let (fake, runtime) = Fake::start(1).await;
+    fake.enqueue_with(1, Some(Duration::from_millis(1)));
+    fake.enqueue(1);
+    let held = spawn(&runtime, take).join().unwrap();
+    assert!(matches!(fake.accepted(1).await[0].outcome, Outcome::Failed { .. }), "it has timed out");
+    let next = spawn(&runtime, |runtime| {
+        held.leave(success());
+        take(runtime)
+    });
+    next.join().unwrap().report(success());
+    assert_eq!(fake.accepted(2).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_that_must_not_wait_sends_its_outcome_and_goes_on() {
+    let (fake, runtime) = Fake::start(4).await;
+    fake.enqueue(1);
+    let lease = spawn(&runtime, |runtime| take(runtime).hand_over().lease).join().unwrap();
+    fake.hold();
+    let sender = spawn(&runtime, move |runtime| runtime.report_all([Report { lease, outcome: success() }]));
+    let id = sender.thread().id();
+    sender.join().unwrap();
+    assert_eq!(fake.first_report().await.thread, id);
+    fake.let_go();
+    assert_eq!(fake.accepted(1).await.len(), 1);
+    let drained = runtime.shutdown(LONG).await;
+    assert_eq!((drained.abandoned, drained.undelivered), (0, 0));
 }

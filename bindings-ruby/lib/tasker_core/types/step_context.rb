@@ -14,70 +14,71 @@ module TaskerCore
       # +reason+ say who cancelled it and why.
       Ending = Struct.new(:status, :error, :by, :reason, keyword_init: true)
 
-      # +attempt+ is what the native part hands over, or anything with the same readers (see Testing).
+      # +attempt+ is what the native part hands over, or anything with the same methods (see Testing).
       def initialize(attempt)
         @attempt = attempt
+        @about = attempt.about
         @results = {}
       end
 
       def task_uuid
-        @attempt.task_id
+        @about["task_uuid"]
       end
       alias task_id task_uuid
 
       def step_uuid
-        @attempt.step_uuid
+        @about["step_uuid"]
       end
 
       def step_name
-        @attempt.step
+        @about["step_name"]
       end
 
       # The name by which the template calls the handler.
       def handler_name
-        @attempt.callable
+        @about["handler_name"]
       end
 
       # +handler.method+ of the template; nil if it names none.
       def handler_method
-        @attempt.handler_method
+        @about["method"]
       end
 
       def namespace_name
-        @attempt.namespace
+        @about["namespace"]
       end
 
       def template_name
-        @attempt.template
+        @about["template_name"]
       end
 
       # Of the template.
       def version
-        @attempt.version
+        @about["template_version"]
       end
 
       def correlation_id
-        @attempt.correlation_id
+        @about["correlation_id"]
       end
 
       # The trace that the task belongs to, as headers to go on with: +traceparent+ and perhaps +tracestate+. Empty without.
       def trace_context
-        @trace_context ||= @attempt.trace_context || {}
+        @trace_context ||= @attempt.part("trace_context") || {}
       end
 
       # Which execution of the step this is, from 1; executions whose worker was lost count too.
       def attempt
-        @attempt.attempt
+        @about["attempt"]
       end
 
       # Attempts before this one that ended in a failure.
       def retry_count
-        @attempt.failures
+        @about["retry_count"]
       end
 
       # Failures after which the step is not tried again.
       def max_retries
-        @attempt.max_attempts
+        @about["max_retries"]
       end
       alias max_attempts max_retries
 
@@ -94,7 +95,7 @@ module TaskerCore
 
       # The task's input.
       def input_data
-        @input_data ||= @attempt.input
+        @input_data ||= @attempt.part("input")
       end
       alias context input_data
 
@@ -110,7 +111,7 @@ module TaskerCore
 
       # +handler.initialization+ of the template.
       def step_config
-        @step_config ||= @attempt.config || {}
+        @step_config ||= @attempt.part("config") || {}
       end
 
       def get_config(key, default = nil)
@@ -162,7 +163,7 @@ module TaskerCore
 
       # Which part of a batch this attempt is for (Functional::BatchContext); nil in steps that are not split.
       def batch_context
-        part = @attempt.batch
+        part = @attempt.part("batch")
         part && StepHandler::Functional::BatchContext.new(part)
       end
 
@@ -215,12 +216,12 @@ module TaskerCore
       # +{ "task_id" => ..., "step_uuid" => ... }+ of the step of another task that waits for the end of this task; nil in
       # tasks that stand for themselves.
       def parent
-        @attempt.parent
+        @attempt.part("parent")
       end
 
       # In a compensation and in a step of +finally+: how the task ends, and why (Ending); nil in other steps.
       def ending
-        @ending ||= [@attempt.ending&.then { |fields| Ending.new(**fields.transform_keys(&:to_sym)) }]
+        @ending ||= [@attempt.part("ending")&.then { |fields| Ending.new(**fields.transform_keys(&:to_sym)) }]
         @ending.first
       end
 
@@ -251,7 +252,7 @@ module TaskerCore
       private
 
       def stored
-        @stored ||= [@attempt.checkpoint]
+        @stored ||= [@attempt.part("checkpoint")]
         @stored.first
       end
 

@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
+use super::Scalar;
+
 /// Makes a language's values of the parts of a JSON text.
 pub trait Build {
     type Value;
@@ -10,12 +12,7 @@ pub trait Build {
     /// Why a value cannot be made; usually that there is no memory.
     type Error: fmt::Display;
 
-    fn null(&self) -> Result<Self::Value, Self::Error>;
-    fn bool(&self, value: bool) -> Result<Self::Value, Self::Error>;
-    fn int(&self, value: i64) -> Result<Self::Value, Self::Error>;
-    fn uint(&self, value: u64) -> Result<Self::Value, Self::Error>;
-    fn float(&self, value: f64) -> Result<Self::Value, Self::Error>;
-    fn text(&self, value: &str) -> Result<Self::Value, Self::Error>;
+    fn scalar(&self, scalar: Scalar<'_>) -> Result<Self::Value, Self::Error>;
     fn list(&self) -> Result<Self::List, Self::Error>;
     fn push(&self, list: &mut Self::List, item: Self::Value) -> Result<(), Self::Error>;
     fn end_list(&self, list: Self::List) -> Result<Self::Value, Self::Error>;
@@ -56,27 +53,27 @@ impl<'de, B: Build> Visitor<'de> for Of<'_, B> {
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<B::Value, E> {
-        self.0.null().map_err(E::custom)
+        self.0.scalar(Scalar::Null).map_err(E::custom)
     }
 
     fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<B::Value, E> {
-        self.0.bool(value).map_err(E::custom)
+        self.0.scalar(Scalar::Bool(value)).map_err(E::custom)
     }
 
     fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<B::Value, E> {
-        self.0.int(value).map_err(E::custom)
+        self.0.scalar(Scalar::Int(value)).map_err(E::custom)
     }
 
     fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<B::Value, E> {
-        self.0.uint(value).map_err(E::custom)
+        self.0.scalar(Scalar::Uint(value)).map_err(E::custom)
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<B::Value, E> {
-        self.0.float(value).map_err(E::custom)
+        self.0.scalar(Scalar::Float(value)).map_err(E::custom)
     }
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<B::Value, E> {
-        self.0.text(value).map_err(E::custom)
+        self.0.scalar(Scalar::text(value)).map_err(E::custom)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<B::Value, A::Error> {
@@ -140,23 +137,15 @@ mod tests {
         type Object = Map<String, Value>;
         type Error = Infallible;
 
-        fn null(&self) -> Result<Value, Infallible> {
-            Ok(Value::Null)
-        }
-        fn bool(&self, value: bool) -> Result<Value, Infallible> {
-            Ok(value.into())
-        }
-        fn int(&self, value: i64) -> Result<Value, Infallible> {
-            Ok(value.into())
-        }
-        fn uint(&self, value: u64) -> Result<Value, Infallible> {
-            Ok(value.into())
-        }
-        fn float(&self, value: f64) -> Result<Value, Infallible> {
-            Ok(value.into())
-        }
-        fn text(&self, value: &str) -> Result<Value, Infallible> {
-            Ok(value.into())
+        fn scalar(&self, scalar: Scalar<'_>) -> Result<Value, Infallible> {
+            Ok(match scalar {
+                Scalar::Null => Value::Null,
+                Scalar::Bool(value) => value.into(),
+                Scalar::Int(value) => value.into(),
+                Scalar::Uint(value) => value.into(),
+                Scalar::Float(value) => value.into(),
+                Scalar::Text(value) => value.into(),
+            })
         }
         fn list(&self) -> Result<Vec<Value>, Infallible> {
             Ok(Vec::new())

@@ -5,16 +5,17 @@ use tasker_core::{
     view::{ErrorView, FaultView},
 };
 
+use super::Scalar;
 use crate::host::Error;
 
 /// Lists and objects within each other.
 pub const DEPTH_MAX: usize = 128;
 
-/// Writes one value as JSON while a binding walks it: one call for each scalar, and for each list or object a beginning, its
-/// items, and an end. A fault ends the writing; what was written is of no use then.
+/// Writes one value as JSON while it is walked: one call for each scalar, and for each list or object a beginning, its items,
+/// and an end. A fault ends the writing; what was written is of no use then.
 #[derive(Debug, Default)]
-pub struct Writer {
-    text: String,
+pub(super) struct Writer {
+    text: Vec<u8>,
     open: Vec<Open>,
     /// Values that others stand for at the moment.
     standing: Vec<usize>,
@@ -49,159 +50,99 @@ pub struct Fault {
 }
 
 impl Writer {
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    pub fn null(&mut self) {
-        self.begin_item();
-        self.text.push_str("null");
-    }
-
-    pub fn bool(&mut self, value: bool) {
-        self.begin_item();
-        self.text.push_str(if value { "true" } else { "false" });
-    }
-
-    pub fn int(&mut self, value: i64) {
-        self.begin_item();
-        self.text.push_str(&value.to_string());
-    }
-
-    pub fn uint(&mut self, value: u64) {
-        self.begin_item();
-        self.text.push_str(&value.to_string());
-    }
-
-    /// # Errors
-    /// `not_a_number` for NaN and infinities.
-    pub fn float(&mut self, value: f64) -> Result<(), Fault> {
-        if !value.is_finite() {
-            let message = format!("{value} has no JSON form: use null or a text");
-            return self.refuse_item("not_a_number", message);
+    pub(super) fn scalar(&mut self, scalar: &Scalar<'_>) -> Result<(), Fault> {
+        if let Scalar::Float(value) = scalar
+            && !value.is_finite()
+        {
+            return self.refuse_item("not_a_number", format!("{value} has no JSON form: use null or a text"));
         }
         self.begin_item();
-        self.push_json(&value);
+        match scalar {
+            Scalar::Null => self.push_json(&()),
+            Scalar::Bool(value) => self.push_json(value),
+            Scalar::Int(value) => self.push_json(value),
+            Scalar::Uint(value) => self.push_json(value),
+            Scalar::Float(value) => self.push_json(value),
+            Scalar::Text(value) => self.push_json(value.as_ref()),
+        }
         Ok(())
     }
 
     /// An integer that does not fit into 64 bits.
-    ///
-    /// # Errors
-    /// `integer_too_large`, always.
-    pub fn large_int(&mut self) -> Result<(), Fault> {
+    pub(super) fn large_int(&mut self) -> Result<(), Fault> {
         self.refuse_item("integer_too_large", "the integer does not fit into 64 bits: use a text".to_owned())
     }
 
-    pub fn text(&mut self, value: &str) {
-        self.begin_item();
-        self.push_json(value);
-    }
-
     /// A text that cannot be written as UTF-8.
-    ///
-    /// # Errors
-    /// `text_broken`, always.
-    pub fn broken_text(&mut self) -> Result<(), Fault> {
+    pub(super) fn broken_text(&mut self) -> Result<(), Fault> {
         self.refuse_item("text_broken", "the text is not valid Unicode: decode it with its right encoding".to_owned())
     }
 
     /// A value of a type that has no JSON form; `remedy` may add what to use instead.
-    ///
-    /// # Errors
-    /// `unsupported`, always.
-    pub fn unsupported(&mut self, type_name: &str, remedy: Option<&str>) -> Result<(), Fault> {
+    pub(super) fn unsupported(&mut self, type_name: &str, remedy: Option<&str>) -> Result<(), Fault> {
         let remedy = remedy.unwrap_or("turn it into texts, numbers, lists and objects first");
         self.refuse_item("unsupported", format!("a value of type `{type_name}` has no JSON form: {remedy}"))
     }
 
-    /// Begins a list. `identity` is its address in the language's memory, by which one that contains itself is found.
-    ///
-    /// # Errors
-    /// `circular`, `too_deep`, `too_large`.
-    pub fn begin_list(&mut self, identity: usize) -> Result<(), Fault> {
-        self.begin(identity, '[', Place::List(0))
+    /// `identity` is its address in the language's memory, by which one that contains itself is found.
+    pub(super) fn begin_list(&mut self, identity: usize) -> Result<(), Fault> {
+        self.begin(identity, b'[', Place::List(0))
     }
 
-    /// # Errors
-    /// `circular`, `too_deep`, `too_large`.
-    pub fn begin_object(&mut self, identity: usize) -> Result<(), Fault> {
-        self.begin(identity, '{', Place::Object(0..0))
+    pub(super) fn begin_object(&mut self, identity: usize) -> Result<(), Fault> {
+        self.begin(identity, b'{', Place::Object(0..0))
     }
 
     /// The key of the value that comes next, within an object.
-    pub fn key(&mut self, key: &str) {
-        if !self.text.ends_with('{') {
-            self.text.push(',');
+    pub(super) fn key(&mut self, key: &str) -> Result<(), Fault> {
+        if !self.text.ends_with(b"{") {
+            self.text.push(b',');
         }
         let start = self.text.len();
         self.push_json(key);
         if let Some(Open { place: Place::Object(range), .. }) = self.open.last_mut() {
             *range = start..self.text.len();
         }
-        self.text.push(':');
+        self.text.push(b':');
+        Ok(())
     }
 
     /// A key that is not a text.
-    ///
-    /// # Errors
-    /// `key_not_text`, always.
-    pub fn odd_key(&mut self, type_name: &str) -> Result<(), Fault> {
+    pub(super) fn odd_key(&mut self, type_name: &str) -> Result<(), Fault> {
         let message = format!("a key of type `{type_name}` cannot be the key of a JSON object: use texts as keys");
         Err(self.fault("key_not_text", message, self.open.len().saturating_sub(1)))
     }
 
-    /// Writes what stands for a value that has no JSON form of its own, where the value would stand.
-    ///
-    /// # Errors
-    /// `circular`, `too_deep`, and those of `write`.
-    pub fn within<E: From<Fault>>(
-        &mut self,
-        identity: usize,
-        write: impl FnOnce(&mut Self) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if self.standing.contains(&identity) {
-            return Ok(
-                self.refuse_item("circular", "the value contains itself: leave the reference back out".to_owned())?
-            );
-        }
-        if self.standing.len() >= DEPTH_MAX {
-            return Ok(self.refuse_item("too_deep", format!("the value has more than {DEPTH_MAX} levels: flatten it"))?);
-        }
+    /// What stands for a value that has no JSON form of its own comes next, where the value would stand.
+    pub(super) fn begin_stand_in(&mut self, identity: usize) -> Result<(), Fault> {
+        self.check_within(self.standing.contains(&identity), self.standing.len())?;
         self.standing.push(identity);
-        write(self)?;
-        self.standing.pop();
         Ok(())
     }
 
+    pub(super) fn end_stand_in(&mut self) {
+        self.standing.pop();
+    }
+
     /// Ends the list or object that began last.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if let Some(open) = self.open.pop() {
-            self.text.push(if matches!(open.place, Place::List(_)) { ']' } else { '}' });
+            self.text.push(if matches!(open.place, Place::List(_)) { b']' } else { b'}' });
         }
     }
 
-    /// The text of the value.
-    ///
-    /// # Errors
-    /// `unsupported` when the value was not written to its end.
-    pub fn finish(self) -> Result<Json, Fault> {
-        Json::parse(self.text).map_err(|error| Fault {
+    /// The text of the value, which was written to its end.
+    pub(super) fn finish(self) -> Result<Json, Fault> {
+        let text = String::from_utf8_lossy(&self.text).into_owned();
+        Json::parse(text).map_err(|error| Fault {
             path: String::new(),
             reason: "unsupported",
             message: format!("the value was not written to its end: {error}"),
         })
     }
 
-    fn begin(&mut self, identity: usize, bracket: char, place: Place) -> Result<(), Fault> {
-        if self.open.iter().any(|open| open.identity == identity) {
-            return self.refuse_item("circular", "the value contains itself: leave the reference back out".to_owned());
-        }
-        if self.open.len() >= DEPTH_MAX {
-            let message = format!("the value has more than {DEPTH_MAX} levels: flatten it");
-            return self.refuse_item("too_deep", message);
-        }
+    fn begin(&mut self, identity: usize, bracket: u8, place: Place) -> Result<(), Fault> {
+        self.check_within(self.open.iter().any(|open| open.identity == identity), self.open.len())?;
         // Nothing that is longer can be stored, and memory is not for writing it down first.
         if self.text.len() > 2 * limits::PAYLOAD_BYTES {
             let limit = limits::PAYLOAD_BYTES;
@@ -214,18 +155,28 @@ impl Writer {
         Ok(())
     }
 
+    fn check_within(&mut self, is_in_itself: bool, depth: usize) -> Result<(), Fault> {
+        if is_in_itself {
+            return self.refuse_item("circular", "the value contains itself: leave the reference back out".to_owned());
+        }
+        if depth >= DEPTH_MAX {
+            return self.refuse_item("too_deep", format!("the value has more than {DEPTH_MAX} levels: flatten it"));
+        }
+        Ok(())
+    }
+
     fn begin_item(&mut self) {
         if let Some(Open { place: Place::List(count), .. }) = self.open.last_mut() {
             *count += 1;
             if *count > 1 {
-                self.text.push(',');
+                self.text.push(b',');
             }
         }
     }
 
     fn push_json<T: serde::Serialize + ?Sized>(&mut self, value: &T) {
-        // Neither a text nor a finite number fails.
-        self.text.push_str(&serde_json::to_string(value).unwrap_or_default());
+        // Neither plain values nor memory fail.
+        drop(serde_json::to_writer(&mut self.text, value));
     }
 
     fn refuse_item(&mut self, reason: &'static str, message: String) -> Result<(), Fault> {
@@ -241,7 +192,7 @@ impl Writer {
         for open in &self.open[..depth] {
             match &open.place {
                 Place::List(count) => path.push_str(&format!("[{}]", count.saturating_sub(1))),
-                Place::Object(range) => push_key(&mut path, &self.text[range.clone()]),
+                Place::Object(range) => push_key(&mut path, &String::from_utf8_lossy(&self.text[range.clone()])),
             }
         }
         Fault { path, reason, message }
@@ -302,24 +253,24 @@ mod tests {
     use super::*;
 
     fn path_of(walk: impl FnOnce(&mut Writer) -> Result<(), Fault>) -> (String, &'static str) {
-        let fault = walk(&mut Writer::new()).unwrap_err();
+        let fault = walk(&mut Writer::default()).unwrap_err();
         (fault.path, fault.reason)
     }
 
     #[test]
     fn what_is_walked_is_written() {
-        let mut writer = Writer::new();
+        let mut writer = Writer::default();
         writer.begin_object(1).unwrap();
-        writer.key("a \"b\"");
+        writer.key("a \"b\"").unwrap();
         writer.begin_list(2).unwrap();
-        writer.int(i64::MIN);
-        writer.uint(u64::MAX);
-        writer.float(1.0).unwrap();
+        writer.scalar(&Scalar::Int(i64::MIN)).unwrap();
+        writer.scalar(&Scalar::Uint(u64::MAX)).unwrap();
+        writer.scalar(&Scalar::Float(1.0)).unwrap();
         writer.begin_object(3).unwrap();
         writer.end();
         writer.end();
-        writer.key("c");
-        writer.null();
+        writer.key("c").unwrap();
+        writer.scalar(&Scalar::Null).unwrap();
         writer.end();
         let expected = r#"{"a \"b\"":[-9223372036854775808,18446744073709551615,1.0,{}],"c":null}"#;
         assert_eq!(writer.finish().unwrap().as_str(), expected);
@@ -329,21 +280,21 @@ mod tests {
     fn a_fault_names_the_path_to_it() {
         let nested = |writer: &mut Writer| {
             writer.begin_object(1)?;
-            writer.key("items");
+            writer.key("items").unwrap();
             writer.begin_list(2)?;
-            writer.null();
+            writer.scalar(&Scalar::Null)?;
             writer.begin_object(3)?;
-            writer.key("odd key");
-            writer.float(f64::NAN)
+            writer.key("odd key").unwrap();
+            writer.scalar(&Scalar::Float(f64::NAN))
         };
         assert_eq!(path_of(nested), (r#"items[1]["odd key"]"#.to_owned(), "not_a_number"));
-        assert_eq!(path_of(|writer| writer.float(f64::INFINITY)), (String::new(), "not_a_number"));
+        assert_eq!(path_of(|writer| writer.scalar(&Scalar::Float(f64::INFINITY))), (String::new(), "not_a_number"));
         let odd_key = |writer: &mut Writer| {
             writer.begin_object(1)?;
-            writer.key("inner");
+            writer.key("inner").unwrap();
             writer.begin_object(2)?;
-            writer.key("fine");
-            writer.null();
+            writer.key("fine").unwrap();
+            writer.scalar(&Scalar::Null)?;
             writer.odd_key("int")
         };
         assert_eq!(path_of(odd_key), ("inner".to_owned(), "key_not_text"));
@@ -363,7 +314,7 @@ mod tests {
 
     #[test]
     fn the_same_value_twice_side_by_side_is_fine() {
-        let mut writer = Writer::new();
+        let mut writer = Writer::default();
         writer.begin_list(1).unwrap();
         for _ in 0..2 {
             writer.begin_list(2).unwrap();
@@ -375,10 +326,10 @@ mod tests {
 
     #[test]
     fn writing_stops_when_no_store_could_take_it() {
-        let mut writer = Writer::new();
+        let mut writer = Writer::default();
         writer.begin_list(1).unwrap();
         let too_large = (0..100).find_map(|_| {
-            writer.text(&"x".repeat(limits::PAYLOAD_BYTES / 10));
+            writer.scalar(&Scalar::text("x".repeat(limits::PAYLOAD_BYTES / 10))).unwrap();
             writer.begin_list(2).map(|()| writer.end()).err()
         });
         assert_eq!(too_large.map(|fault| fault.reason), Some("too_large"));
