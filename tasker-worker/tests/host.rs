@@ -85,7 +85,7 @@ fn an_attempt_that_is_handed_over_is_reported_by_its_lease() {
     assert!(worker.heartbeat(lease, None).unwrap());
     // Two megabytes are more than a store takes.
     let result = Json::from(&json!("x".repeat(2_000_000)));
-    worker.report(Report { lease, outcome: Outcome::succeeded(result) }).unwrap();
+    worker.report(vec![Report { lease, outcome: Outcome::succeeded(result) }]).unwrap();
     assert_eq!(end_of(&host, &task), "error");
     let steps = call(&host, "task.steps", &json!({"task_uuid": task})).unwrap();
     assert_eq!(steps[0]["error"]["code"], "result_too_large");

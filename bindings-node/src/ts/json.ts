@@ -54,89 +54,99 @@ const INTEGER_MAX = 2n ** 64n - 1n;
  * values, keys that are no texts, texts that are no Unicode, and nesting deeper than 128.
  */
 export function encode(value: unknown): string {
-  return new Encoder().write(value, "", "") ?? "null";
+  return new Encoder().write(value, "") ?? "null";
 }
 
 class Encoder {
   /** The objects that are being written, outermost first. */
   private readonly within: object[] = [];
+  /** The keys and places on the way to what is being written. */
+  private readonly way: (string | number)[] = [];
 
   /** Undefined for what an object leaves out. */
-  write(value: unknown, path: string, key: string): string | undefined {
+  write(value: unknown, key: string): string | undefined {
     switch (typeof value) {
       case "string":
-        return quoted(value, path);
+        return this.quoted(value);
       case "number":
-        if (!Number.isFinite(value))
-          throw new NotJsonError(path, "not_a_number", `${value} has no JSON form: use null or a text`);
+        if (!Number.isFinite(value)) throw this.fault("not_a_number", `${value} has no JSON form: use null or a text`);
         return JSON.stringify(value);
       case "boolean":
         return value ? "true" : "false";
       case "bigint":
         if (value >= INTEGER_MIN && value <= INTEGER_MAX) return value.toString();
-        throw new NotJsonError(path, "integer_too_large", "the integer does not fit into 64 bits: use a text");
+        throw this.fault("integer_too_large", "the integer does not fit into 64 bits: use a text");
       case "symbol":
-        return quoted(value.description ?? "", path);
+        return this.quoted(value.description ?? "");
       case "function":
-        throw new NotJsonError(path, "unsupported", "a function has no JSON form: call it, or leave it out");
+        throw this.fault("unsupported", "a function has no JSON form: call it, or leave it out");
       case "undefined":
         return undefined;
       case "object":
-        return value === null ? "null" : this.object(value, path, key);
+        return value === null ? "null" : this.object(value, key);
     }
   }
 
-  private object(value: object, path: string, key: string): string | undefined {
+  private object(value: object, key: string): string | undefined {
     const remedy = remedyFor(value);
     if (remedy !== undefined) {
-      const message = `a value of type \`${value.constructor?.name}\` has no JSON form: ${remedy}`;
-      throw new NotJsonError(path, "unsupported", message);
+      throw this.fault("unsupported", `a value of type \`${value.constructor?.name}\` has no JSON form: ${remedy}`);
     }
     if (this.within.includes(value)) {
-      throw new NotJsonError(path, "circular", "the value contains itself: leave the reference back out");
+      throw this.fault("circular", "the value contains itself: leave the reference back out");
     }
     if (this.within.length >= DEPTH_MAX) {
-      throw new NotJsonError(path, "too_deep", `the value has more than ${DEPTH_MAX} levels: flatten it`);
+      throw this.fault("too_deep", `the value has more than ${DEPTH_MAX} levels: flatten it`);
     }
     this.within.push(value);
-    const text = this.content(value, path, key);
+    const text = this.content(value, key);
     this.within.pop();
     return text;
   }
 
-  private content(value: object, path: string, key: string): string | undefined {
-    if ("toJSON" in value && typeof value.toJSON === "function") return this.write(value.toJSON(key), path, key);
+  private content(value: object, key: string): string | undefined {
+    if ("toJSON" in value && typeof value.toJSON === "function") return this.write(value.toJSON(key), key);
     if (value instanceof Number || value instanceof String || value instanceof Boolean) {
-      return this.write(value.valueOf(), path, key);
+      return this.write(value.valueOf(), key);
     }
     if (Array.isArray(value) || value instanceof Set) {
-      const items = Array.from(value as Iterable<unknown>, (item, index) => {
-        return this.write(item, `${path}[${index}]`, String(index)) ?? "null";
-      });
+      const items = Array.from(value as Iterable<unknown>, (item, index) => this.part(item, index) ?? "null");
       return `[${items.join(",")}]`;
     }
     const fields: string[] = [];
     for (const [name, field] of value instanceof Map ? value : Object.entries(value)) {
       if (typeof name !== "string") {
         const message = `a key of type \`${typeof name}\` cannot be the key of a JSON object: use texts as keys`;
-        throw new NotJsonError(path, "key_not_text", message);
+        throw this.fault("key_not_text", message);
       }
-      const text = this.write(field, pathTo(path, name), name);
-      if (text !== undefined) fields.push(`${quoted(name, path)}:${text}`);
+      const text = this.part(field, name);
+      if (text !== undefined) fields.push(`${this.quoted(name)}:${text}`);
     }
     return `{${fields.join(",")}}`;
   }
-}
 
-function quoted(text: string, path: string): string {
-  if (text.isWellFormed()) return JSON.stringify(text);
-  throw new NotJsonError(path, "text_broken", "the text has half a character (a lone surrogate): cut it elsewhere");
+  private part(value: unknown, at: string | number): string | undefined {
+    this.way.push(at);
+    const text = this.write(value, String(at));
+    this.way.pop();
+    return text;
+  }
+
+  private quoted(text: string): string {
+    if (text.isWellFormed()) return JSON.stringify(text);
+    throw this.fault("text_broken", "the text has half a character (a lone surrogate): cut it elsewhere");
+  }
+
+  private fault(reason: NotJsonReason, message: string): NotJsonError {
+    return new NotJsonError(this.way.reduce<string>(pathTo, ""), reason, message);
+  }
 }
 
 /** A key that is a plain word stands behind a dot; any other stands in brackets, as it is written in JSON. */
-function pathTo(path: string, key: string): string {
-  if (!/^[\p{Alphabetic}\p{N}_]+$/u.test(key)) return `${path}[${JSON.stringify(key)}]`;
-  return path === "" ? key : `${path}.${key}`;
+function pathTo(path: string, at: string | number): string {
+  if (typeof at === "number") return `${path}[${at}]`;
+  if (!/^[\p{Alphabetic}\p{N}_]+$/u.test(at)) return `${path}[${JSON.stringify(at)}]`;
+  return path === "" ? at : `${path}.${at}`;
 }
 
 /** What to do about an object that would come out as `{}` or worse; undefined for one that can be written. */
