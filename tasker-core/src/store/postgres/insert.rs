@@ -64,7 +64,8 @@ pub(super) fn statement(
     let steps: Vec<_> = (1i32..).zip(&plans).flat_map(|(number, plan)| plan.steps(number)).collect();
     let facts = plans.iter().map(Plan::facts).collect::<Result<Vec<_>>>()?;
     let of = |column: fn(&NewTask) -> Option<&str>| tasks.iter().map(column).collect::<Vec<_>>();
-    let query = sqlx::query(sql::INSERT_TASKS.sql())
+    let is_keyless = tasks.iter().all(|task| task.submission.idempotency_key.is_none());
+    let query = sqlx::query(if is_keyless { sql::INSERT_KEYLESS_TASKS.as_str() } else { sql::INSERT_TASKS.sql() })
         .bind(tasks.iter().map(|task| task.task_id.0).collect::<Vec<_>>())
         .bind(tasks.iter().map(|task| task.template.id.0).collect::<Vec<_>>())
         .bind(of(|task| Some(&task.namespace)))

@@ -1,6 +1,13 @@
 //! The statements of `store/sql/postgres/`, by the names of their files.
 
+use std::sync::LazyLock;
+
 use crate::store::statement::statements;
+
+/// [`INSERT_TASKS`] for tasks without idempotency keys: nothing can be in their way, and to insert rows that something may be in
+/// the way of takes a search of each unique index and an entry in the log that confirms the row.
+pub(super) static INSERT_KEYLESS_TASKS: LazyLock<String> =
+    LazyLock::new(|| INSERT_TASKS.sql().replace("on conflict do nothing", ""));
 
 statements! { "postgres":
     ADD_STEPS = "add_steps",
