@@ -43,7 +43,7 @@ impl NativeWorker {
     /// Up to `max` things to do, as a JSON list of the protocol's `Polled`; it never waits.
     #[napi(catch_unwind)]
     pub fn take(&self, max: u32) -> Result<String> {
-        let taken = or_throw(self.worker.poll_ready(max as usize))?;
+        let taken = or_throw(self.worker.poll_called(max as usize))?;
         let polled: host::Result<Vec<_>> = taken.into_iter().map(|work| work.hand_over()).collect();
         serde_json::to_string(&or_throw(polled)?).map_err(|error| napi::Error::from_reason(error.to_string()))
     }

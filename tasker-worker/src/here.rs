@@ -4,7 +4,7 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::{
-        Arc, PoisonError, RwLock, TryLockError,
+        Arc, PoisonError, RwLock, RwLockReadGuard, TryLockError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
@@ -42,11 +42,7 @@ impl Here {
 
     /// Drives a future on this thread, for so long at most. It must not be called on a thread of tokio's.
     pub(crate) fn drive<T>(&self, mut work: Pin<&mut (dyn Future<Output = T> + Send)>, at_most: Duration) -> Driven<T> {
-        let _at_work = match self.at_work.try_read() {
-            Ok(at_work) => at_work,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Driven::Closed,
-        };
+        let Some(_at_work) = self.at_work() else { return Driven::Closed };
         let _entered = self.handle.enter();
         let until = Instant::now().checked_add(at_most);
         let woken = Arc::new(Woken { thread: thread::current(), is_woken: AtomicBool::new(false) });
@@ -73,6 +69,16 @@ impl Here {
         }
     }
 
+    /// Takes a future on as far as it goes without a wait. `waker` says when there is more to do.
+    pub(crate) fn nudge<T>(&self, work: Pin<&mut (dyn Future<Output = T> + Send)>, waker: &Waker) -> Driven<T> {
+        let Some(_at_work) = self.at_work().filter(|_| !self.closed.is_cancelled()) else { return Driven::Closed };
+        let _entered = self.handle.enter();
+        match work.poll(&mut Context::from_waker(waker)) {
+            Poll::Ready(ended) => Driven::Ended(ended),
+            Poll::Pending => Driven::Open,
+        }
+    }
+
     /// Begins a future on this thread, which does not wait: the rest of the way is tokio's.
     pub(crate) fn set_out(&self, work: impl Future<Output = ()> + Send + 'static) {
         let mut work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(work);
@@ -84,6 +90,15 @@ impl Here {
     /// Leaves a future to tokio.
     pub(crate) fn hand_over(&self, work: impl Future<Output = ()> + Send + 'static) {
         drop(self.handle.spawn(work));
+    }
+
+    /// None when everything is at its end.
+    fn at_work(&self) -> Option<RwLockReadGuard<'_, ()>> {
+        match self.at_work.try_read() {
+            Ok(at_work) => Some(at_work),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Ends everything that is driven. When this returns, no thread is at work.

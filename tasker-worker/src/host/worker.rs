@@ -49,6 +49,15 @@ impl Worker {
         self.0.idle.load(Ordering::Relaxed)
     }
 
+    /// Like [`poll_ready`](Self::poll_ready), by the thread that [`set_wake`](Self::set_wake) calls, and which also
+    /// [reports](Self::report): it looks after its report first.
+    ///
+    /// # Errors
+    /// `forked`.
+    pub fn poll_called(&self, max: usize) -> Result<Vec<Work>> {
+        Ok(self.runtime()?.poll_called(max).into_iter().map(|taken| Work::new(taken, self, None)).collect())
+    }
+
     /// Up to `max` things to do that are there already; it never waits.
     ///
     /// # Errors

@@ -3,8 +3,9 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
+    task::Waker,
     time::Duration,
 };
 
@@ -34,7 +35,22 @@ pub(super) struct Carrier {
     coordinator: Arc<dyn Coordinator>,
     here: Here,
     course: Mutex<Course>,
+    tended: Mutex<Tended>,
+    /// Calls the thread that looks after a report.
+    waker: Waker,
 }
+
+/// The report that a thread which must not wait looks after between other things: each time that it is called. If it does not
+/// come for a while, the report is taken from it.
+#[derive(Default)]
+struct Tended {
+    report: Option<(Work, Arc<AtomicUsize>)>,
+    begun_at: Option<Instant>,
+    /// The pump looks every few milliseconds.
+    is_watched: bool,
+}
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// When reports leave.
 struct Course {
@@ -46,6 +62,8 @@ struct Course {
     is_looking: bool,
     /// After a failure nothing is sent before this.
     resume_at: Option<Instant>,
+    /// When the pump goes on by itself.
+    pump_until: Option<Instant>,
 }
 
 /// Refusals in a row that are taken for the search for one outcome; after that every report is refused, and the pump waits
@@ -56,6 +74,8 @@ const REFUSED_AGAIN: Duration = Duration::from_secs(5);
 /// How long a thread carries a report before it leaves it to a task. Meanwhile it does not see what else there is to do.
 const HERE_MAX: Duration = Duration::from_millis(2);
 
+/// How long the pump goes on watching a thread that looks after reports, rather than be woken by each.
+const WATCH: Duration = Duration::from_millis(20);
 /// Outcomes that a thread which must not wait sends itself. To decide on more takes longer than to wake another thread.
 const SET_OUT_MAX: usize = 4;
 
@@ -68,8 +88,8 @@ pub(super) struct Flush {
     asked_at: Instant,
     /// What was known of the queues when it left.
     hints: u64,
-    /// The thread that carries it takes the first step that it brings; nobody has to be woken for that one.
-    is_here: Arc<AtomicBool>,
+    /// Of the steps that it brings, so many are taken by the thread that carries it; nobody has to be woken for these.
+    taken_here: Arc<AtomicUsize>,
 }
 
 /// A report that was answered.
@@ -97,8 +117,10 @@ impl Carrier {
             batch_max: limits::REPORT,
             is_looking: false,
             resume_at: None,
+            pump_until: None,
         });
-        Self { shared, coordinator, here, course }
+        let waker = Waker::from(Arc::clone(&shared));
+        Self { shared, coordinator, here, course, tended: Mutex::default(), waker }
     }
 
     /// Whether every process tells of the steps that it enqueues.
@@ -111,60 +133,82 @@ impl Carrier {
         self.course().pace.wake();
     }
 
-    /// The next report of a free lane, if there is anything to send or to look for.
+    /// The next report of a free lane, if there is anything to send or to look for. For the pump alone.
     pub(super) fn next(&self) -> Next {
         let now = Instant::now();
+        let watch_at = self.watch(now);
         let mut course = self.course();
-        if let Some(resume_at) = course.resume_at {
-            if now < resume_at {
-                return Next::Wait(Some(resume_at));
-            }
-            course.resume_at = None;
-        }
         let mut ledger = self.shared.ledger();
         ledger.is_queue_empty = course.pace.is_believed_empty();
         ledger.has_left = false;
-        let mut wait_until = None;
-        for lane in 0..ledger.outcomes.lanes().len() {
-            if !ledger.outcomes.lanes()[lane].is_free() {
-                continue;
+        match course.due(&ledger, now) {
+            Due::Now(lane, want, look) => Next::Flush(course.flush(&mut ledger, lane, want, look, now)),
+            Due::At(due_at) => {
+                course.pump_until = due_at.into_iter().chain(watch_at).min();
+                Next::Wait(course.pump_until)
             }
-            let want = wanted(&ledger, lane);
-            let look = course.look(now, want);
-            let report_at = ledger.outcomes.lanes()[lane].due_at(now);
-            if look != Look::Nowhere || report_at.is_some_and(|report_at| report_at <= now) {
-                return Next::Flush(course.flush(&mut ledger, lane, want, look, now));
-            }
-            let poll_at = (want > 0 && !course.is_looking).then(|| course.pace.poll_at());
-            wait_until = wait_until.into_iter().chain(poll_at).chain(report_at).min();
         }
-        Next::Wait(wait_until)
     }
 
     /// Carries outcomes that wait on this thread, if there is nothing else to do: nothing to take, nothing to look for in the
     /// queues, and nothing that has failed. False if they are left to the pump.
     pub(super) fn carry_here(self: &Arc<Self>) -> bool {
         let Some(flush) = self.next_here(limits::REPORT) else { return false };
-        let is_here = Arc::clone(&flush.is_here);
-        is_here.store(true, Ordering::Relaxed);
-        let mut work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(Arc::clone(self).carry(flush));
+        let taken_here = Arc::clone(&flush.taken_here);
+        taken_here.store(1, Ordering::Relaxed);
+        let mut work: Work = Box::pin(Arc::clone(self).carry(flush));
         if self.here.drive(work.as_mut(), HERE_MAX) == Driven::Open {
-            is_here.store(false, Ordering::Relaxed);
+            taken_here.store(0, Ordering::Relaxed);
             self.here.hand_over(work);
         }
         true
     }
 
-    /// Sends few outcomes that wait from this thread, under the same conditions, and leaves the rest of the way to a task.
-    pub(super) fn set_out(self: &Arc<Self>) {
-        if let Some(flush) = self.next_here(SET_OUT_MAX) {
-            self.here.set_out(Arc::clone(self).carry(flush));
+    /// Takes the report that this thread looks after further, or begins one of few outcomes, under the same conditions. What it
+    /// brings is for this thread to take; true if there is any.
+    pub(super) fn tend(self: &Arc<Self>) -> bool {
+        let mut tended = self.tended.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut work, taken_here) = match tended.report.take() {
+            Some(report) => report,
+            None => {
+                let Some(flush) = self.next_here(SET_OUT_MAX) else { return false };
+                let taken_here = Arc::clone(&flush.taken_here);
+                taken_here.store(usize::MAX, Ordering::Relaxed);
+                tended.begun_at = Some(Instant::now());
+                if !tended.is_watched {
+                    self.shared.pump.notify_one();
+                }
+                let work: Work = Box::pin(Arc::clone(self).carry(flush));
+                (work, taken_here)
+            }
+        };
+        if self.here.nudge(work.as_mut(), &self.waker) == Driven::Open {
+            tended.report = Some((work, taken_here));
+            return false;
         }
+        self.shared.ledger().levels().to_poll > 0
+    }
+
+    /// Takes a report from a thread that does not look after it; when to look again.
+    fn watch(&self, now: Instant) -> Option<Instant> {
+        // A thread that is at it just now needs no watching.
+        let Ok(mut tended) = self.tended.try_lock() else { return Some(now + HERE_MAX) };
+        let begun_at = tended.begun_at?;
+        if now >= begun_at + HERE_MAX
+            && let Some((work, taken_here)) = tended.report.take()
+        {
+            taken_here.store(0, Ordering::Relaxed);
+            self.here.hand_over(work);
+        }
+        tended.is_watched = now < begun_at + WATCH;
+        tended.is_watched.then(|| now + HERE_MAX)
     }
 
     /// No thread carries anything any more when this returns.
     pub(super) fn close(&self) {
         self.here.close();
+        let report = self.tended.lock().unwrap_or_else(PoisonError::into_inner).report.take();
+        drop(report);
     }
 
     /// A report of `max` outcomes at most. What is due and not given out here is left to the pump; an outcome whose lane is not
@@ -198,17 +242,28 @@ impl Carrier {
         }
     }
 
-    /// Sends a report and takes in what comes back, not on the pump, which has to be told.
+    /// Sends a report and takes in what comes back, not on the pump, which is told if that leaves something for it.
     async fn carry(self: Arc<Self>, flush: Flush) {
         if let Some(landed) = Arc::clone(&self).send(flush).await {
             self.land(landed);
-            self.shared.pump.notify_one();
+            if self.is_for_pump() {
+                self.shared.pump.notify_one();
+            }
+        }
+    }
+
+    /// Whether there is something for the pump to do before it goes on by itself.
+    fn is_for_pump(&self) -> bool {
+        let course = self.course();
+        match course.due(&self.shared.ledger(), Instant::now()) {
+            Due::Now(..) => true,
+            Due::At(due_at) => due_at.is_some_and(|at| course.pump_until.is_none_or(|pump_until| at < pump_until)),
         }
     }
 
     /// Takes in what a report has brought.
     pub(super) fn land(&self, Landed { flush, reported }: Landed) {
-        let Flush { lane, reports, want, look, asked_at, hints, is_here, .. } = flush;
+        let Flush { lane, reports, want, look, asked_at, hints, taken_here } = flush;
         let reported = {
             let mut course = self.course();
             course.is_looking &= look == Look::Nowhere;
@@ -221,8 +276,7 @@ impl Carrier {
             }
         };
         tell_refusals(&reports, &reported.verdicts);
-        let taken_here = usize::from(is_here.load(Ordering::Relaxed));
-        let is_sooner = self.shared.update_for(taken_here, |ledger| {
+        let is_sooner = self.shared.update_for(taken_here.load(Ordering::Relaxed), |ledger| {
             ledger.answered(lane, want, Lane::confirm);
             ledger.arrive(reported.assignments, asked_at)
         });
@@ -268,15 +322,41 @@ impl Carrier {
     }
 }
 
+/// When the next report is due.
+enum Due {
+    /// Of this lane, for so many steps.
+    Now(usize, usize, Look),
+    At(Option<Instant>),
+}
+
 impl Course {
+    fn due(&self, ledger: &Ledger, now: Instant) -> Due {
+        if let Some(resume_at) = self.resume_at.filter(|resume_at| now < *resume_at) {
+            return Due::At(Some(resume_at));
+        }
+        let mut due_at = None;
+        for (number, lane) in ledger.outcomes.lanes().iter().enumerate().filter(|(_, lane)| lane.is_free()) {
+            let want = wanted(ledger, number);
+            let look = self.look(now, want);
+            let report_at = lane.due_at(now);
+            if look != Look::Nowhere || report_at.is_some_and(|report_at| report_at <= now) {
+                return Due::Now(number, want, look);
+            }
+            let poll_at = (want > 0 && !self.is_looking).then(|| self.pace.poll_at());
+            due_at = due_at.into_iter().chain(poll_at).chain(report_at).min();
+        }
+        Due::At(due_at)
+    }
+
     fn look(&self, now: Instant, want: usize) -> Look {
         if self.is_looking { Look::Nowhere } else { self.pace.look(now, want) }
     }
 
     fn flush(&mut self, ledger: &mut Ledger, lane: usize, want: usize, look: Look, now: Instant) -> Flush {
         self.is_looking |= look != Look::Nowhere;
+        self.resume_at = None;
         let reports = ledger.ask(lane, self.batch_max, want, now);
-        Flush { lane, reports, want, look, asked_at: now, hints: self.pace.hints(), is_here: Arc::default() }
+        Flush { lane, reports, want, look, asked_at: now, hints: self.pace.hints(), taken_here: Arc::default() }
     }
 
     fn landed(&mut self, look: Look, want: usize, hints: u64, reports: &[Report], reported: &Reported) {

@@ -226,12 +226,21 @@ impl Runtime {
         self.shared.update(|ledger| ledger.answer(report));
     }
 
-    /// The same for many at once, by a thread that must not wait: a report of few outcomes sets out from it all the same, and
-    /// only goes on elsewhere. No other thread has to wake up before it is on its way.
+    /// The same for many at once, by the thread that [`set_wake`](Self::set_wake) calls: a report of few outcomes sets out from it
+    /// at once, and it looks after that report in [`poll_called`](Self::poll_called). No other thread has to wake up for it then.
     pub fn report_all(&self, reports: impl IntoIterator<Item = Report>) {
         reports.into_iter().for_each(|report| self.shared.leave(report));
-        self.carrier.set_out();
+        if self.carrier.tend() {
+            self.shared.call_wake();
+        }
         self.send();
+    }
+
+    /// Like [`poll_ready`](Self::poll_ready), by the thread that [`set_wake`](Self::set_wake) calls.
+    #[must_use]
+    pub fn poll_called(&self, max: usize) -> Vec<Taken> {
+        self.carrier.tend();
+        self.poll_ready(max)
     }
 
     /// Says that a handler is alive, and perhaps how far it has come: its lease is extended soon. Leases of running handlers

@@ -1,6 +1,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    task::Wake,
 };
 
 use tasker_core::{
@@ -14,7 +15,7 @@ use tracing::error;
 use super::ledger::{Ledger, Levels, Phase};
 
 /// Called when there is something to poll where there was nothing.
-pub(super) type Wake = Arc<dyn Fn() + Send + Sync>;
+pub(super) type OnNews = Arc<dyn Fn() + Send + Sync>;
 
 /// The ledger, and the ways in which those who wait for it are told.
 pub(super) struct Shared {
@@ -33,7 +34,7 @@ pub(super) struct Shared {
     pub(super) settled: Notify,
     /// Cancelled when nothing can be reported any more.
     pub(super) ended: CancellationToken,
-    wake: Mutex<Option<Wake>>,
+    wake: Mutex<Option<OnNews>>,
 }
 
 impl Shared {
@@ -58,25 +59,31 @@ impl Shared {
 
     /// Changes the ledger, and then tells pollers, pump and shutdown what concerns them.
     pub(super) fn update<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {
-        self.update_for(0, change)
-    }
-
-    /// The same for a thread that takes so much of what there is to poll itself.
-    pub(super) fn update_for<T>(&self, taken_here: usize, change: impl FnOnce(&mut Ledger) -> T) -> T {
-        let (answer, before, after) = {
-            let mut ledger = self.ledger();
-            let before = ledger.levels();
-            let answer = change(&mut ledger);
-            (answer, before, ledger.levels())
-        };
-        self.tell_pollers(before, after, taken_here);
+        let (answer, before, after) = self.change(change);
+        self.tell_pollers(before, after, 0);
         if after.outcomes > before.outcomes || after.free > before.free || after.phase != before.phase {
             self.pump.notify_one();
         }
+        answer
+    }
+
+    /// The same for the pump, or for a thread that sees to the pump itself, and takes so much of what there is to poll.
+    pub(super) fn update_for<T>(&self, taken_here: usize, change: impl FnOnce(&mut Ledger) -> T) -> T {
+        let (answer, before, after) = self.change(change);
+        self.tell_pollers(before, after, taken_here);
+        answer
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> (T, Levels, Levels) {
+        let mut ledger = self.ledger();
+        let before = ledger.levels();
+        let answer = change(&mut ledger);
+        let after = ledger.levels();
+        drop(ledger);
         if after.phase >= Phase::Draining {
             self.settled.notify_one();
         }
-        answer
+        (answer, before, after)
     }
 
     /// Takes in the outcome of a thread that sees to its report next: the pump hears of it only if that thread has something
@@ -103,19 +110,21 @@ impl Shared {
         if is_end {
             self.arrived_blocking.notify_all();
         }
-        for _ in before.to_poll + taken_here..after.to_poll {
+        for _ in before.to_poll.saturating_add(taken_here)..after.to_poll {
             self.arrived_blocking.notify_one();
         }
         if is_end || after.to_poll > before.to_poll {
             self.arrived.notify_one();
         }
-        if after.to_poll > 0 && (is_end || before.to_poll == 0) {
+        // A thread that takes everything is the one that is woken.
+        let is_news = before.to_poll == 0 && taken_here < usize::MAX;
+        if after.to_poll > 0 && (is_end || is_news) {
             self.call_wake();
         }
     }
 
     /// Calls `wake` from now on; once at once if there is something already.
-    pub(super) fn set_wake(&self, wake: Wake) {
+    pub(super) fn set_wake(&self, wake: OnNews) {
         *self.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(wake);
         let is_something_there = self.ledger().levels().to_poll > 0;
         if is_something_there {
@@ -123,13 +132,24 @@ impl Shared {
         }
     }
 
-    fn call_wake(&self) {
+    pub(super) fn call_wake(&self) {
         let wake = self.wake.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(wake) = wake else { return };
         // It is the caller's code, and this may be the pump's task.
         if catch_unwind(AssertUnwindSafe(|| wake())).is_err() {
             error!("the wake callback panicked");
         }
+    }
+}
+
+/// For the report that the thread which `wake` calls looks after.
+impl Wake for Shared {
+    fn wake(self: Arc<Self>) {
+        self.call_wake();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.call_wake();
     }
 }
 

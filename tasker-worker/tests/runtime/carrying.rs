@@ -1,12 +1,18 @@
 //! Threads that carry their outcomes themselves.
 
-use std::{sync::Arc, thread};
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, channel},
+    },
+    thread::{self, ThreadId},
+};
 
 use tasker_core::model::{Lease, Outcome, Report};
 use tasker_worker::runtime::{Interrupt, Runtime, Taken};
 use tokio::time::Duration;
 
-use crate::fake::{Fake, LONG, success};
+use crate::fake::{Call, Fake, LONG, success};
 
 /// The next attempt, taken by a thread; it has begun.
 fn take(runtime: &Runtime) -> tasker_worker::runtime::Held {
@@ -44,16 +50,25 @@ fn spawn<T: Send + 'static>(
     thread::spawn(move || serve(&runtime))
 }
 
+/// Runs one step after the other until a thread has sent the outcome of one itself: where it comes late, the pump does.
+async fn run_until_carried_by(fake: &Fake, id: ThreadId) -> usize {
+    let is_by_thread = |call: &Call| call.thread == id && !call.reports.is_empty();
+    let mut count = 0;
+    while !fake.calls().iter().any(is_by_thread) {
+        fake.enqueue(1);
+        count += 1;
+        assert_eq!(fake.accepted(count).await.len(), count);
+    }
+    count
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thread_without_other_work_carries_its_outcome_itself() {
     let (fake, runtime) = Fake::start(4).await;
-    fake.enqueue(1);
     let taker = spawn(&runtime, serve);
-    let id = taker.thread().id();
-    assert_eq!(fake.first_report().await.thread, id);
-    assert_eq!(fake.accepted(1).await.len(), 1);
+    let count = run_until_carried_by(&fake, taker.thread().id()).await;
     runtime.shutdown(LONG).await;
-    assert_eq!(taker.join().unwrap().len(), 1);
+    assert_eq!(taker.join().unwrap().len(), count);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,17 +161,50 @@ async fn a_slot_is_free_again_although_nobody_wants_the_outcome() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thread_that_must_not_wait_sends_its_outcome_and_goes_on() {
+async fn a_report_is_taken_from_a_thread_that_does_not_look_after_it() {
     let (fake, runtime) = Fake::start(4).await;
     fake.enqueue(1);
     let lease = spawn(&runtime, |runtime| take(runtime).hand_over().lease).join().unwrap();
     fake.hold();
-    let sender = spawn(&runtime, move |runtime| runtime.report_all([Report { lease, outcome: success() }]));
-    let id = sender.thread().id();
-    sender.join().unwrap();
-    assert_eq!(fake.first_report().await.thread, id);
+    let report_all = move |runtime: &Runtime| runtime.report_all([Report { lease, outcome: success() }]);
+    spawn(&runtime, report_all).join().unwrap();
+    fake.first_report().await;
     fake.let_go();
     assert_eq!(fake.accepted(1).await.len(), 1);
     let drained = runtime.shutdown(LONG).await;
     assert_eq!((drained.abandoned, drained.undelivered), (0, 0));
+}
+
+/// As an event loop does: runs what is there whenever it is called, and never waits for a report.
+fn serve_when_called(runtime: &Runtime, called: &Receiver<()>) -> usize {
+    let mut count = 0;
+    loop {
+        assert_eq!(called.recv_timeout(LONG), Ok(()));
+        for taken in runtime.poll_called(1_000) {
+            match taken {
+                Taken::Run(held) => {
+                    count += 1;
+                    runtime.report_all([Report { lease: held.hand_over().lease, outcome: success() }]);
+                }
+                Taken::Cancel(lease) => panic!("{lease:?} was cancelled"),
+                Taken::End => return count,
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_however_an_event_loop_and_the_pump_share_the_reports() {
+    for lanes in [1, 2] {
+        let (fake, runtime) = Fake::start_with(4, lanes).await;
+        let (call, called) = channel();
+        runtime.set_wake(move || assert_eq!(call.send(()), Ok(())));
+        let event_loop = spawn(&runtime, move |runtime| serve_when_called(runtime, &called));
+        let count = run_until_carried_by(&fake, event_loop.thread().id()).await + 100;
+        fake.enqueue(100);
+        assert_eq!(fake.accepted(count).await.len(), count);
+        let drained = runtime.shutdown(LONG).await;
+        assert_eq!((drained.abandoned, drained.undelivered), (0, 0));
+        assert_eq!(event_loop.join().unwrap(), count);
+    }
 }
