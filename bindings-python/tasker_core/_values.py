@@ -55,8 +55,8 @@ def _plain(value: Any) -> tuple[Any, str | None]:
         return float(value), None
     if isinstance(value, (OrderedDict, defaultdict, dict)):
         return dict(value), None
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return value._asdict(), None
+    if isinstance(value, tuple) and (as_dict := getattr(value, "_asdict", None)) is not None:
+        return as_dict(), None
     if isinstance(value, (list, tuple)):
         return list(value), None
     if isinstance(value, os.PathLike):

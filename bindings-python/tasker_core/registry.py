@@ -71,11 +71,11 @@ class HandlerRegistry:
             modules.append(importlib.import_module(found.name))
         for module in modules:
             for value in list(vars(module).values()):
-                is_handler = inspect.isclass(value) and issubclass(value, StepHandler) and value is not StepHandler
-                if is_handler and value.handler_name and value.__module__ == module.__name__:
-                    self.register(value.handler_name, value)
-                elif inspect.isfunction(value) and hasattr(value, "__tasker_name__"):
-                    self._handlers.setdefault(value.__tasker_name__, value)
+                if inspect.isclass(value) and issubclass(value, StepHandler) and value is not StepHandler:
+                    if value.handler_name and value.__module__ == module.__name__:
+                        self.register(value.handler_name, value)
+                elif inspect.isfunction(value) and (name := getattr(value, "__tasker_name__", None)) is not None:
+                    self._handlers.setdefault(name, value)
         return len(set(self._handlers) - before)
 
 

@@ -104,7 +104,8 @@ async fn what_is_left_is_sent_by_a_thread_that_goes_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_that_takes_long_does_not_hold_up_its_thread() {
-    let (fake, runtime) = Fake::start(4).await;
+    // With its slot taken, the worker does not look for more steps, which would be held up too.
+    let (fake, runtime) = Fake::start(1).await;
     fake.enqueue(1);
     let held = spawn(&runtime, take).join().unwrap();
     fake.hold();
@@ -162,7 +163,8 @@ async fn a_slot_is_free_again_although_nobody_wants_the_outcome() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_is_taken_from_a_thread_that_does_not_look_after_it() {
-    let (fake, runtime) = Fake::start(4).await;
+    // With its slot taken, the worker does not look for more steps, which would be held up too.
+    let (fake, runtime) = Fake::start(1).await;
     fake.enqueue(1);
     let lease = spawn(&runtime, |runtime| take(runtime).hand_over().lease).join().unwrap();
     fake.hold();
