@@ -126,6 +126,10 @@ fn begun(observed: &Observed, row: &Step) -> Checked {
 
 /// What a decision did not choose does not run.
 fn decided(observed: &Observed, row: &Step) -> Checked {
+    // From a step that it left out a task may be run again all the same: an operator says so.
+    if observed.log.is_taken_over(row.id.idx) {
+        return Ok(());
+    }
     let Some(result) = row.result.as_ref().map(|result| result.to_value()) else { return Ok(()) };
     let Some(route) = result["route"].as_array() else { return Ok(()) };
     for at in observed.rows.values().filter(|other| observed.before(other.id.idx).any(|idx| idx == row.id.idx)) {
