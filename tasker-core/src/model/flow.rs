@@ -13,6 +13,9 @@ pub struct StepFlow {
     /// Of a deferred convergence: one of the branches before it has run.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_reached: bool,
+    /// Of a skipped step: the decisions, and batchable steps, that left it out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out_by: Vec<u32>,
     /// Of a wait: the signal, where it came before the step could begin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<Signal>,

@@ -24,6 +24,9 @@ impl Desk<'_> {
         for step in taken {
             task.take_over(step, takeover, from);
         }
+        for (idx, by) in old.left_out(takeover, taken) {
+            task.leave_out(idx, by);
+        }
         for step in taken {
             task.release_behind(step);
         }
@@ -72,6 +75,16 @@ impl Working {
         }
     }
 
+    /// The steps that would run again and do not, each with the step that left it out: what that one chose is taken over with
+    /// its result. The step to begin with runs all the same, and where another result is given nothing was chosen yet.
+    fn left_out(&self, takeover: &Takeover, taken: &[StepSnapshot]) -> Vec<(u32, u32)> {
+        let is_taken = |idx: u32| taken.iter().any(|step| step.id.idx == idx);
+        let holds = |by: &u32| is_taken(*by) && !takeover.given.contains(by);
+        let runs_again = self.rows().filter(|step| step.id.idx != takeover.from && !is_taken(step.id.idx));
+        let by = |step: &StepSnapshot| left_out_by(step).iter().copied().filter(holds).collect::<Vec<_>>();
+        runs_again.flat_map(|step| by(step).into_iter().map(|by| (step.id.idx, by))).collect()
+    }
+
     fn take_over(&mut self, old: &StepSnapshot, takeover: &Takeover, from: TaskId) {
         let idx = old.id.idx;
         let is_given = takeover.given.contains(&idx);
@@ -79,6 +92,7 @@ impl Working {
             if self.move_step(idx, StepCause::Skip).is_some() {
                 self.task.counts.done += 1;
                 self.say(Fact::StepSkipped { step: idx, reason: SkipReason::TakenOver, error: None });
+                self.change_flow(idx, |flow| flow.left_out_by = left_out_by(old).to_vec());
             }
             return;
         }
@@ -96,5 +110,12 @@ impl Working {
             let is_known = if is_reached { self.satisfy(dependent) } else { self.count_down(dependent) };
             self.is_short |= !is_known;
         }
+    }
+}
+
+fn left_out_by(step: &StepSnapshot) -> &[u32] {
+    match &step.flow {
+        Some(flow) if step.state == StepState::Skipped => &flow.left_out_by,
+        _ => &[],
     }
 }

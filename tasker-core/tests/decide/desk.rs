@@ -191,7 +191,8 @@ impl Desk {
     }
 
     pub(crate) fn names(&self, claimed: &[Claimed]) -> Vec<&str> {
-        let name = |claimed: &Claimed| self.task().steps.iter().find(|step| step.id == claimed.id).map(|it| &*it.name);
+        let steps = || self.tasks.iter().flat_map(|task| &task.steps);
+        let name = |claimed: &Claimed| steps().find(|step| step.id == claimed.id).map(|it| &*it.name);
         claimed.iter().filter_map(name).collect()
     }
 
@@ -216,16 +217,34 @@ impl Desk {
 
     /// Does what an operator wants to the first task; answers why not, if it was refused.
     pub(crate) fn operate(&mut self, verb: Verb) -> Option<Refusal> {
+        self.operate_on(self.task().task_id, verb)
+    }
+
+    fn operate_on(&mut self, task_id: TaskId, verb: Verb) -> Option<Refusal> {
         let actor = Actor::named("ops").because("a test");
-        let input = Input::Operate { task_id: self.task().task_id, verb, actor };
+        let input = Input::Operate { task_id, verb, actor };
         self.run(&[input], None).refusals.pop().map(|(_, refusal)| refusal)
     }
 
     /// Has the first task run again from a step, as the second one.
     pub(crate) fn rerun_from(&mut self, from: &str, given: &[(&str, serde_json::Value)]) -> Option<Refusal> {
+        self.rerun_task_from(0, from, given)
+    }
+
+    /// Has a task run again from a step, as the next one.
+    pub(crate) fn rerun_task_from(
+        &mut self,
+        at: usize,
+        from: &str,
+        given: &[(&str, serde_json::Value)],
+    ) -> Option<Refusal> {
+        let task_id = self.task_at(at).task_id;
         let idx = |name: &str| self.definition.steps.iter().find(|step| *step.name == *name).unwrap().idx;
         let given: BTreeMap<u32, Json> = given.iter().map(|(name, result)| (idx(name), Json::from(result))).collect();
-        let mut results: BTreeMap<u32, Json> = self.results.iter().map(|(id, it)| (id.idx, it.clone())).collect();
+        let mut results: BTreeMap<u32, Json> = {
+            let of_task = self.results.iter().filter(|(id, _)| id.task_id == task_id);
+            of_task.map(|(id, it)| (id.idx, it.clone())).collect()
+        };
         results.extend(given.clone());
         let submission = Submission {
             context: self.input.clone(),
@@ -237,12 +256,13 @@ impl Desk {
             correlation_id: None,
             parent_correlation_id: None,
             idempotency_key: None,
-            rerun_of: Some(self.task().task_id),
+            rerun_of: Some(task_id),
             trace: None,
         };
         let task = plan(&self.definition, submission);
         let given = given.into_keys().collect();
-        self.operate(Verb::RerunFrom(Box::new(Takeover { task, from: idx(from), results, given })))
+        let verb = Verb::RerunFrom(Box::new(Takeover { task, from: idx(from), results, given }));
+        self.operate_on(task_id, verb)
     }
 
     pub(crate) fn claim(&mut self, want: usize) -> Vec<Claimed> {

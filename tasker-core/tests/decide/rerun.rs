@@ -78,6 +78,87 @@ fn what_depends_on_the_step_runs_again_and_the_rest_does_not() {
     desk.check_log();
 }
 
+const BRANCHES: &str = "
+name: branches
+namespace: shop
+version: 1.0.0
+steps:
+  - {name: pick, handler: {callable: h}}
+  - {name: route, type: decision, handler: {callable: h}}
+  - {name: fast, handler: {callable: h}, dependencies: [route, pick]}
+  - {name: slow, handler: {callable: h}, dependencies: [route, pick]}
+  - {name: wrap, handler: {callable: h}, dependencies: [route, slow]}
+  - {name: tell, type: deferred_convergence, handler: {callable: h}, dependencies: [fast, wrap], retry: {max_attempts: 1}}
+";
+
+/// A task that chose `fast`, and has ended.
+fn branched() -> Desk {
+    let mut desk = Desk::new(BRANCHES);
+    let next = Some(Next::Route { steps: vec!["fast".into()] });
+    let routed = Outcome::Succeeded { result: Json::null(), next, events: Vec::new(), metadata: None };
+    loop {
+        let Some(claimed) = desk.claim(1).pop() else { break };
+        let outcome = if desk.names(std::slice::from_ref(&claimed))[0] == "route" { routed.clone() } else { done() };
+        desk.report(&[claimed], &outcome);
+    }
+    assert_eq!(desk.task().state, TaskState::Complete);
+    desk
+}
+
+#[test]
+fn what_a_decision_left_out_stays_so_with_its_result() {
+    use StepState::{Complete, Enqueued, Pending, Skipped};
+    let mut desk = branched();
+    assert_eq!(desk.rerun_from("pick", &[]), None);
+    assert_eq!(states(&desk, 1), [Enqueued, Complete, Pending, Skipped, Skipped, Pending]);
+    let claimed = desk.claim(8);
+    desk.report(&claimed, &done());
+    let claimed = desk.claim(8);
+    assert_eq!(desk.names(&claimed), ["fast"]);
+    desk.report(&claimed, &done());
+    let claimed = desk.claim(8);
+    assert_eq!(desk.names(&claimed), ["tell"]);
+    desk.report(&claimed, &Outcome::failed(StepError::permanent("broken", "no")));
+    desk.check_log();
+}
+
+#[test]
+fn the_step_to_begin_with_runs_though_it_was_left_out_and_what_depends_on_it_does_if_it_was_not() {
+    use StepState::{Complete, Enqueued, Skipped};
+    let mut desk = branched();
+    assert_eq!(desk.rerun_from("slow", &[]), None);
+    assert_eq!(
+        states(&desk, 1),
+        [Complete, Complete, Complete, Enqueued, Skipped, Enqueued],
+        "`wrap` was left out too"
+    );
+    desk.check_log();
+}
+
+#[test]
+fn a_decision_whose_result_is_given_has_left_nothing_out() {
+    use StepState::{Complete, Enqueued, Pending};
+    let mut desk = branched();
+    assert_eq!(desk.rerun_from("pick", &[("route", json!({}))]), None);
+    assert_eq!(states(&desk, 1), [Enqueued, Complete, Pending, Pending, Pending, Pending]);
+    desk.check_log();
+}
+
+#[test]
+fn a_step_that_was_left_out_stays_so_however_often_the_task_is_run_again() {
+    use StepState::{Complete, Enqueued, Pending, Skipped};
+    let mut desk = branched();
+    assert_eq!(desk.rerun_from("fast", &[]), None);
+    assert_eq!(states(&desk, 1), [Complete, Complete, Enqueued, Skipped, Skipped, Pending]);
+    for _ in 0..2 {
+        let claimed = desk.claim(8);
+        desk.report(&claimed, &done());
+    }
+    assert_eq!(desk.rerun_task_from(1, "pick", &[]), None);
+    assert_eq!(states(&desk, 2), [Enqueued, Complete, Pending, Skipped, Skipped, Pending]);
+    desk.check_log();
+}
+
 #[test]
 fn a_result_can_be_given_and_has_to_be_where_there_is_none() {
     let mut desk = failed();

@@ -29,6 +29,16 @@ impl Working {
         }
     }
 
+    /// Skips a step that the one before it did not choose, and keeps which one that was: a task that goes on from this one's
+    /// results goes by it too.
+    pub(in crate::state) fn leave_out(&mut self, idx: u32, by: u32) {
+        self.skip(idx, SkipReason::Decision);
+        // It may have been skipped before, for another reason, which need not hold where this one does.
+        if self.step(idx).is_some_and(|step| step.state == StepState::Skipped) {
+            self.change_flow(idx, |flow| flow.left_out_by.push(by));
+        }
+    }
+
     /// The dependents that are skipped with a step that was; convergences among them count it.
     pub(super) fn behind(&mut self, idx: u32) -> Vec<(u32, SkipReason)> {
         let dependents = self.step(idx).map(|step| Arc::clone(&step.dependents)).unwrap_or_default();
@@ -70,7 +80,7 @@ impl Working {
     }
 
     /// Changes where a step stands in a flow.
-    pub(super) fn change_flow(&mut self, idx: u32, change: impl FnOnce(&mut StepFlow)) {
+    pub(in crate::state) fn change_flow(&mut self, idx: u32, change: impl FnOnce(&mut StepFlow)) {
         let Some(row) = self.touch(idx) else { return };
         let mut flow = row.flow.as_deref().cloned().unwrap_or_default();
         change(&mut flow);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Working, WorkingStep};
 use crate::{
     dag::Rules,
-    model::{Fact, Json, SkipReason, StepError, StepPlace, StepState, Timestamp, bounded_extra},
+    model::{Fact, Json, StepError, StepPlace, StepState, Timestamp, bounded_extra},
     state::{
         Claim, Claimed, StepCause, StepSnapshot, Verb,
         flow::{Chosen, is_fed},
@@ -45,7 +45,7 @@ impl Working {
             if self.is_chosen(*dependent, chosen) {
                 saw_enough &= self.satisfy(*dependent);
             } else {
-                self.skip(*dependent, SkipReason::Decision);
+                self.leave_out(*dependent, idx);
             }
         }
         saw_enough

@@ -30,6 +30,9 @@ pub(super) async fn a_decision_skips_what_it_did_not_choose(store: Arc<dyn Store
     let (skipped, pending) = (StepState::Skipped, StepState::Pending);
     let states = [StepState::Complete, skipped, StepState::Enqueued, skipped, pending];
     assert_eq!(bench.states(task_id).await, states);
+    let flows = bench.steps(task_id).await.into_iter().map(|step| step.flow);
+    let left_out = flows.map(|flow| flow.map(|flow| flow.left_out_by.clone()).unwrap_or_default());
+    assert_eq!(left_out.collect::<Vec<_>>(), [vec![], vec![0], vec![], vec![], vec![]]);
     bench.audit(task_id).await;
     for step in ["c", "e"] {
         let claimed = bench.claim(&["handle"], 9).await;

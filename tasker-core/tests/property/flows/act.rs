@@ -246,6 +246,9 @@ impl Stage {
         let name = |pick: usize| rows.values().nth(pick % rows.len()).map(|row| row.name.clone()).unwrap_or_default();
         let which = |pick: usize| Which::Name(name(pick).into());
         let from = if let Verb::RerunFrom(pick) = verb { name(pick) } else { String::new() };
+        if !from.is_empty() {
+            self.seen.reruns.entry(task_id).or_default().push(from.clone());
+        }
         let engine = self.engines[engine].clone();
         let call = async {
             match verb {

@@ -126,14 +126,11 @@ fn begun(observed: &Observed, row: &Step) -> Checked {
 
 /// What a decision did not choose does not run.
 fn decided(observed: &Observed, row: &Step) -> Checked {
-    // From a step that it left out a task may be run again all the same: an operator says so.
-    if observed.log.is_taken_over(row.id.idx) {
-        return Ok(());
-    }
     let Some(result) = row.result.as_ref().map(|result| result.to_value()) else { return Ok(()) };
     let Some(route) = result["route"].as_array() else { return Ok(()) };
     for at in observed.rows.values().filter(|other| observed.before(other.id.idx).any(|idx| idx == row.id.idx)) {
-        let is_chosen = route.iter().any(|name| name == &at.name);
+        // An operator who has the task run again from a step that was left out has chosen it.
+        let is_chosen = route.iter().any(|name| name == &at.name) || observed.begins_at.contains(&at.name);
         let is_convergence = observed.template(at.id.idx).kind == StepKind::DeferredConvergence;
         let is_part = StepPlace::of(at.id.idx).part.is_some();
         ensure!(is_part || is_chosen || is_convergence || at.state.is_final(), "{} runs, and was not chosen", at.name);

@@ -22,6 +22,8 @@ pub(crate) struct Seen {
     pub(crate) sent: HashMap<Lease, Vec<Json>>,
     /// Every result that an operator gave.
     pub(crate) given: Vec<Json>,
+    /// The names of the steps from which a task was run again.
+    pub(crate) reruns: HashMap<TaskId, Vec<String>>,
     /// Every payload of a signal.
     pub(crate) signals: Vec<Json>,
     /// What a step may go on from, where it is not from nothing: the last checkpoint, and those of which it is not known
@@ -37,6 +39,8 @@ pub(crate) struct Observed {
     pub(crate) all: Vec<StepTemplate>,
     pub(crate) own: usize,
     pub(crate) finally: usize,
+    /// The names of the steps at which this task, or one whose results it takes over, may have begun.
+    pub(crate) begins_at: Vec<String>,
 }
 
 impl Observed {
@@ -120,7 +124,8 @@ impl Seen {
         let unknown = || Violation(format!("the template {} was never registered", task.name));
         let template = self.templates.get(&task.name).ok_or_else(unknown)?;
         let (own, finally) = (template.steps.len(), template.finally.len());
-        let observed = Observed { task, rows, log, all: template.all_steps(), own, finally };
+        let begins_at = self.begins_at(&task);
+        let observed = Observed { task, rows, log, all: template.all_steps(), own, finally, begins_at };
         for (idx, row) in &observed.rows {
             let checked = self.result(&observed, row, known.get(idx));
             checked.map_err(|violation| violation.within(&format!("step {}", row.name)))?;
@@ -128,6 +133,13 @@ impl Seen {
         check::task(&observed)?;
         self.tasks.insert(task_id, observed);
         Ok(())
+    }
+
+    fn begins_at(&self, task: &Task) -> Vec<String> {
+        let Some(old) = task.rerun_of else { return Vec::new() };
+        let mut names = self.reruns.get(&old).cloned().unwrap_or_default();
+        names.extend(self.tasks.get(&old).into_iter().flat_map(|old| old.begins_at.clone()));
+        names
     }
 
     /// A result is what somebody has sent for the attempt that completed the step, and stays.
