@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use magnus::{Error, Ruby, Value, prelude::*};
+use magnus::{Ruby, Value, prelude::*};
 use tasker_worker::host;
 
 use crate::{
-    fault::guard,
+    fault::{Result, guard},
     host::wait_for,
-    value::{Values, unreadable, write},
+    value::{Values, write},
 };
 
 /// `TaskerCore::Native::Attempt`: what a handler can ask about its attempt. Values are made when they are asked for.
@@ -31,18 +31,18 @@ impl Drop for Running {
 
 impl Attempt {
     /// `about`: what every context says, by its names.
-    pub(crate) fn about(ruby: &Ruby, this: &Self) -> Result<Value, Error> {
-        this.0.about(&Values(ruby))
+    pub(crate) fn about(ruby: &Ruby, this: &Self) -> Result<Value> {
+        Ok(this.0.about(&Values(ruby))?)
     }
 
     /// `part(name)`: `input`, `config`, `batch`, `checkpoint`, `parent`, `ending` or `trace_context`; nil without.
-    pub(crate) fn part(ruby: &Ruby, this: &Self, name: String) -> Result<Option<Value>, Error> {
-        this.0.part(&name, &Values(ruby)).map_err(|error| unreadable(ruby, &error))
+    pub(crate) fn part(ruby: &Ruby, this: &Self, name: String) -> Result<Option<Value>> {
+        Ok(this.0.part(&name, &Values(ruby))?)
     }
 
     /// `result(step)`: nil for a step that has no result.
-    pub(crate) fn result(ruby: &Ruby, this: &Self, step: String) -> Result<Option<Value>, Error> {
-        this.0.result(&step, &Values(ruby)).map_err(|error| unreadable(ruby, &error))
+    pub(crate) fn result(ruby: &Ruby, this: &Self, step: String) -> Result<Option<Value>> {
+        Ok(this.0.result(&step, &Values(ruby))?)
     }
 
     /// `result_names`
@@ -56,13 +56,13 @@ impl Attempt {
     }
 
     /// `store_checkpoint(checkpoint)`: a Hash of what a checkpoint of the protocol has.
-    pub(crate) fn store_checkpoint(ruby: &Ruby, this: &Self, checkpoint: Value) -> Result<(), Error> {
-        guard(ruby, || wait_for(&this.0.checkpoint(&write(ruby, checkpoint, "the checkpoint")?)?))
+    pub(crate) fn store_checkpoint(ruby: &Ruby, this: &Self, checkpoint: Value) -> Result<()> {
+        guard(|| wait_for(&this.0.checkpoint(&write(ruby, checkpoint, "the checkpoint")?)?))
     }
 
     /// `heartbeat(progress)`: false when the outcome is no longer wanted.
-    pub(crate) fn heartbeat(ruby: &Ruby, this: &Self, progress: Option<Value>) -> Result<bool, Error> {
-        guard(ruby, || {
+    pub(crate) fn heartbeat(ruby: &Ruby, this: &Self, progress: Option<Value>) -> Result<bool> {
+        guard(|| {
             let progress = progress.map(|progress| write(ruby, progress, "the progress")).transpose()?;
             Ok(this.0.heartbeat(progress)?)
         })

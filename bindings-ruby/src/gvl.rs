@@ -14,15 +14,14 @@ use magnus::{Error, rb_sys::protect};
 /// must not touch Ruby. `wake` is called by another thread when an interrupt arrives, and must make `wait` return.
 ///
 /// Nothing is raised here: look for interrupts with [`check_interrupts`] when what `wait` brought is in safety.
-pub(crate) fn without_gvl<T>(wait: impl FnOnce() -> T, wake: impl Fn()) -> Result<Option<T>, Error> {
+pub(crate) fn without_gvl<T, W: FnOnce() -> T, K: Fn()>(wait: W, wake: K) -> Result<Option<T>, Error> {
     let mut call = Call { wait: Some(wait), ended: None };
     let call_at: *mut c_void = (&raw mut call).cast();
     let wake_at: *mut c_void = (&raw const wake).cast_mut().cast();
-    let (run, interrupt) = callbacks(&call, &wake);
     // In `protect`, since a jump across the frames of Rust would skip what they have to do at their end.
     protect(|| {
         // SAFETY: both pointers are to this frame, which outlives the call, and have the types that the callbacks expect.
-        unsafe { rb_sys::rb_thread_call_without_gvl2(Some(run), call_at, Some(interrupt), wake_at) };
+        unsafe { rb_sys::rb_thread_call_without_gvl2(Some(run::<T, W>), call_at, Some(interrupt::<K>), wake_at) };
         nil()
     })?;
     match call.ended {
@@ -42,32 +41,26 @@ pub(crate) fn check_interrupts() -> Result<(), Error> {
     .map(|_| ())
 }
 
-struct Call<W, T> {
+struct Call<T, W> {
     wait: Option<W>,
     /// A panic may not cross the frames of Ruby: it goes on behind them.
     ended: Option<thread::Result<T>>,
 }
 
-type Run = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
-type Wake = unsafe extern "C" fn(*mut c_void);
+unsafe extern "C" fn run<T, W: FnOnce() -> T>(call: *mut c_void) -> *mut c_void {
+    // SAFETY: `without_gvl` passes a pointer to such a value, which nothing else uses meanwhile.
+    let call = unsafe { &mut *call.cast::<Call<T, W>>() };
+    if let Some(wait) = call.wait.take() {
+        call.ended = Some(catch_unwind(AssertUnwindSafe(wait)));
+    }
+    ptr::null_mut()
+}
 
-/// The two functions for the types of these values.
-fn callbacks<W: FnOnce() -> T, T, K: Fn()>(_: &Call<W, T>, _: &K) -> (Run, Wake) {
-    unsafe extern "C" fn run<W: FnOnce() -> T, T>(call: *mut c_void) -> *mut c_void {
-        // SAFETY: `without_gvl` passes a pointer to such a value, which nothing else uses meanwhile.
-        let call = unsafe { &mut *call.cast::<Call<W, T>>() };
-        if let Some(wait) = call.wait.take() {
-            call.ended = Some(catch_unwind(AssertUnwindSafe(wait)));
-        }
-        ptr::null_mut()
-    }
-    unsafe extern "C" fn interrupt<K: Fn()>(wake: *mut c_void) {
-        // SAFETY: `without_gvl` passes a pointer to such a value, which lives until the wait is over.
-        let wake = unsafe { &*wake.cast::<K>() };
-        // Nobody is there to be told; the wait ends by its bound all the same.
-        drop(catch_unwind(AssertUnwindSafe(wake)));
-    }
-    (run::<W, T>, interrupt::<K>)
+unsafe extern "C" fn interrupt<K: Fn()>(wake: *mut c_void) {
+    // SAFETY: `without_gvl` passes a pointer to such a value, which lives until the wait is over.
+    let wake = unsafe { &*wake.cast::<K>() };
+    // Nobody is there to be told; the wait ends by its bound all the same.
+    drop(catch_unwind(AssertUnwindSafe(wake)));
 }
 
 fn nil() -> rb_sys::VALUE {

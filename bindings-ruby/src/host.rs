@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use magnus::{Error, Ruby, Value};
+use magnus::{Ruby, Value};
 use tasker_worker::host::{self, HostConfig, WorkerConfig};
 
 use crate::{
-    fault::{self, guard},
+    fault::{Result, guard},
     gvl,
     value::{json_of, read, write},
     worker::Worker,
@@ -19,41 +19,41 @@ const WAIT: Duration = Duration::from_millis(100);
 
 impl Host {
     /// `start(config)`: a Hash of what `HostConfig` names.
-    pub(crate) fn start(ruby: &Ruby, config: Value) -> Result<Self, Error> {
-        guard(ruby, || {
+    pub(crate) fn start(ruby: &Ruby, config: Value) -> Result<Self> {
+        guard(|| {
             let config = write(ruby, config, "the configuration")?;
             Ok(Self(away(|| host::Host::start(&HostConfig::parse(config.as_str())?))??))
         })
     }
 
     /// `call(method, parameters)`: what the method answers.
-    pub(crate) fn call(ruby: &Ruby, this: &Self, method: String, parameters: Value) -> Result<Value, Error> {
-        guard(ruby, || {
+    pub(crate) fn call(ruby: &Ruby, this: &Self, method: String, parameters: Value) -> Result<Value> {
+        guard(|| {
             let pending = this.0.call(method, write(ruby, parameters, "the parameters")?)?;
-            Ok(read(ruby, wait_for(&pending)?.as_str())?)
+            read(ruby, wait_for(&pending)?.as_str())
         })
     }
 
     /// `start_worker(config)`: a Hash of what `WorkerConfig` names.
-    pub(crate) fn start_worker(ruby: &Ruby, this: &Self, config: Value) -> Result<Worker, Error> {
-        guard(ruby, || {
+    pub(crate) fn start_worker(ruby: &Ruby, this: &Self, config: Value) -> Result<Worker> {
+        guard(|| {
             let config = write(ruby, config, "the configuration")?;
             Ok(Worker(away(|| this.0.start_worker(&WorkerConfig::parse(config.as_str())?))??))
         })
     }
 
     /// `next_log(timeout_ms)`: a Hash with `level`, `target`, `message` and `fields`; nil when there is nothing yet.
-    pub(crate) fn next_log(ruby: &Ruby, this: &Self, timeout_ms: u64) -> Result<Option<Value>, Error> {
-        guard(ruby, || {
+    pub(crate) fn next_log(ruby: &Ruby, this: &Self, timeout_ms: u64) -> Result<Option<Value>> {
+        guard(|| {
             let next = away(|| this.0.next_log(Duration::from_millis(timeout_ms)))?;
             gvl::check_interrupts()?;
-            Ok(next?.map(|record| json_of(ruby, &record)).transpose()?)
+            next?.map(|record| json_of(ruby, &record)).transpose()
         })
     }
 
     /// `close`: ends everything at once; a second time it does nothing.
-    pub(crate) fn close(ruby: &Ruby, this: &Self) -> Result<(), Error> {
-        guard(ruby, || away(|| this.0.close()))
+    pub(crate) fn close(&self) -> Result<()> {
+        guard(|| away(|| self.0.close()))
     }
 
     /// `closed?`
@@ -63,7 +63,7 @@ impl Host {
 }
 
 /// Does what takes its time, but ends by itself, without the lock.
-fn away<T>(mut action: impl FnMut() -> T) -> fault::Result<T> {
+fn away<T>(mut action: impl FnMut() -> T) -> Result<T> {
     loop {
         if let Some(ended) = gvl::without_gvl(&mut action, || {})? {
             return Ok(ended);
@@ -73,7 +73,7 @@ fn away<T>(mut action: impl FnMut() -> T) -> fault::Result<T> {
 }
 
 /// Waits for the end of something that is under way. It is given up when the thread is interrupted for good.
-pub(crate) fn wait_for<T: Send + 'static>(pending: &host::Pending<T>) -> fault::Result<T> {
+pub(crate) fn wait_for<T: Send + 'static>(pending: &host::Pending<T>) -> Result<T> {
     loop {
         let ended = gvl::without_gvl(|| pending.wait(WAIT), || {})?.flatten();
         gvl::check_interrupts()?;

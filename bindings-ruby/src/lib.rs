@@ -8,12 +8,12 @@ mod host;
 mod value;
 mod worker;
 
-use magnus::{Error, Ruby, Value, function, method, prelude::*};
+use magnus::{Ruby, Value, function, method, prelude::*};
 
-use self::{attempt::Attempt, host::Host, worker::Worker};
+use self::{attempt::Attempt, fault::Result, host::Host, worker::Worker};
 
 #[magnus::init(name = "tasker_core")]
-fn init(ruby: &Ruby) -> Result<(), Error> {
+fn init(ruby: &Ruby) -> Result<()> {
     let native = ruby.define_module("TaskerCore")?.define_module("Native")?;
     native.define_singleton_method("to_json", function!(to_json, 1))?;
     native.define_singleton_method("from_json", function!(from_json, 1))?;
@@ -48,11 +48,11 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
 }
 
 /// The JSON text of a value, by the JSON profile.
-fn to_json(ruby: &Ruby, value: Value) -> Result<String, Error> {
-    fault::guard(ruby, || Ok(value::write(ruby, value, "the value")?.as_str().to_owned()))
+fn to_json(ruby: &Ruby, value: Value) -> Result<String> {
+    fault::guard(|| Ok(value::write(ruby, value, "the value")?.as_str().to_owned()))
 }
 
 /// The value of a JSON text.
-fn from_json(ruby: &Ruby, text: String) -> Result<Value, Error> {
-    fault::guard(ruby, || Ok(value::read(ruby, &text)?))
+fn from_json(ruby: &Ruby, text: String) -> Result<Value> {
+    fault::guard(|| value::read(ruby, &text))
 }

@@ -7,11 +7,11 @@ use magnus::{
     prelude::*,
     r_hash::ForEach,
     rb_sys::AsRawValue,
-    value::{Fixnum, Qfalse, Qtrue},
+    value::{Qfalse, Qtrue},
 };
 use serde::Serialize;
 use tasker_worker::{
-    host::profile::{self, Build, Look, ReadError, Refused, Scalar, Shape},
+    host::profile::{self, Build, Look, Refused, Scalar, Shape},
     protocol::Json,
 };
 
@@ -30,9 +30,10 @@ impl Look for Values<'_> {
         Ok(if value.is_nil() {
             Shape::Scalar(Scalar::Null)
         } else if let Some(text) = RString::from_value(value) {
-            self.text(text)?
-        } else if let Some(number) = Fixnum::from_value(value) {
-            Shape::Scalar(Scalar::Int(number.to_i64()))
+            self.text(text)
+        } else if let Some(number) = Integer::from_value(value) {
+            let number = number.to_i64().map(Scalar::Int).or_else(|_| number.to_u64().map(Scalar::Uint));
+            number.map_or(Shape::LargeInt, Shape::Scalar)
         } else if RHash::from_value(value).is_some() {
             Shape::Object
         } else if RArray::from_value(value).is_some() {
@@ -45,9 +46,6 @@ impl Look for Values<'_> {
             Shape::Scalar(Scalar::Bool(false))
         } else if let Some(number) = Float::from_value(value) {
             Shape::Scalar(Scalar::Float(number.to_f64()))
-        } else if let Some(number) = Integer::from_value(value) {
-            let number = number.to_i64().map(Scalar::Int).or_else(|_| number.to_u64().map(Scalar::Uint));
-            number.map_or(Shape::LargeInt, Shape::Scalar)
         } else {
             let plain: Value = tasker_core(self.0, "Conversion")?.funcall("plain", (value,))?;
             if plain.as_raw() == value.as_raw() { Shape::Unknown(None) } else { Shape::StandIn(plain) }
@@ -60,13 +58,8 @@ impl Look for Values<'_> {
         mut visit: impl FnMut(&Value) -> Result<(), Refused<Error>>,
     ) -> Result<(), Refused<Error>> {
         let list = RArray::try_convert(*list)?;
-        // Its length is asked each time: stand-ins run Ruby code, which may change it.
-        let mut index = 0;
-        while index < list.len() {
-            visit(&list.entry(isize::try_from(index).unwrap_or(isize::MAX))?)?;
-            index += 1;
-        }
-        Ok(())
+        // Over a copy, since stand-ins run Ruby code, which may change the list.
+        list.into_iter().try_for_each(|item| visit(&item))
     }
 
     fn each_field(
@@ -94,20 +87,12 @@ impl Look for Values<'_> {
 
 impl Values<'_> {
     /// Texts in other encodings are converted.
-    fn text(&self, text: RString) -> Result<Shape<'static, Value>, Error> {
-        let coderange = text.enc_coderange_scan();
-        let is_utf8 = coderange == Coderange::Valid && text.is_utf8_compatible_encoding();
-        if coderange == Coderange::SevenBit || is_utf8 {
-            return Ok(Shape::Scalar(Scalar::text(text.to_string()?)));
+    fn text(&self, text: RString) -> Shape<'static, Value> {
+        if text.enc_get() == self.0.ascii8bit_encindex() && text.enc_coderange_scan() != Coderange::SevenBit {
+            return Shape::Unknown(Some("encode bytes as text, with Base64 for example".to_owned()));
         }
-        if text.enc_get() == self.0.ascii8bit_encindex() {
-            return Ok(Shape::Unknown(Some("encode bytes as text, with Base64 for example".to_owned())));
-        }
-        if coderange == Coderange::Broken {
-            return Ok(Shape::BrokenText);
-        }
-        let converted = text.funcall::<_, _, RString>("encode", ("UTF-8",)).and_then(RString::to_string);
-        Ok(converted.map_or(Shape::BrokenText, |text| Shape::Scalar(Scalar::text(text))))
+        let utf8 = if text.is_utf8_compatible_encoding() { Ok(text) } else { text.funcall("encode", ("UTF-8",)) };
+        utf8.and_then(RString::to_string).map_or(Shape::BrokenText, |text| Shape::Scalar(Scalar::text(text)))
     }
 }
 
@@ -158,17 +143,13 @@ pub(crate) fn write(ruby: &Ruby, value: Value, what: &str) -> fault::Result<Json
     profile::write(&Values(ruby), &value).map_err(|refused| refused.into_error(what))
 }
 
-pub(crate) fn read(ruby: &Ruby, text: &str) -> Result<Value, Error> {
-    profile::read(text, &Values(ruby)).map_err(|error| unreadable(ruby, &error))
+pub(crate) fn read(ruby: &Ruby, text: &str) -> fault::Result<Value> {
+    Ok(profile::read(text, &Values(ruby))?)
 }
 
 /// A Hash of what has a form in JSON.
-pub(crate) fn json_of<T: Serialize>(ruby: &Ruby, part: &T) -> Result<Value, Error> {
-    read(ruby, &serde_json::to_string(part).map_err(|error| unreadable(ruby, &error))?)
-}
-
-pub(crate) fn unreadable(ruby: &Ruby, error: &ReadError) -> Error {
-    Error::new(ruby.exception_arg_error(), format!("this is no JSON that Ruby can hold: {error}"))
+pub(crate) fn json_of<T: Serialize>(ruby: &Ruby, part: &T) -> fault::Result<Value> {
+    read(ruby, &serde_json::to_string(part)?)
 }
 
 /// A module within `TaskerCore`.

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use magnus::{Error, RArray, Ruby, Value, block::Proc};
+use magnus::{RArray, Ruby, Value, block::Proc};
 use tasker_worker::{
     host::{self, Taker, Work, outcome},
     runtime::Interrupt,
@@ -8,7 +8,7 @@ use tasker_worker::{
 
 use crate::{
     attempt::Running,
-    fault::{self, guard},
+    fault::{Result, guard},
     gvl,
     host::wait_for,
     value::{Values, json_of},
@@ -23,8 +23,8 @@ impl Worker {
     /// `Attempt`, and returns `[result, outcome]`: without an outcome the step succeeded with that result; else it is one of
     /// the worker protocol, to which the result is added if it is a success. Whatever ends the thread in between (an
     /// exception, `throw`, `Thread#kill`, a panic), the attempt is answered when its frame is left.
-    pub(crate) fn serve(ruby: &Ruby, this: &Self, wait_ms: u64, handler: Proc) -> Result<(), Error> {
-        guard(ruby, || {
+    pub(crate) fn serve(ruby: &Ruby, this: &Self, wait_ms: u64, handler: Proc) -> Result<()> {
+        guard(|| {
             let taker = this.0.taker();
             loop {
                 match this.next(&taker, Duration::from_millis(wait_ms))? {
@@ -43,25 +43,25 @@ impl Worker {
     }
 
     /// `worker_id`
-    pub(crate) fn worker_id(ruby: &Ruby, this: &Self) -> Result<String, Error> {
-        guard(ruby, || Ok(this.0.worker_id()?))
+    pub(crate) fn worker_id(&self) -> Result<String> {
+        guard(|| Ok(self.0.worker_id()?))
     }
 
     /// `stats`: a Hash of counts.
-    pub(crate) fn stats(ruby: &Ruby, this: &Self) -> Result<Value, Error> {
-        guard(ruby, || Ok(json_of(ruby, &this.0.stats()?)?))
+    pub(crate) fn stats(ruby: &Ruby, this: &Self) -> Result<Value> {
+        guard(|| json_of(ruby, &this.0.stats()?))
     }
 
     /// `shutdown(grace_ms)`: drains; `[abandoned, undelivered]`.
-    pub(crate) fn shutdown(ruby: &Ruby, this: &Self, grace_ms: u64) -> Result<(usize, usize), Error> {
-        guard(ruby, || {
-            let drained = wait_for(&this.0.shutdown(Duration::from_millis(grace_ms))?)?;
+    pub(crate) fn shutdown(&self, grace_ms: u64) -> Result<(usize, usize)> {
+        guard(|| {
+            let drained = wait_for(&self.0.shutdown(Duration::from_millis(grace_ms))?)?;
             Ok((drained.abandoned, drained.undelivered))
         })
     }
 
     /// The next work, waited for without the lock and without end.
-    fn next(&self, taker: &Taker<'_>, wait: Duration) -> fault::Result<Work> {
+    fn next(&self, taker: &Taker<'_>, wait: Duration) -> Result<Work> {
         loop {
             let flag = Interrupt::new();
             let polled = gvl::without_gvl(|| taker.poll(wait, &flag), || drop(self.0.interrupt(&flag)));
@@ -80,7 +80,7 @@ impl Worker {
     }
 }
 
-fn run(ruby: &Ruby, attempt: host::Attempt, handler: Proc) -> fault::Result<()> {
+fn run(ruby: &Ruby, attempt: host::Attempt, handler: Proc) -> Result<()> {
     attempt.begin()?;
     let running = Running(Arc::new(attempt));
     let answer: RArray = handler.call((running.shown(),))?;
