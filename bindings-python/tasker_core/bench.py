@@ -144,16 +144,17 @@ def _latency(rig: _Rig, tasks: int) -> dict[str, float]:
 
 
 def _memory(rig: _Rig, calls: int) -> None:
-    print(json.dumps({"calls": 0, "rss_mb": _rss_mb()}), flush=True)
+    print(json.dumps({"calls": 0, **_resident()}), flush=True)
     for part in range(20):
         rig.throughput(max(1, calls // rig.steps // 20))
-        print(json.dumps({"calls": calls * (part + 1) // 20, "rss_mb": _rss_mb()}), flush=True)
+        print(json.dumps({"calls": calls * (part + 1) // 20, **_resident()}), flush=True)
 
 
-def _rss_mb() -> float:
+def _resident() -> dict[str, float]:
+    """The process's own memory, and pages of files (programs, the database) that it sees in that of the kernel."""
     with open("/proc/self/status") as status:
-        kilobytes = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
-    return round(kilobytes / 1024, 1)
+        sizes = {line.partition(":")[0]: int(line.split()[1]) for line in status if line.startswith("Rss")}
+    return {"own_mib": round(sizes["RssAnon"] / 1024, 1), "files_mib": round(sizes["RssFile"] / 1024, 1)}
 
 
 if __name__ == "__main__":

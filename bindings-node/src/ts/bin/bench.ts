@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -147,18 +147,30 @@ async function measure(plan: Plan, isJson: boolean): Promise<void> {
 /** Twenty points of the curve of memory over a number of handler calls. */
 async function watchMemory(plan: Plan, calls: number, isJson: boolean): Promise<void> {
   const rig = await Rig.start(plan);
-  const points: { calls: number; rss_bytes: number }[] = [];
+  const points: ({ calls: number } & Resident)[] = [];
   const look = (): void => {
     if (rig.calls < (calls * points.length) / 20) return;
-    const point = { calls: rig.calls, rss_bytes: process.memoryUsage.rss() };
-    points.push(point);
-    if (!isJson)
-      print(`${String(point.calls).padStart(10)} calls  ${(point.rss_bytes / 2 ** 20).toFixed(1).padStart(7)} MiB`);
+    const { own_mib, files_mib } = resident();
+    points.push({ calls: rig.calls, own_mib, files_mib });
+    if (!isJson) print(`${String(rig.calls).padStart(10)} calls  ${own_mib} MiB of its own, ${files_mib} MiB of files`);
   };
   look();
   await rig.allAtOnce(Math.ceil(calls / plan.steps), look);
   await rig.tasker.stop();
   if (isJson) print(JSON.stringify({ workload: plan.workload, points }));
+}
+
+interface Resident {
+  own_mib: number;
+  files_mib: number;
+}
+
+/** The process's own memory, and pages of files (programs, the database) that it sees in that of the kernel. */
+function resident(): Resident {
+  const status = readFileSync("/proc/self/status", "utf8");
+  const mib = (name: string): number =>
+    Math.round(Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 102.4) / 10;
+  return { own_mib: mib("RssAnon"), files_mib: mib("RssFile") };
 }
 
 function print(line: string): void {
