@@ -4,7 +4,7 @@
 #   scripts/bench-languages.sh sqlite [WORKLOAD]        one task at a time, then all at once; diamond if not given
 #   scripts/bench-languages.sh postgres [WORKLOAD]      the same on a throw-away PostgreSQL that syncs every commit
 #   scripts/bench-languages.sh steps [ROUNDS]           what each step of a chain takes more than in Rust, on SQLite; 5 rounds if not given
-#   scripts/bench-languages.sh memory LANGUAGE CALLS    the memory of the process after every 20th of so many calls
+#   scripts/bench-languages.sh memory LANGUAGE CALLS [SLOTS]    the memory of the process after every 20th of so many calls
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
@@ -93,7 +93,7 @@ case ${1:-} in
   postgres) each_on_postgres "${2:-diamond}" ;;
   on_postgres) on_postgres "$2" "$3" ;;
   steps) steps "${2:-5}" ;;
-  memory) bench "$2" --workload diamond --slots 256 --calls "$3" ;;
+  memory) bench "$2" --workload diamond --slots "${4:-256}" --calls "$3" ;;
   *)
     sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2

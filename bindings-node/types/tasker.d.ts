@@ -23,7 +23,7 @@ export declare class Tasker extends TaskerClient {
     private crew;
     private stopping;
     /** Connects, registers the templates, and begins to work. */
-    static start(url: string, options?: TaskerOptions): Promise<Tasker>;
+    static start(url: string | undefined, options?: TaskerOptions): Promise<Tasker>;
     static start(options?: TaskerOptions): Promise<Tasker>;
     /** Handlers that run at the moment. */
     get runningCount(): number;

@@ -105,6 +105,8 @@ def test_a_function_that_can_never_be_called_is_refused_where_it_is_defined() ->
     with pytest.raises(TypeError):
         step_handler("it")(not_told)
     with pytest.raises(TypeError):
+        step_handler(without_it)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
         step_handler("it")(depends_on(order="validate")(without_it))
     with pytest.raises(TypeError):
         step_handler("it")(inputs("sku")(without_it))

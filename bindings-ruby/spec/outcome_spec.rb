@@ -120,6 +120,7 @@ RSpec.describe TaskerCore::StepHandler::Outcome do
     functional = TaskerCore::StepHandler::Functional
     expect { functional.step_handler("never") { |other:| other } }.to raise_error(ArgumentError)
     expect { functional.step_handler("never", depends_on: { order: "a" }) { |name:| name } }.to raise_error(ArgumentError)
+    expect { functional.step_handler("never", depends_on: ["order"]) { |order:| order } }.to raise_error(ArgumentError)
     expect(registry.resolve_handler("never")).to be_nil
     functional.batch_worker("ever", inputs: [:a]) { |a:, context:, batch_context:, b: 1| [a, context, batch_context, b] }
   end

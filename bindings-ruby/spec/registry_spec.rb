@@ -38,6 +38,14 @@ RSpec.describe TaskerCore::Registry::HandlerRegistry do
     expect { registry.register_handler("x", Class.new) }.to raise_error(ArgumentError)
   end
 
+  it "serves none of the classes that handlers are made of" do
+    functional = TaskerCore::StepHandler::Functional
+    bases = functional.constants.map { |name| functional.const_get(name) }
+    bases.grep(Class).each { |base| registry.remember_class(base) if base <= TaskerCore::StepHandler::Base }
+    stub_const("Shop::Own", Class.new(functional::Handler) { define("own", "1.0.0", {}, [], proc { 1 }) })
+    expect(registry.registered_handlers).to eq(%w[Shop::Own own])
+  end
+
   it "finds the class that has the name now, as reloaders need it" do
     stub_const("Shop::Charge", handler_class)
     second = Class.new(handler_class)

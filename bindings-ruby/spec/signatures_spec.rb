@@ -13,8 +13,9 @@ RSpec.describe "sig/tasker_core.rbs" do
       when /^\s*(?:module|class) ([\w:]+)/ then scopes << $1
       when /^\s*interface / then scopes << nil
       when /^\s*end$/ then scopes.pop
-      when /^\s*def (self\.)?([^:]+\S*?): (.*)$/
-        (found[scopes.join("::")] ||= {})["#{$1}#{$2}"] = $3 unless scopes.include?(nil)
+      # `self?.` is a function of a module: its own, and one that is private where it is included.
+      when /^\s*def (self\??\.)?([^:]+\S*?): (.*)$/
+        (found[scopes.join("::")] ||= {})["#{$1&.delete('?')}#{$2}"] = $3 unless scopes.include?(nil)
       end
     end
   end

@@ -1,5 +1,6 @@
 import { type Api, type ApiOptions, apiOf } from "./api.js";
 import type { StepContext } from "./context.js";
+import { TaskerError } from "./errors.js";
 import { BatchConfig, type BatchContext, type BatchOptions, type Decision, FlowResult } from "./flow.js";
 import { StepHandler, type StepHandlerClass } from "./handler.js";
 import { type Arguments, argumentsOf, type HandlerOptions, type Sources } from "./sources.js";
@@ -27,7 +28,7 @@ export function defineHandler<
   options: HandlerOptions<Depends, Inputs>,
   fn: (args: Arguments<Depends, Inputs>) => unknown,
 ): StepHandlerClass {
-  return define(name, options, (args) => fn(args as Arguments<Depends, Inputs>));
+  return define(name, options, fn, (args) => fn(args as Arguments<Depends, Inputs>));
 }
 
 /** A handler that decides which of the steps after it run: it returns `Decision.route([...])` or `Decision.skip(reason)`. */
@@ -39,7 +40,7 @@ export function defineDecisionHandler<
   options: HandlerOptions<Depends, Inputs>,
   fn: (args: Arguments<Depends, Inputs>) => Decision | Promise<Decision>,
 ): StepHandlerClass {
-  return define(name, options, (args) => fn(args as Arguments<Depends, Inputs>));
+  return define(name, options, fn, (args) => fn(args as Arguments<Depends, Inputs>));
 }
 
 /** A handler that splits work into batches; it returns what a `BatchConfig` is made of, or one. */
@@ -51,7 +52,7 @@ export function defineBatchAnalyzer<
   options: HandlerOptions<Depends, Inputs> & { readonly workerTemplate?: string },
   fn: (args: Arguments<Depends, Inputs>) => BatchOptions | BatchConfig | Promise<BatchOptions | BatchConfig>,
 ): StepHandlerClass {
-  return define(name, options, async (args) => {
+  return define(name, options, fn, async (args) => {
     const batches = await fn(args as Arguments<Depends, Inputs>);
     if (FlowResult.is(batches)) return batches;
     return new BatchConfig(options.workerTemplate ? { workerTemplate: options.workerTemplate, ...batches } : batches);
@@ -67,7 +68,7 @@ export function defineBatchWorker<
   options: HandlerOptions<Depends, Inputs>,
   fn: (args: Arguments<Depends, Inputs> & { batchContext: BatchContext | null }) => unknown,
 ): StepHandlerClass {
-  return define(name, options, (args, context) => {
+  return define(name, options, fn, (args, context) => {
     const batchContext = context.batchContext ?? null;
     return fn({ ...(args as Arguments<Depends, Inputs>), batchContext });
   });
@@ -82,7 +83,7 @@ export function defineApiHandler<
   options: HandlerOptions<Depends, Inputs> & ApiOptions,
   fn: (args: Arguments<Depends, Inputs> & { api: Api }) => unknown,
 ): StepHandlerClass {
-  return define(name, options, (args, context) => {
+  return define(name, options, fn, (args, context) => {
     return fn({ ...(args as Arguments<Depends, Inputs>), api: apiOf(withTrace(options, context), context.signal) });
   });
 }
@@ -98,14 +99,20 @@ function withTrace(options: ApiOptions, { traceContext }: StepContext): ApiOptio
 function define(
   name: string,
   options: HandlerOptions,
-  fn: (args: Record<string, unknown>, context: StepContext) => unknown,
+  fn: unknown,
+  run: (args: Record<string, unknown>, context: StepContext) => unknown,
 ): StepHandlerClass {
+  // As where the options were left out: every attempt would fail.
+  if (typeof fn !== "function") {
+    const message = `the handler \`${name}\` has no function: it comes third, behind the options`;
+    throw new TaskerError({ code: "handler_invalid", message, remedy: "without options, give `{}`" });
+  }
   const handler = class extends StepHandler {
     static override handlerName = name;
     static override handlerVersion = options.version ?? "1.0.0";
 
     async call(context: StepContext): Promise<unknown> {
-      return fn(await argumentsOf(context, options), context);
+      return run(await argumentsOf(context, options), context);
     }
   };
   Object.defineProperty(handler, "name", { value: name });

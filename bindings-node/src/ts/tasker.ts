@@ -26,10 +26,10 @@ export class Tasker extends TaskerClient {
   private stopping: Promise<Drained> | undefined;
 
   /** Connects, registers the templates, and begins to work. */
-  static start(url: string, options?: TaskerOptions): Promise<Tasker>;
+  static start(url: string | undefined, options?: TaskerOptions): Promise<Tasker>;
   static start(options?: TaskerOptions): Promise<Tasker>;
-  static async start(urlOrOptions: string | TaskerOptions = {}, more: TaskerOptions = {}): Promise<Tasker> {
-    const options = typeof urlOrOptions === "string" ? { ...more, url: urlOrOptions } : urlOrOptions;
+  static async start(urlOrOptions?: string | TaskerOptions, more: TaskerOptions = {}): Promise<Tasker> {
+    const options = optionsOf(urlOrOptions, more);
     const registry = options.handlers === undefined ? undefined : HandlerRegistry.of(options.handlers);
     const tasker = new Tasker(options);
     try {
@@ -70,8 +70,8 @@ export class Tasker extends TaskerClient {
   private async begin(options: TaskerOptions, registry: HandlerRegistry | undefined): Promise<void> {
     const host = await this.host();
     for (const template of [options.templates ?? []].flat()) {
-      // A path has no line breaks, and a template has no fewer than three.
-      if (template.includes("\n")) await this.registerTemplate(template);
+      // A path has no line breaks, and begins with no brace.
+      if (/^\s*\{|\n/.test(template)) await this.registerTemplate(template);
       else await this.loadTemplates(template);
     }
     if (registry === undefined) return;
@@ -79,4 +79,9 @@ export class Tasker extends TaskerClient {
     await crew.start();
     this.crew = crew;
   }
+}
+
+/** A URL that is undefined, as from an environment without it, leaves what stands behind it as it is. */
+function optionsOf(urlOrOptions: string | TaskerOptions | undefined, more: TaskerOptions): TaskerOptions {
+  return typeof urlOrOptions === "object" ? urlOrOptions : { ...more, url: urlOrOptions ?? more.url };
 }

@@ -274,6 +274,14 @@ test("a wait can be given up", async (t) => {
   await assert.rejects(tasker.waitForTask(task_uuid, { signal: AbortSignal.abort(reason) }), reason);
 });
 
+test("options count without a URL before them, and a template may be one line", async (t) => {
+  const line = "{name: it, namespace: node_worker, version: 1.0.0, steps: [{name: it, handler: {callable: it}}]}";
+  const options = { url: "sqlite::memory:", log: "warn", signals: false, handlers: { it: () => 1 }, templates: line };
+  const tasker = await Tasker.start(undefined, options);
+  t.after(() => tasker.stop(0));
+  assert.equal((await run(tasker, "it")).task.status, "complete");
+});
+
 test("a start that fails says why and leaves nothing behind", async () => {
   await assert.rejects(Tasker.start("sqlite:/no/such/folder/db.sqlite", { log: "off" }), TaskerError);
   await assert.rejects(Tasker.start("mysql://nowhere", { log: "off" }), { code: "database_url_invalid" });

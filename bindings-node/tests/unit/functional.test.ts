@@ -158,3 +158,11 @@ test("a registry refuses what no template could call", () => {
     "other,taken",
   );
 });
+
+test("a handler without a function is refused where it is defined", () => {
+  const invalid = (error: unknown) => error instanceof TaskerError && error.code === "handler_invalid";
+  // As written in JavaScript, where no compiler speaks up.
+  const define = defineHandler as (...parts: unknown[]) => StepHandlerClass;
+  assert.throws(() => define("no_options", () => null), invalid);
+  assert.throws(() => define("no_function", {}), invalid);
+});

@@ -145,6 +145,12 @@ def _registered(
     check: Callable[[Any], Any] | None,
     more: _More | None = None,
 ) -> Callable[[Function], Function]:
+    if not isinstance(name, str):
+        # The function itself, where the decorator was written without parentheses: it would never be registered.
+        raise TypeError(
+            f'{name!r} cannot name a handler: give the decorator a text, as in @step_handler("price_order")'
+        )
+
     def register(function: Function) -> Function:
         handler = _handler_of(name, function, check, more)
         handler.__tasker_name__ = name  # type: ignore[attr-defined]

@@ -180,7 +180,11 @@ impl Error {
             }
             Self::SignalUnknown { known, .. } => format!("send one that a step waits for: {}", known.join(", ")),
             Self::SignalInvalid(_) => "mend the places that are named; nothing was recorded".to_owned(),
-            Self::NotEnded { task_id, .. } => format!("it goes on: `tasker task watch {task_id}` follows it"),
+            Self::NotEnded { task_id, .. } => {
+                format!(
+                    "it goes on: `tasker task watch {task_id}` follows it, `tasker task why {task_id}` tells what it waits for"
+                )
+            }
             Self::Definition(_) => "register the template anew under another version".to_owned(),
             Self::Closed => "try again".to_owned(),
             Self::Store(error) => error.remedy().to_owned(),

@@ -89,8 +89,14 @@ module TaskerCore
       def class_names
         @lock.synchronize { @classes.values }.filter_map do |known|
           name = known.name
-          name if name && class_named(name).equal?(known) && known.instance_method(:call).owner != StepHandler::Base
+          name if name && class_named(name).equal?(known) && !abstract?(known)
         end
+      end
+
+      # Nothing to call, or nothing yet: what the functional style makes handlers of.
+      def abstract?(known)
+        known.instance_method(:call).owner == StepHandler::Base ||
+          (known <= StepHandler::Functional::Handler && known.block.nil?)
       end
     end
   end

@@ -25,6 +25,7 @@ module TaskerCore
 
           def define(name, version, depends_on, inputs, block)
             raise ArgumentError, "`#{name}`: a block is missing" unless block
+            raise ArgumentError, "`#{name}`: depends_on is a Hash, { keyword: \"step\" }" unless depends_on.is_a?(Hash)
 
             @version = version
             @depends_on = depends_on.to_h { |keyword, source| [keyword.to_sym, Array(source)] }
