@@ -1,6 +1,6 @@
 //! Where events are published to, as commands are told.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use clap::Args;
 use tasker_core::events::{NatsOptions, StreamOptions};
@@ -29,6 +29,10 @@ pub(crate) struct Nats {
     /// How long the stream knows an event again by its id [default: 2m, or what the stream has]
     #[arg(long = "nats-dedupe", value_name = "TIME", help_heading = "NATS", value_parser = span::parse)]
     dedupe: Option<Duration>,
+    /// Events that are published in a second at most; more wait. That leaves more of a machine that NATS and the database share
+    /// with the workers to these [default: no bound]
+    #[arg(long = "nats-max-rate", value_name = "EVENTS", help_heading = "NATS")]
+    max_rate: Option<NonZeroU32>,
 }
 
 impl Nats {
@@ -42,6 +46,6 @@ impl Nats {
             max_bytes: self.max_bytes,
             dedupe: self.dedupe,
         };
-        Some(NatsOptions { url, stream })
+        Some(NatsOptions { url, stream, max_rate: self.max_rate })
     }
 }

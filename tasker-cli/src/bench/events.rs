@@ -2,6 +2,7 @@
 //! steps. The relay has an engine, connections and threads of its own, as in a process of its own.
 
 use std::{
+    num::NonZeroU32,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -36,6 +37,8 @@ pub(crate) struct EventsPlan {
     pub(crate) workers: usize,
     /// Of each worker.
     pub(crate) slots: usize,
+    /// Events in a second that the relay beside the steps carries at most.
+    pub(crate) max_rate: Option<NonZeroU32>,
     /// Times that the steps are measured without a relay and beside one.
     pub(crate) rounds: usize,
 }
@@ -97,7 +100,7 @@ pub(crate) async fn measure_events(plan: EventsPlan, tell: &dyn Fn(&str)) -> Res
     tell(&format!("backlog: the events of {} tasks", plan.tasks));
     let rig = Rig::start(&plan.url, plan.workload, plan.workers, plan.slots).await?;
     rig.all_at_once(plan.tasks).await?;
-    let carrier = Carrier::start(&plan).await?;
+    let carrier = Carrier::start(&plan, None).await?;
     listener.has_all(&carrier, &rig.engine).await?;
     let backlog = listener.backlog();
 
@@ -129,12 +132,18 @@ async fn beside(plan: &EventsPlan, tell: &dyn Fn(&str)) -> Result<Beside> {
     let (mut alone, mut beside, mut carried) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=plan.rounds {
         tell(&format!("steps without a relay and beside one: round {round} of {}", plan.rounds));
-        alone.push(steps_per_s(plan, None).await?.0);
-        let carrier = Carrier::start(plan).await?;
+        // In turn the first and the second on a database that grows, and is cleaned up after what went before.
+        if round % 2 == 1 {
+            alone.push(steps_per_s(plan, None).await?.0);
+        }
+        let carrier = caught_up(plan).await?;
         let (steps, events) = steps_per_s(plan, Some(&carrier)).await?;
         carrier.stop().await;
         beside.push(steps);
         carried.push(events);
+        if round % 2 == 0 {
+            alone.push(steps_per_s(plan, None).await?.0);
+        }
     }
     let (alone, beside) = (median(alone), median(beside));
     Ok(Beside {
@@ -143,6 +152,17 @@ async fn beside(plan: &EventsPlan, tell: &dyn Fn(&str)) -> Result<Beside> {
         slowed_percent: (1.0 - beside / alone) * 100.0,
         events_per_s: median(carried),
     })
+}
+
+/// A relay that has carried all there was, under the bound of the plan.
+async fn caught_up(plan: &EventsPlan) -> Result<Carrier> {
+    let carrier = Carrier::start(plan, None).await?;
+    carrier.has_all(&carrier.engine).await?;
+    if plan.max_rate.is_none() {
+        return Ok(carrier);
+    }
+    carrier.stop().await;
+    Carrier::start(plan, plan.max_rate).await
 }
 
 /// The steps in a second, and the events that were carried meanwhile.
@@ -168,11 +188,11 @@ struct Carrier {
 }
 
 impl Carrier {
-    async fn start(plan: &EventsPlan) -> Result<Self> {
+    async fn start(plan: &EventsPlan, max_rate: Option<NonZeroU32>) -> Result<Self> {
         let runtime = Runtime::new().map_err(|error| {
             Failure::new("no_threads", "threads cannot be made", "raise the limits of this process").with_cause(error)
         })?;
-        let (url, nats) = (plan.url.clone(), plan.nats.clone());
+        let (url, nats) = (plan.url.clone(), NatsOptions { max_rate, ..plan.nats.clone() });
         let started = runtime.spawn(async move {
             let engine = database::migrated_engine(&url, Options::default()).await?;
             let relay = Relay::start(Arc::clone(&engine), nats).await?;

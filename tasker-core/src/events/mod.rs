@@ -15,6 +15,8 @@ mod retention;
 #[cfg(feature = "spans")]
 mod spans;
 mod subject;
+#[cfg(feature = "nats")]
+mod throttle;
 #[cfg(feature = "test-support")]
 pub mod throwaway;
 #[cfg(feature = "webhooks")]

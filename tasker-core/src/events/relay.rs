@@ -8,6 +8,7 @@
 
 use std::{
     collections::VecDeque,
+    num::NonZeroU32,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -25,6 +26,7 @@ use super::{
     CloudEvent, NatsError, NatsOptions, Relaying,
     nats::{Jet, Sent, Standing},
     pace::Pace,
+    throttle::Throttle,
 };
 use crate::{
     orchestration::{self, Engine, EventWatch},
@@ -82,6 +84,7 @@ impl Relay {
     /// # Errors
     /// [`NatsError::Url`].
     pub async fn start(engine: Arc<Engine>, options: NatsOptions) -> Result<Self, NatsError> {
+        let max_rate = options.max_rate;
         let jet = Jet::connect(options).await?;
         let stopping = CancellationToken::new();
         let relaying = Arc::<Relaying>::default();
@@ -89,6 +92,7 @@ impl Relay {
             watch: engine.watch_events(),
             engine,
             jet,
+            max_rate,
             holder: Uuid::now_v7(),
             stopping: stopping.clone(),
             relaying: Arc::clone(&relaying),
@@ -118,6 +122,8 @@ impl Drop for Relay {
 struct Carrier {
     engine: Arc<Engine>,
     jet: Jet,
+    /// Events in a second at most.
+    max_rate: Option<NonZeroU32>,
     /// Who this is among the relays.
     holder: Uuid,
     watch: EventWatch,
@@ -166,6 +172,7 @@ impl Carrier {
             under_way: VecDeque::new(),
             is_under_way: false,
             recorded: (0, Instant::now()),
+            throttle: Throttle::new(self.max_rate, Instant::now()),
         };
         carriage.record().await?;
         carriage.run(feed, &mut self.watch, &self.stopping).await
@@ -217,16 +224,19 @@ struct Carriage<'a> {
     is_under_way: bool,
     /// The number of the message up to which the database knows, and since when.
     recorded: (u64, Instant),
+    throttle: Throttle,
 }
 
 impl Carriage<'_> {
     async fn run(&mut self, mut feed: Feed, watch: &mut EventWatch, stopping: &CancellationToken) -> Result<(), Error> {
         let mut pace = Pace::new();
+        let stride = self.throttle.stride(WINDOW);
         loop {
+            self.wait_turn(stopping).await?;
             watch.seen();
             let began = Instant::now();
-            let found = if stopping.is_cancelled() { Vec::new() } else { feed.next(WINDOW).await? };
-            let (is_idle, is_full) = (found.is_empty(), found.len() >= WINDOW as usize);
+            let found = if stopping.is_cancelled() { Vec::new() } else { feed.next(stride).await? };
+            let (is_idle, is_full) = (found.is_empty(), found.len() >= stride as usize);
             if !is_idle {
                 self.send(found).await?;
             }
@@ -252,6 +262,23 @@ impl Carriage<'_> {
             }
             self.rest(&mut pace, watch, stopping).await?;
         }
+    }
+
+    /// Waits until the next events may be carried, and goes on holding the relay.
+    async fn wait_turn(&mut self, stopping: &CancellationToken) -> Result<(), Error> {
+        while let Some(until) = self.throttle.wait(Instant::now()) {
+            while !self.under_way.is_empty() {
+                self.arrive().await?;
+            }
+            tokio::select! {
+                () = sleep_until(until.min(self.recorded.1 + RENEW)) => {}
+                () = stopping.cancelled() => return Ok(()),
+            }
+            if self.recorded.1.elapsed() >= RENEW {
+                self.record().await?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits until there may be something to carry, and goes on holding the relay.
@@ -294,6 +321,7 @@ impl Carriage<'_> {
             }
             self.last_sent += 1;
         }
+        self.throttle.carried(last, Instant::now());
         then.sequence = self.last_sent;
         self.under_way.push_back(Window { count: last as u64, sent, then });
         Ok(())

@@ -1,8 +1,8 @@
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use sqlx::{Connection, Executor, PgConnection};
 use tasker_core::{
-    events::{NatsError, NatsOptions, Relay, StreamOptions, throwaway::NatsServer},
+    events::{NatsError, NatsOptions, Relay, throwaway::NatsServer},
     model::{Json, TaskId},
 };
 
@@ -104,9 +104,26 @@ async fn a_relay_that_was_replaced_without_knowing_does_no_harm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_may_carry_little_at_a_time_carries_all() {
+    everywhere("bound", async |bench| {
+        let Some(nats) = NatsServer::start() else { return };
+        let options = NatsOptions { max_rate: NonZeroU32::new(400), ..NatsOptions::at(nats.url()) };
+        let relay = Relay::start(Arc::clone(&bench.engine), options).await.unwrap();
+        bench.run(20).await;
+        assert_complete(&bench, &stream(&nats.url()).await).await;
+        bench.run(20).await;
+        relay.stop().await;
+        let unbound = Relay::start(Arc::clone(&bench.engine), NatsOptions::at(nats.url())).await.unwrap();
+        assert_complete(&bench, &stream(&nats.url()).await).await;
+        drop(unbound);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unusable_url_is_refused_at_once() {
     let bench = Bench::on_sqlite().await;
-    let options = NatsOptions { url: "http://localhost".to_owned(), stream: StreamOptions::default() };
+    let options = NatsOptions::at("http://localhost");
     let refused = Relay::start(Arc::clone(&bench.engine), options).await;
     assert!(matches!(refused, Err(NatsError::Url(_))));
 }

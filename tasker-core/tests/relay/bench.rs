@@ -134,7 +134,7 @@ impl Bench {
 
 pub(crate) async fn relay(bench: &Bench, url: &str, replicas: usize) -> Relay {
     let stream = StreamOptions { replicas: Some(replicas), ..StreamOptions::default() };
-    Relay::start(Arc::clone(&bench.engine), NatsOptions { url: url.to_owned(), stream }).await.unwrap()
+    Relay::start(Arc::clone(&bench.engine), NatsOptions { stream, ..NatsOptions::at(url) }).await.unwrap()
 }
 
 pub(crate) async fn stream(url: &str) -> Stream {

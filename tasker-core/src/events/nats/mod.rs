@@ -4,7 +4,7 @@ mod address;
 mod hear;
 mod wire;
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use async_nats::{
     Client, Event, HeaderMap, client,
@@ -36,6 +36,8 @@ pub struct NatsOptions {
     /// token.
     pub url: String,
     pub stream: StreamOptions,
+    /// Events that a relay carries in a second at most; more wait in the log. No bound by default.
+    pub max_rate: Option<NonZeroU32>,
 }
 
 /// The stream that holds the events. What is not given takes the default where the stream is made, and stays as it is where
@@ -57,7 +59,7 @@ impl NatsOptions {
     /// With the stream that is there if nothing else is said.
     #[must_use]
     pub fn at(url: impl Into<String>) -> Self {
-        Self { url: url.into(), stream: StreamOptions::default() }
+        Self { url: url.into(), stream: StreamOptions::default(), max_rate: None }
     }
 }
 
@@ -73,6 +75,8 @@ const DEDUPE: Duration = Duration::from_mins(2);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two attempts to connect: at first, and in the end.
 const CONNECT_AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// Most messages are shorter.
+const PAYLOAD_BYTES: usize = 1_024;
 /// Where a message says which place in the log is behind it.
 const CURSOR: &str = "Tasker-Cursor";
 /// Messages at the end of the stream that are looked through for one of the relay.
@@ -323,7 +327,9 @@ impl Jet {
         headers.insert(NATS_MESSAGE_ID, event.id.as_str());
         headers.insert(NATS_EXPECTED_STREAM, self.options.name.as_str());
         headers.insert(NATS_EXPECTED_LAST_SEQUENCE, after.to_string());
-        Ok((headers, serde_json::to_vec(event).map_err(unavailable)?))
+        let mut payload = Vec::with_capacity(PAYLOAD_BYTES);
+        serde_json::to_writer(&mut payload, event).map_err(unavailable)?;
+        Ok((headers, payload))
     }
 
     /// What the database keeps of a stream that holds the log up to `cursor`, in messages up to `sequence`.
@@ -378,7 +384,7 @@ mod tests {
     #[tokio::test]
     async fn an_event_is_taken_in_its_place_only() {
         let Some(server) = crate::events::throwaway::NatsServer::start() else { return };
-        let options = || NatsOptions { url: server.url(), stream: StreamOptions::default() };
+        let options = || NatsOptions::at(server.url());
         let (one, other) = (Jet::connect(options()).await.unwrap(), Jet::connect(options()).await.unwrap());
         let place = RelayPlace { cursor: EventCursor::START, receipt: None };
         let empty = one.stand(&place).await.unwrap();
