@@ -1,7 +1,8 @@
 use std::{
+    ops::RangeInclusive,
     sync::{
         PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -11,7 +12,7 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{json, value::RawValue};
 use tasker_core::{
-    model::{Checkpoint, Lease, Named, Report, Reported, TaskId, Timestamp, Woken, WorkerId},
+    model::{Assignment, Checkpoint, Json, Lease, Named, Report, Reported, TaskId, Timestamp, Woken, WorkerId, limits},
     state::Look,
     store::WorkerRecord,
     view::WorkView,
@@ -40,14 +41,18 @@ pub struct HttpCoordinator {
     is_told: AtomicBool,
     /// Calls may be under way in each of them at the same time; the server remembers the last answer of each.
     lanes: [Mutex<()>; LANES],
+    appetite: Appetite,
 }
 
 const LANES: usize = 2;
 
 /// Bytes of outcomes in one request; well below what a server takes.
 const REPORTS_BYTES: usize = 4 * 1024 * 1024;
-/// Steps asked for in one call: with their inputs they travel in one answer.
-const WANT_MAX: usize = 256;
+/// About as many bytes of inputs and results are to come in one answer.
+const ANSWER_BYTES: usize = 16 * 1024 * 1024;
+/// Steps asked for in one call: before any has come, and the fewest and the most after that.
+const WANT: usize = 256;
+const WANTS: RangeInclusive<usize> = 16..=limits::REPORT;
 /// How long the server may hold a request for wake-ups.
 const WAKE_WAIT: Duration = Duration::from_secs(20);
 const RETRY_DELAY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
@@ -96,6 +101,7 @@ impl HttpCoordinator {
             calls: AtomicU64::new(fastrand::u64(..1 << 48)),
             lanes: std::array::from_fn(|_| Mutex::default()),
             is_told: AtomicBool::new(false),
+            appetite: Appetite::default(),
         })
     }
 
@@ -149,8 +155,31 @@ impl HttpCoordinator {
     async fn work(&self, reports: &[Box<RawValue>], want: usize, look: Look) -> Result<Reported> {
         let (lane, _held) = self.lane().await;
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        let work = Work { lane, call, reports, want: want.min(WANT_MAX), look, shares: true };
-        Ok(self.post::<WorkView>("work", &work).await?.into_reported())
+        let work = Work { lane, call, reports, want: want.min(self.appetite.most()), look, shares: true };
+        let view = self.post::<WorkView>("work", &work).await?;
+        self.appetite.learn(view.assignments.len(), view.assignments.iter().map(bytes).sum());
+        Ok(view.into_reported())
+    }
+}
+
+/// How many steps to ask for in one call: each of the next is taken to bring as much as those that came last.
+struct Appetite(AtomicUsize);
+
+impl Default for Appetite {
+    fn default() -> Self {
+        Self(AtomicUsize::new(ANSWER_BYTES / WANT))
+    }
+}
+
+impl Appetite {
+    fn most(&self) -> usize {
+        (ANSWER_BYTES / self.0.load(Ordering::Relaxed).max(1)).clamp(*WANTS.start(), *WANTS.end())
+    }
+
+    fn learn(&self, steps: usize, bytes: usize) {
+        if let Some(mean) = bytes.checked_div(steps) {
+            self.0.store(mean, Ordering::Relaxed);
+        }
     }
 }
 
@@ -236,6 +265,10 @@ impl Coordinator for HttpCoordinator {
     }
 }
 
+fn bytes(assignment: &Assignment) -> usize {
+    assignment.input.size() + assignment.results.values().map(Json::size).sum::<usize>()
+}
+
 /// How many of these go into one request; at least one.
 fn fitting(reports: &[Box<RawValue>]) -> usize {
     let sizes = reports.iter().map(|report| report.get().len());
@@ -260,6 +293,23 @@ impl From<client::Error> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_steps_are_asked_for_as_come_to_about_one_answer() {
+        let appetite = Appetite::default();
+        assert_eq!(appetite.most(), WANT);
+        for (steps, bytes, most) in [
+            (0, 0, WANT),
+            (1_000, 40_000, limits::REPORT),
+            (0, 0, limits::REPORT),
+            (10, 10 * ANSWER_BYTES / 100, 100),
+            (1, ANSWER_BYTES, 16),
+            (9, 0, limits::REPORT),
+        ] {
+            appetite.learn(steps, bytes);
+            assert_eq!(appetite.most(), most, "after {steps} steps of {bytes} bytes");
+        }
+    }
 
     #[test]
     fn outcomes_are_split_where_they_are_too_large_together() {
