@@ -31,8 +31,8 @@ pub(crate) struct Nats {
     dedupe: Option<Duration>,
     /// Events that are published in a second at most; more wait. That leaves more of a machine that NATS and the database share
     /// with the workers to these [default: no bound]
-    #[arg(long = "nats-max-rate", value_name = "EVENTS", help_heading = "NATS")]
-    max_rate: Option<NonZeroU32>,
+    #[arg(long = "nats-max-rate", value_name = "EVENTS", help_heading = "NATS", value_parser = clap::value_parser!(u32).range(1..))]
+    max_rate: Option<u32>,
 }
 
 impl Nats {
@@ -46,6 +46,6 @@ impl Nats {
             max_bytes: self.max_bytes,
             dedupe: self.dedupe,
         };
-        Some(NatsOptions { url, stream, max_rate: self.max_rate })
+        Some(NatsOptions { url, stream, max_rate: self.max_rate.and_then(NonZeroU32::new) })
     }
 }

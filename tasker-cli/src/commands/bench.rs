@@ -60,8 +60,8 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "URL", requires = "events")]
     nats: Option<String>,
     /// Events in a second that the relay beside the steps carries at most, with --events [default: no bound]
-    #[arg(long, value_name = "EVENTS", requires = "events")]
-    nats_max_rate: Option<NonZeroU32>,
+    #[arg(long, value_name = "EVENTS", requires = "events", value_parser = clap::value_parser!(u32).range(1..))]
+    nats_max_rate: Option<u32>,
     /// Times that steps are measured without a relay and beside one, with --events
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=99))]
     rounds: u8,
@@ -123,7 +123,7 @@ impl Bench {
             latency_tasks: self.latency_tasks.unwrap_or((4_000 / steps).clamp(5, 200)),
             workers: self.workers.into(),
             slots: self.slots.into(),
-            max_rate: self.nats_max_rate,
+            max_rate: self.nats_max_rate.and_then(NonZeroU32::new),
             rounds: self.rounds.into(),
         };
         let mut measured = measure_events(plan, &|text| output.note(text)).await?;

@@ -162,7 +162,8 @@ impl HttpCoordinator {
     }
 }
 
-/// How many steps to ask for in one call: each of the next is taken to bring as much as those that came last.
+/// How many steps to ask for in one call: each of the next is taken to bring as much as those that came last, and where larger
+/// ones came not long before, nearly as much as these.
 struct Appetite(AtomicUsize);
 
 impl Default for Appetite {
@@ -178,7 +179,8 @@ impl Appetite {
 
     fn learn(&self, steps: usize, bytes: usize) {
         if let Some(mean) = bytes.checked_div(steps) {
-            self.0.store(mean, Ordering::Relaxed);
+            let before = self.0.load(Ordering::Relaxed);
+            self.0.store(mean.max(before - before / 8), Ordering::Relaxed);
         }
     }
 }
@@ -298,17 +300,15 @@ mod tests {
     fn as_many_steps_are_asked_for_as_come_to_about_one_answer() {
         let appetite = Appetite::default();
         assert_eq!(appetite.most(), WANT);
-        for (steps, bytes, most) in [
-            (0, 0, WANT),
-            (1_000, 40_000, limits::REPORT),
-            (0, 0, limits::REPORT),
-            (10, 10 * ANSWER_BYTES / 100, 100),
-            (1, ANSWER_BYTES, 16),
-            (9, 0, limits::REPORT),
-        ] {
+        let after = |steps, bytes| {
             appetite.learn(steps, bytes);
-            assert_eq!(appetite.most(), most, "after {steps} steps of {bytes} bytes");
-        }
+            appetite.most()
+        };
+        assert_eq!(after(0, 0), WANT, "nothing is learnt from nothing");
+        assert_eq!((after(10, ANSWER_BYTES / 10), after(1, ANSWER_BYTES)), (100, 16));
+        let small: Vec<_> = (0..99).map(|_| after(1_000, 40_000)).collect();
+        assert!(small.is_sorted() && small[1] < WANT, "it trusts small ones step by step");
+        assert_eq!(small.last(), Some(&limits::REPORT));
     }
 
     #[test]
