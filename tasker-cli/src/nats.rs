@@ -29,8 +29,8 @@ pub(crate) struct Nats {
     /// How long the stream knows an event again by its id [default: 2m, or what the stream has]
     #[arg(long = "nats-dedupe", value_name = "TIME", help_heading = "NATS", value_parser = span::parse)]
     dedupe: Option<Duration>,
-    /// Events that are published in a second at most; more wait. That leaves more of a machine that NATS and the database share
-    /// with the workers to these [default: no bound]
+    /// Events that are published in a second at most; more wait, and leave more of a shared machine to the workers [default: no
+    /// bound]
     #[arg(long = "nats-max-rate", value_name = "EVENTS", help_heading = "NATS", value_parser = clap::value_parser!(u32).range(1..))]
     max_rate: Option<u32>,
 }

@@ -80,9 +80,8 @@ impl Working {
     fn left_out(&self, takeover: &Takeover, taken: &[StepSnapshot]) -> Vec<(u32, u32)> {
         let is_taken = |idx: u32| taken.iter().any(|step| step.id.idx == idx);
         let holds = |by: &u32| is_taken(*by) && !takeover.given.contains(by);
-        let runs_again = self.rows().filter(|step| step.id.idx != takeover.from && !is_taken(step.id.idx));
-        let by = |step: &StepSnapshot| left_out_by(step).iter().copied().filter(holds).collect::<Vec<_>>();
-        runs_again.flat_map(|step| by(step).into_iter().map(|by| (step.id.idx, by))).collect()
+        let left_out = self.rows().flat_map(|step| left_out_by(step).iter().map(|by| (step.id.idx, *by)));
+        left_out.filter(|(idx, by)| *idx != takeover.from && !is_taken(*idx) && holds(by)).collect()
     }
 
     fn take_over(&mut self, old: &StepSnapshot, takeover: &Takeover, from: TaskId) {
