@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     model::{Actor, TaskId},
-    orchestration::{ApiKey, Error, Permission},
+    orchestration::{ApiKey, Error, KeyHash, Permission},
     view::Problem,
 };
 
@@ -51,15 +51,18 @@ async fn identify(api: &Api, request: &Parts) -> Result<Caller> {
             let secret = secret(&request.headers).ok_or_else(|| {
                 unauthorized("key_missing", "the request brings no API key", "send `authorization: Bearer KEY`")
             })?;
-            let key = api.engine.authenticate(secret).await?.ok_or_else(|| {
-                let remedy = "check the key, or have another one made: `tasker key create`";
-                unauthorized("key_invalid", "the API key is unknown, has expired, or was revoked", remedy)
-            })?;
-            let caller = Caller(Some(Arc::new(key)));
+            let hash = KeyHash::of(secret);
+            let key = api.engine.key_of(hash).await?.ok_or_else(key_invalid)?;
+            let caller = Caller(Some(Arc::new(Known { key, hash })));
             let needed = needed(&request.method, route);
             if caller.has(needed) { Ok(caller) } else { Err(forbidden(needed, None)) }
         }
     }
+}
+
+fn key_invalid() -> Box<Problem> {
+    let remedy = "check the key, or have another one made: `tasker key create`";
+    unauthorized("key_invalid", "the API key is unknown, has expired, or was revoked", remedy)
 }
 
 fn unauthorized(code: &str, detail: &str, remedy: &str) -> Box<Problem> {
@@ -101,7 +104,13 @@ fn needed(method: &Method, route: &str) -> Permission {
 
 /// Who asks; on an open server, anyone.
 #[derive(Clone, Debug)]
-pub(super) struct Caller(Option<Arc<ApiKey>>);
+pub(super) struct Caller(Option<Arc<Known>>);
+
+#[derive(Debug)]
+struct Known {
+    key: ApiKey,
+    hash: KeyHash,
+}
 
 impl FromRequestParts<Api> for Caller {
     type Rejection = Box<Problem>;
@@ -112,24 +121,36 @@ impl FromRequestParts<Api> for Caller {
 }
 
 impl Caller {
+    fn key(&self) -> Option<&ApiKey> {
+        self.0.as_ref().map(|known| &known.key)
+    }
+
     pub(super) fn key_id(&self) -> Option<Uuid> {
-        self.0.as_ref().map(|key| key.key_id)
+        self.key().map(|key| key.key_id)
+    }
+
+    /// For what goes on after the request was let in: a key may end meanwhile.
+    pub(super) async fn demand_still(&self, api: &Api) -> Result<()> {
+        match &self.0 {
+            Some(known) if api.engine.key_of(known.hash).await?.is_none() => Err(key_invalid()),
+            _ => Ok(()),
+        }
     }
 
     /// The operator that an event names: as the request says, or by the name of the key.
     pub(super) fn actor(&self, by: Option<String>, reason: Option<String>) -> Actor {
-        Actor { by: by.or_else(|| self.0.as_ref().map(|key| key.name.clone())), reason }
+        Actor { by: by.or_else(|| self.key().map(|key| key.name.clone())), reason }
     }
 
     /// The namespaces that the key is for; none for every one.
     pub(super) fn namespaces(&self) -> Option<&BTreeSet<String>> {
-        let permissions = &self.0.as_ref()?.permissions;
+        let permissions = &self.key()?.permissions;
         let is_everywhere = permissions.namespaces.is_empty() || permissions.verbs.contains(&Permission::Admin);
         (!is_everywhere).then_some(&permissions.namespaces)
     }
 
     fn has(&self, permission: Permission) -> bool {
-        self.0.as_ref().is_none_or(|key| {
+        self.key().is_none_or(|key| {
             let verbs = &key.permissions.verbs;
             verbs.contains(&permission) || verbs.contains(&Permission::Admin)
         })

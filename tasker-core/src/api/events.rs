@@ -140,7 +140,7 @@ impl Following {
                 let id = event.seq.to_string();
                 return Some((Ok(encode(event.shown_to(&self.caller), id)), self));
             }
-            if self.has_ended || self.api.closing.is_cancelled() {
+            if self.has_ended || self.api.closing.is_cancelled() || self.caller.demand_still(&self.api).await.is_err() {
                 return None;
             }
             match EventView::history_of(&self.api.engine, &self.task, self.after).await {
@@ -236,7 +236,7 @@ impl FollowingAll {
                 }
                 continue;
             }
-            if self.api.closing.is_cancelled() {
+            if self.api.closing.is_cancelled() || self.caller.demand_still(&self.api).await.is_err() {
                 return None;
             }
             self.watch.seen();
@@ -290,6 +290,7 @@ async fn next_events(
             found = EventPage::load(&api.engine, &waiting) => page = found?,
             () = api.closing.cancelled() => {}
         }
+        caller.demand_still(&api).await?;
     }
     let items = page.items.into_iter();
     page.items = items.map(|next| NextEvent { event: next.event.shown_to(&caller), ..next }).collect();

@@ -162,6 +162,7 @@ async fn work(
             () = api.closing.cancelled() => return Ok(Json(answer(with_foreign(reported, &is_foreign)))),
         }
         pause = (pause * 2).min(LOOK_AGAIN.1);
+        caller.demand_still(&api).await?;
     }
 }
 

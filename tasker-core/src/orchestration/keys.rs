@@ -120,7 +120,18 @@ const PREFIX: usize = 12;
 
 /// Keys that were asked for lately, by the hash of their secret.
 #[derive(Default)]
-pub(super) struct KeyCache(Mutex<HashMap<[u8; 32], Known>>);
+pub(super) struct KeyCache(Mutex<HashMap<KeyHash, Known>>);
+
+/// What a secret is known by where it is not kept itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeyHash([u8; 32]);
+
+impl KeyHash {
+    #[must_use]
+    pub fn of(secret: &str) -> Self {
+        Self(Sha256::digest(secret.as_bytes()).into())
+    }
+}
 
 #[derive(Clone)]
 struct Known {
@@ -163,7 +174,7 @@ impl Engine {
             id: Uuid::now_v7(),
             name: new.name,
             prefix: secret[..PREFIX].to_owned(),
-            hash: Sha256::digest(secret.as_bytes()).into(),
+            hash: KeyHash::of(&secret).0,
             permissions,
             created_at: self.store.now().await?,
             created_by: actor.by,
@@ -211,7 +222,14 @@ impl Engine {
     /// # Errors
     /// [`Error::Store`].
     pub async fn authenticate(&self, secret: &str) -> Result<Option<ApiKey>> {
-        let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
+        self.key_of(KeyHash::of(secret)).await
+    }
+
+    /// The same for a secret that was seen before: whoever goes on for long asks again whether the key is still good.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn key_of(&self, hash: KeyHash) -> Result<Option<ApiKey>> {
         let known = self.keys.0.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
         let known = match known {
             Some(known) if known.read_at.elapsed() < BELIEVED => known,
@@ -226,8 +244,8 @@ impl Engine {
         Ok(Some(key))
     }
 
-    async fn read_key(&self, hash: [u8; 32], before: Option<Known>) -> Result<Known> {
-        let stored = self.store.key_of_hash(&hash).await?;
+    async fn read_key(&self, hash: KeyHash, before: Option<Known>) -> Result<Known> {
+        let stored = self.store.key_of_hash(&hash.0).await?;
         let mut touched_at = before.and_then(|before| before.touched_at);
         if let Some(stored) = &stored
             && stored.revoked_at.is_none()

@@ -34,7 +34,7 @@ pub use doctor::Finding;
 pub use engine::{Engine, Options};
 pub use error::Error;
 pub use hand::Intake;
-pub use keys::{ApiKey, CreatedKey, NewKey, Permission, Permissions};
+pub use keys::{ApiKey, CreatedKey, KeyHash, NewKey, Permission, Permissions};
 pub use observe::Observer;
 pub use overview::{Stats, age_ms};
 pub use report::Session;
