@@ -119,7 +119,7 @@ pub trait WebhookStore: Send + Sync {
     /// Makes a delivery that has ended pending again, for one try; false if there is none that has ended.
     async fn ask_delivery(&self, webhook_id: Uuid, id: Uuid, actor: &Actor) -> Result<bool>;
 
-    /// Forgets deliveries of a webhook that ended, or failed, longer ago than so many milliseconds; but never the one that is
-    /// furthest in the log.
-    async fn prune_deliveries(&self, webhook_id: Uuid, delivered_ms: u64, failed_ms: u64) -> Result<()>;
+    /// Forgets deliveries of a webhook that ended, or failed, longer ago than so many milliseconds, at most `limit`; but never
+    /// the one that is furthest in the log. Says how many.
+    async fn prune_deliveries(&self, webhook_id: Uuid, delivered_ms: u64, failed_ms: u64, limit: u32) -> Result<u64>;
 }

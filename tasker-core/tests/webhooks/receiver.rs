@@ -15,6 +15,8 @@ pub(crate) enum Answer {
     Status(u16),
     /// A status with a header.
     With(u16, &'static str, String),
+    /// A status, and the beginning of a body that never ends.
+    Endless(u16),
     /// Nothing, for as long as the sender likes.
     Silence,
 }
@@ -77,12 +79,14 @@ async fn serve(stream: TcpStream, requests: mpsc::UnboundedSender<Request>, told
     while let Some(request) = read(&mut stream).await {
         let _ = requests.send(request);
         let answer = told.borrow().clone();
-        let (status, header) = match answer {
+        let (status, header) = match answer.clone() {
             Answer::Status(status) => (status, String::new()),
             Answer::With(status, name, value) => (status, format!("{name}: {value}\r\n")),
+            Answer::Endless(status) => (status, "transfer-encoding: chunked\r\n".to_owned()),
             Answer::Silence => std::future::pending().await,
         };
-        let text = format!("HTTP/1.1 {status} As told\r\n{header}content-length: 0\r\n\r\n");
+        let body = if matches!(answer, Answer::Endless(_)) { "\r\n2\r\nok\r\n" } else { "content-length: 0\r\n\r\n" };
+        let text = format!("HTTP/1.1 {status} As told\r\n{header}{body}");
         if stream.write_all(text.as_bytes()).await.is_err() {
             return;
         }

@@ -79,6 +79,20 @@ async fn a_receiver_that_is_slow_broken_or_elsewhere_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_status_counts_although_the_rest_of_the_answer_never_comes() {
+    everywhere("endless", async |bench| {
+        let receiver = Receiver::start(Answer::Endless(200)).await;
+        let once = NewWebhook { timeout_ms: Some(500), tries: Some(1), ..paid(receiver.url()) };
+        let id = bench.webhook(once).await.webhook.webhook_id;
+        let sending = bench.send();
+        bench.run().await;
+        assert_eq!(tries(&bench, id, 1).await, [None]);
+        drop(sending);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn private_addresses_are_not_sent_to() {
     everywhere("private", async |bench| {
         let mut receiver = Receiver::start(Answer::Status(200)).await;

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::watch,
     time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -36,12 +36,11 @@ const MESSAGE_BYTES: usize = 1024 * 1024;
 /// After a failure of the database.
 const REST: Duration = Duration::from_secs(1);
 
-/// What all carriers of a process share.
+/// What all carriers of a process share. Each has one message under way, whatever the others wait for; how many there are is
+/// bounded ([`limits::WEBHOOKS`](crate::model::limits::WEBHOOKS)).
 pub(super) struct Shared {
     pub(super) engine: Arc<Engine>,
     pub(super) post: Post,
-    /// Messages under way at the same time.
-    pub(super) places: Semaphore,
     pub(super) delivering: Arc<Delivering>,
     pub(super) stopping: CancellationToken,
     /// The first delay between two tries.
@@ -260,7 +259,6 @@ impl Carrier {
                 };
                 let message = Message { id: stored.delivery.id.to_string(), content_type, body, secrets: &secrets };
                 let definition = &self.known.definition;
-                let _place = self.shared.places.acquire().await;
                 self.shared.post.send(&definition.url, Duration::from_millis(definition.timeout_ms), message).await
             }
             None => {

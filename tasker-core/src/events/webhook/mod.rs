@@ -17,7 +17,7 @@ use std::{
 
 use thiserror::Error;
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
@@ -64,13 +64,13 @@ const LEASE: Duration = Duration::from_secs(6);
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
 /// Between two looks whether there is anybody to look for.
 const LOOK_FOR_CARRIERS: Duration = Duration::from_secs(1);
-/// Messages under way at the same time.
-const PLACES: usize = 64;
 /// How long whoever stops waits for messages under way.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long deliveries are kept in the log: those that arrived, and those that failed; and how often it is looked for older ones.
 const KEPT: (Duration, Duration) = (Duration::from_hours(7 * 24), Duration::from_hours(30 * 24));
 const PRUNE_AGAIN: Duration = Duration::from_mins(10);
+/// Deliveries that are forgotten at once.
+const PRUNED: u32 = 1_000;
 
 /// Sends until it is dropped; in order with [`Webhooks::stop`].
 pub struct Webhooks {
@@ -100,7 +100,6 @@ impl Webhooks {
         let shared = Arc::new(Shared {
             engine,
             post: Post::new(options.allows_private).map_err(WebhookError::Tls)?,
-            places: Semaphore::new(PLACES),
             delivering: Arc::clone(&delivering),
             stopping: stopping.clone(),
             first_delay: options.first_delay,
@@ -222,12 +221,17 @@ impl Round {
         if self.pruned.elapsed() < PRUNE_AGAIN {
             return;
         }
-        self.pruned = Instant::now();
+        let mut is_through = true;
         let [delivered_ms, failed_ms] = [KEPT.0, KEPT.1].map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
         for id in self.running.keys() {
-            if let Err(error) = self.shared.engine.store().prune_deliveries(*id, delivered_ms, failed_ms).await {
-                warn!(%error, "old deliveries are kept");
+            match self.shared.engine.store().prune_deliveries(*id, delivered_ms, failed_ms, PRUNED).await {
+                Ok(count) => is_through &= count < u64::from(PRUNED),
+                Err(error) => warn!(%error, "old deliveries are kept"),
             }
+        }
+        // Else the next look goes on: more may be sent in ten minutes than are forgotten at once.
+        if is_through {
+            self.pruned = Instant::now();
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::{Client, Url, header, redirect};
+use reqwest::{Client, Response, Url, header, redirect};
 use tokio::time::timeout;
 
 use super::{
@@ -21,8 +21,8 @@ use crate::{
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// Connections that wait for the next message, and how long.
 const IDLE: (usize, Duration) = (2, Duration::from_secs(60));
-/// Bytes of an answer that are read, so that the connection can be used again; a longer one costs a new connection.
-const ANSWER_BYTES: usize = 64 * 1024;
+/// What is read of an answer, so that the connection can be used again: bytes, and for how long. More costs a new connection.
+const ANSWER: (usize, Duration) = (64 * 1024, Duration::from_secs(1));
 
 /// What sends to any webhook. Redirects are not followed, and proxies not used: both would connect to other addresses than
 /// those that were looked at.
@@ -82,19 +82,19 @@ impl Post {
         let answered = timeout(patience, self.answered(url, at.as_micros() / 1_000_000, message)).await;
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (status, error, retry_after) = match answered {
-            Ok(Ok((status, retry_after))) => (Some(status), refusal(status), retry_after),
+            Ok(Ok(response)) => {
+                let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
+                // The status counts, whatever becomes of the rest.
+                let _ = timeout(ANSWER.1, drain(response)).await;
+                (Some(status), refusal(status), retry_after)
+            }
             Ok(Err(error)) => (None, Some(error), None),
             Err(_) => (None, Some(TryError::Timeout), None),
         };
         Posted { outcome: Try { at, duration_ms, status, error }, retry_after }
     }
 
-    async fn answered(
-        &self,
-        url: &str,
-        timestamp: i64,
-        message: Message<'_>,
-    ) -> Result<(u16, Option<Duration>), TryError> {
+    async fn answered(&self, url: &str, timestamp: i64, message: Message<'_>) -> Result<Response, TryError> {
         let url = Url::parse(url).map_err(|_| TryError::HostUnknown)?;
         // An address in place of a name is not looked up, and passes by the guard.
         let literal = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse().ok());
@@ -110,18 +110,21 @@ impl Post {
             .header("webhook-timestamp", timestamp.to_string())
             .header("webhook-id", id)
             .body(body);
-        let mut response = request.send().await.map_err(|error| of(&error))?;
-        let status = response.status().as_u16();
-        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
-        let mut read = 0;
-        // The status counts, whatever becomes of the rest.
-        while let Ok(Some(chunk)) = response.chunk().await
-            && read < ANSWER_BYTES
-        {
-            read += chunk.len();
-        }
-        Ok((status, retry_after))
+        request.send().await.map_err(|error| of(&error))
+    }
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
+async fn drain(mut response: Response) {
+    let mut read = 0;
+    while let Ok(Some(chunk)) = response.chunk().await
+        && read < ANSWER.0
+    {
+        read += chunk.len();
     }
 }
 

@@ -127,9 +127,10 @@ pub(super) async fn old_deliveries_go_and_the_place_stays(store: Arc<dyn Store>)
         let found = store.deliveries(id, &DeliveryFilter::default(), 10).await.unwrap();
         found.iter().rev().map(|it| it.delivery.id).collect::<Vec<_>>()
     };
-    store.prune_deliveries(id, LEASE_MS, LEASE_MS).await.unwrap();
+    assert_eq!(store.prune_deliveries(id, LEASE_MS, LEASE_MS, 10).await.unwrap(), 0);
     assert_eq!(left().await.len(), 4);
-    store.prune_deliveries(id, 0, LEASE_MS).await.unwrap();
+    assert_eq!(store.prune_deliveries(id, 0, LEASE_MS, 0).await.unwrap(), 0, "no more than asked for");
+    assert_eq!(store.prune_deliveries(id, 0, LEASE_MS, 10).await.unwrap(), 1);
     assert_eq!(left().await, [all[1].id, all[2].id, all[3].id]);
 
     store.hold_relay("webhook/it", Uuid::nil(), LEASE_MS).await.unwrap();

@@ -119,10 +119,10 @@ impl WebhookStore for PostgresStore {
         within(async { Ok(query.fetch_optional(&self.query).await?.is_some()) }).await
     }
 
-    async fn prune_deliveries(&self, webhook_id: Uuid, delivered_ms: u64, failed_ms: u64) -> Result<()> {
+    async fn prune_deliveries(&self, webhook_id: Uuid, delivered_ms: u64, failed_ms: u64, limit: u32) -> Result<u64> {
         let query = sqlx::query(sql::PRUNE_DELIVERIES.sql());
-        let query = query.bind(webhook_id).bind(signed(delivered_ms)).bind(signed(failed_ms));
-        within(async { Ok(query.execute(&self.query).await.map(drop)?) }).await
+        let query = query.bind(webhook_id).bind(signed(delivered_ms)).bind(signed(failed_ms)).bind(i64::from(limit));
+        within(async { Ok(query.execute(&self.query).await?.rows_affected()) }).await
     }
 }
 

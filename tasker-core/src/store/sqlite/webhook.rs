@@ -124,11 +124,12 @@ impl WebhookStore for SqliteStore {
         Ok(!asked.is_empty())
     }
 
-    async fn prune_deliveries(&self, webhook_id: Uuid, delivered_ms: u64, failed_ms: u64) -> Result<()> {
+    async fn prune_deliveries(&self, webhook_id: Uuid, delivered_ms: u64, failed_ms: u64, limit: u32) -> Result<u64> {
         let before =
             |ms: u64| self.micros().saturating_sub(i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000));
         let query = sqlx::query(sql::PRUNE_DELIVERIES.sql());
-        write(self, query.bind(webhook_id).bind(before(delivered_ms)).bind(before(failed_ms))).await.map(drop)
+        let query = query.bind(webhook_id).bind(before(delivered_ms)).bind(before(failed_ms)).bind(limit);
+        Ok(write(self, query).await?.len() as u64)
     }
 }
 

@@ -1,4 +1,5 @@
--- Those of $1 that ended more than $2 milliseconds ago, or failed more than $3 ago, but never the one furthest in the log.
+-- Those of $1 that ended more than $2 milliseconds ago, or failed more than $3 ago, at most $4; but never the one furthest in
+-- the log.
 delete from tasker.webhook_deliveries d
 where d.id in (
     select o.id
@@ -10,5 +11,5 @@ where d.id in (
             where later.webhook_id = o.webhook_id
                 and (later.position, later.task_id, later.seq) > (o.position, o.task_id, o.seq)
         )
-    limit 1000
+    limit $4
 )

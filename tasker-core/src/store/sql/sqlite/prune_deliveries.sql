@@ -9,5 +9,6 @@ where id in (
             where later.webhook_id = o.webhook_id
                 and (later.position, later.task_id, later.seq) > (o.position, o.task_id, o.seq)
         )
-    limit 1000
+    limit ?4
 )
+returning id
