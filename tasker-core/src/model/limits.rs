@@ -26,6 +26,8 @@ pub const BODY_BYTES: usize = 10 * 1024 * 1024;
 pub const KEY_LIFETIME_MS: u64 = 100 * 365 * 24 * 60 * 60 * 1_000;
 /// Rows counted for an answer; more are as many as this.
 pub const COUNT: u64 = 100_000;
+/// Bytes of events in one answer, as they are stored; the commit that goes over it is the last one.
+pub const EVENT_BYTES: u32 = 1024 * 1024;
 /// Events that one attempt may publish.
 pub const EVENTS: usize = 100;
 /// Webhooks of one store: each reads the log.

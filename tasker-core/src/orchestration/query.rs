@@ -84,13 +84,15 @@ impl Engine {
         Ok(self.store.steps(task_id).await?)
     }
 
-    /// What happened to a task after the event numbered `after_seq` (0 for all): up to [`limits::PAGE`] commits' worth.
+    /// What happened to a task after the event numbered `after_seq` (0 for all): up to [`limits::PAGE`] commits' worth, and no
+    /// more than go over [`limits::EVENT_BYTES`]. Empty only at the end.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn history(&self, task_id: TaskId, after_seq: i64) -> Result<Vec<Event>> {
         let batches = self.store.events(task_id, after_seq, limits::PAGE).await?;
-        Ok(batches.into_iter().flat_map(crate::model::EventBatch::events).collect())
+        let events = batches.into_iter().flat_map(crate::model::EventBatch::events);
+        Ok(events.filter(|event| event.seq > after_seq).collect())
     }
 
     /// The workers that ran the attempts in a history.

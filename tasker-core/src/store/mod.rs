@@ -155,8 +155,9 @@ pub trait Store: WebhookStore + Send + Sync + 'static {
     /// The steps of several tasks, in the order of the tasks, at most `limit`, without results.
     async fn tree_steps(&self, tasks: &[TaskId], limit: u32) -> Result<Vec<Step>>;
 
-    /// The event log of a task from the first event numbered above `after_seq`: at most `limit` batches, in order.
-    /// A batch that begins at or below `after_seq` is left out.
+    /// The event log of a task from the batch on that holds the event numbered `after_seq` + 1: at most `limit` batches, in
+    /// order, and no more than go over [`limits::EVENT_BYTES`](crate::model::limits::EVENT_BYTES). Where there is no such event
+    /// yet, the newest batch.
     async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>>;
 
     /// Ids of the tasks that pass the filter, newest first.
@@ -165,7 +166,8 @@ pub trait Store: WebhookStore + Send + Sync + 'static {
     /// How many tasks pass the filter, counted up to `limit`.
     async fn count_tasks(&self, filter: &TaskFilter, limit: u64) -> Result<u64>;
 
-    /// The log of all tasks behind a place: at most `limit` commits' worth. Events of one task come in order; what is under
+    /// The log of all tasks behind a place: at most `limit` commits' worth, and no more than go over
+    /// [`limits::EVENT_BYTES`](crate::model::limits::EVENT_BYTES). Empty only at its end. Events of one task come in order; what is under
     /// way is waited for, so that whatever becomes visible later comes behind what was answered.
     async fn all_events(&self, after: EventCursor, limit: u32) -> Result<Vec<Followed>>;
 

@@ -9,7 +9,7 @@ use super::{
     WorkerView,
 };
 use crate::{
-    model::{Page, StepId, Task, TaskId, limits},
+    model::{Page, StepId, Task, TaskId},
     orchestration::{Engine, Result, SubmitTask},
     template,
 };
@@ -123,9 +123,8 @@ impl EventView {
     pub async fn history_of(engine: &Engine, task: &Task, after_seq: i64) -> Result<Page<Self>> {
         let definition = engine.definition_of(task).await?;
         let events = engine.history(task.task_id, after_seq).await?;
-        // Each commit has at least one event.
-        let is_full = events.len() >= limits::PAGE as usize;
-        let next = events.last().filter(|_| is_full).map(|event| event.seq.to_string());
+        // What has happened since the task was loaded is for the next one to ask.
+        let next = events.last().filter(|last| last.seq < task.seq).map(|event| event.seq.to_string());
         let items = events.into_iter().map(|event| Self::new(event, &definition)).collect();
         Ok(Page { items, next })
     }

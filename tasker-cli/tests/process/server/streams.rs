@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Home, client, submitted, template};
+use super::{Home, client, keys::key, submitted, template};
 
 /// The events of a stream until its end: number, type, data.
 async fn events(mut answer: reqwest::Response, until: &str) -> Vec<(u64, String, Value)> {
@@ -39,10 +39,34 @@ async fn a_stream_goes_on_where_it_broke_off() {
     assert_eq!(numbers, Vec::from_iter(1..=numbers.len() as u64));
     assert_eq!(rest.last().map(|event| event.2["task_uuid"].clone()), Some(id.into()));
 
+    // Also within what was committed together.
+    for number in 0..numbers.len() as u64 - 1 {
+        let resumed = client.get(&url).header("last-event-id", number).send().await.expect("a stream");
+        let rest = events(resumed, "task.cancelled").await;
+        assert_eq!(Vec::from_iter(rest.iter().map(|event| event.0)), Vec::from_iter(number + 1..=numbers.len() as u64));
+    }
+
     let over = client.get(&url).header("last-event-id", numbers.len()).send().await.expect("an answer");
     assert_eq!(over.status(), 204);
     let wrong = client.get(&url).header("last-event-id", "x").send().await.expect("an answer");
     assert_eq!(wrong.status(), 422);
+}
+
+#[tokio::test]
+async fn what_a_key_follows_ends_with_the_key() {
+    let home = Home::new();
+    let (server, client) = (home.start_guarded(), client());
+    let admin = key(&home, &["--allow", "admin"]);
+    let reader = key(&home, &["--allow", "read"]);
+    let keys = client.get(server.url("/v1/keys")).bearer_auth(&admin).send().await.expect("an answer");
+    let keys: Value = keys.json().await.expect("JSON");
+    let id = keys["items"][0]["key_id"].as_str().expect("an id");
+    let stream = client.get(server.url("/v1/events")).bearer_auth(&reader).send().await.expect("a stream");
+    assert_eq!(stream.status(), 200);
+    let revoked =
+        client.delete(server.url(&format!("/v1/keys/{id}"))).bearer_auth(&admin).send().await.expect("an answer");
+    assert!(revoked.status().is_success());
+    assert_eq!(events(stream, "never").await, [], "it ends by itself");
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use super::bench::{Bench, QUEUE, cancel_of, lease, new_task, succeeded, template};
 use crate::{
-    model::{TaskId, TaskState, TemplateId, WorkerId},
-    store::{Store, TaskCursor, TaskFilter, WorkerRecord},
+    model::{EventBatch, Outcome, TaskId, TaskState, TemplateId, WorkerId, limits},
+    store::{EventCursor, Store, TaskCursor, TaskFilter, WorkerRecord},
 };
 
 pub(super) async fn filters_and_pages(store: Arc<dyn Store>) {
@@ -56,19 +56,55 @@ pub(super) async fn events_from_a_position(store: Arc<dyn Store>) {
     let all = bench.store.events(task_id, 0, 100).await.unwrap();
     assert_eq!(all.len(), 7, "one batch for the submission, each claim and each report");
     assert!(all.iter().all(|batch| batch.task_id == task_id));
-    let mut read = Vec::new();
-    let mut position = 0;
-    loop {
-        let batches = bench.store.events(task_id, position, 2).await.unwrap();
-        let Some(last) = batches.last() else { break };
-        assert!(batches.len() <= 2);
-        position = last.first_seq + i64::try_from(last.facts.len()).unwrap() - 1;
-        read.extend(batches);
+    let end = bench.task(task_id).await.seq;
+    for position in 0..end {
+        let holds_next =
+            |batch: &EventBatch| batch.first_seq + i64::try_from(batch.facts.len()).unwrap() > position + 1;
+        let rest: Vec<_> = all.iter().filter(|batch| holds_next(batch)).cloned().collect();
+        assert_eq!(bench.store.events(task_id, position, 100).await.unwrap(), rest, "behind {position}");
+        let some = &rest[..rest.len().min(2)];
+        assert_eq!(bench.store.events(task_id, position, 2).await.unwrap(), some);
     }
-    assert_eq!(read, all);
-    assert_eq!(position, bench.task(task_id).await.seq);
-    // A position within a batch goes on behind that batch.
-    assert_eq!(bench.store.events(task_id, 1, 100).await.unwrap(), all[1..]);
+    for beyond in [end, i64::MAX] {
+        assert_eq!(bench.store.events(task_id, beyond, 100).await.unwrap(), all[all.len() - 1..], "the newest");
+    }
+}
+
+/// Events can be large, and a page of them is held in memory.
+pub(super) async fn a_page_of_events_is_bounded_in_bytes(store: Arc<dyn Store>) {
+    let steps: Vec<_> = (0..40).map(|step| format!("s{step}")).collect();
+    let (bench, definition) = Bench::with(store, &steps.join(" ")).await;
+    let task_id = bench.submit(&definition).await;
+    for claimed in bench.claim(&["handle"], steps.len()).await {
+        // What cannot be compressed, as long as may be kept with an outcome.
+        let noise: String = (0..limits::ERROR_BYTES - 100).map(|_| fastrand::alphanumeric()).collect();
+        let Outcome::Succeeded { result, next, events, .. } = succeeded("1") else { panic!("it succeeds") };
+        let metadata = Some(Box::new(noise.into()));
+        bench.report(lease(&claimed), Outcome::Succeeded { result, next, events, metadata }).await;
+    }
+    let (mut seen, mut pages) = (0, 0);
+    loop {
+        let batches = bench.store.events(task_id, seen, 1_000).await.unwrap();
+        let events: Vec<_> = batches.into_iter().flat_map(EventBatch::events).filter(|it| it.seq > seen).collect();
+        let Some(last) = events.last() else { break };
+        assert_eq!(events[0].seq, seen + 1);
+        (seen, pages) = (last.seq, pages + 1);
+    }
+    assert_eq!((seen, pages), (bench.task(task_id).await.seq, 3), "17 commits go over the bound");
+    let (mut cursor, mut followed) = (EventCursor::START, Vec::new());
+    loop {
+        let page = bench.store.all_events(cursor, 1_000).await.unwrap();
+        let Some(last) = page.last() else { break };
+        cursor = last.cursor;
+        followed.push(page.len());
+    }
+    assert_eq!((i64::try_from(followed.iter().sum::<usize>()).unwrap(), followed.len()), (seen, 3));
+    // Also from within a commit.
+    let mut cursors = vec![EventCursor::START];
+    while let Some(next) = bench.store.all_events(*cursors.last().unwrap(), 16).await.unwrap().first() {
+        cursors.push(next.cursor);
+    }
+    assert_eq!(i64::try_from(cursors.len() - 1).unwrap(), seen);
 }
 
 pub(super) async fn unknown_ids_are_nothing(store: Arc<dyn Store>) {

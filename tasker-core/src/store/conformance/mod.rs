@@ -86,7 +86,7 @@ checks! {
         old_deliveries_go_and_the_place_stays;
     relay: one_process_carries_at_a_time, relays_tell_how_far_they_are_behind;
     wire: what_is_said_reaches_everyone_on_the_database;
-    list: filters_and_pages, events_from_a_position, unknown_ids_are_nothing, workers_as_they_said_last,
+    list: filters_and_pages, events_from_a_position, a_page_of_events_is_bounded_in_bytes, unknown_ids_are_nothing, workers_as_they_said_last,
         usage_counts_what_is_written;
 }
 

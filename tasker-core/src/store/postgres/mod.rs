@@ -29,7 +29,7 @@ use crate::{
     dag::NewTask,
     model::{
         Actor, Checkpoint, EventBatch, Lease, Page, Step, StepPlace, StepState, Task, TaskId, TemplateId, Timestamp,
-        WorkerId,
+        WorkerId, limits,
     },
     state::{Changes, Claim, Route, Scope},
 };
@@ -423,7 +423,11 @@ impl Store for PostgresStore {
 
     async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>> {
         within(async {
-            let query = sqlx::query(sql::LIST_EVENTS.sql()).bind(task_id.0).bind(after_seq).bind(i64::from(limit));
+            let query = sqlx::query(sql::LIST_EVENTS.sql())
+                .bind(task_id.0)
+                .bind(after_seq.saturating_add(1))
+                .bind(i64::from(limit))
+                .bind(i64::from(limits::EVENT_BYTES));
             let rows = query.fetch_all(&self.query).await?;
             rows.iter().map(|row| row::events(row, task_id)).collect()
         })

@@ -20,7 +20,9 @@ impl PostgresStore {
             .bind(after.position)
             .bind(after.task_id.0)
             .bind(i64::from(limit))
-            .bind(end);
+            .bind(end)
+            .bind(after.seq)
+            .bind(i64::from(limits::EVENT_BYTES));
         let mut followed = Vec::new();
         for row in &query.fetch_all(&self.log).await? {
             let position: i64 = row.try_get("position")?;

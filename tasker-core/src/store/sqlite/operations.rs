@@ -17,7 +17,12 @@ use crate::{
 };
 
 pub(super) async fn follow(store: &SqliteStore, after: EventCursor, limit: u32) -> Result<Vec<Followed>> {
-    let query = sqlx::query(sql::LIST_ALL_EVENTS.sql()).bind(after.position).bind(after.task_id.0).bind(limit);
+    let query = sqlx::query(sql::LIST_ALL_EVENTS.sql())
+        .bind(after.position)
+        .bind(after.task_id.0)
+        .bind(limit)
+        .bind(after.seq)
+        .bind(i64::from(limits::EVENT_BYTES));
     let mut followed = Vec::new();
     for row in &store.connections.fetch(query).await? {
         let mut columns = Columns::new(row, "an event");

@@ -14,7 +14,10 @@ use super::{
     sql,
 };
 use crate::{
-    model::{EventBatch, Step, StepId, StepPlace, StepState, Task, TaskCounts, TaskFlow, TaskId, TemplateId, WorkerId},
+    model::{
+        EventBatch, Step, StepId, StepPlace, StepState, Task, TaskCounts, TaskFlow, TaskId, TemplateId, WorkerId,
+        limits,
+    },
     store::{Error, Payload, PayloadRequest, Result, Statement, Work},
 };
 
@@ -49,7 +52,11 @@ pub(super) async fn tree_steps(store: &SqliteStore, tasks: &[TaskId], limit: u32
 }
 
 pub(super) async fn events(store: &SqliteStore, id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>> {
-    let query = sqlx::query(sql::LIST_EVENTS.sql()).bind(id.0).bind(after_seq).bind(limit);
+    let query = sqlx::query(sql::LIST_EVENTS.sql())
+        .bind(id.0)
+        .bind(after_seq.saturating_add(1))
+        .bind(limit)
+        .bind(i64::from(limits::EVENT_BYTES));
     let batch = |row| {
         let mut columns = Columns::new(row, "an event");
         Ok(EventBatch {
