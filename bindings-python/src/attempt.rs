@@ -1,4 +1,4 @@
-use pyo3::{prelude::*, types::PyDict};
+use pyo3::prelude::*;
 use tasker_worker::{
     host::{self, outcome},
     protocol::Lease,
@@ -7,7 +7,7 @@ use tasker_worker::{
 use crate::{
     Result,
     host::wait,
-    value::{Objects, Values, to_json, unreadable},
+    value::{Objects, Values, to_json},
 };
 
 /// One attempt of one step in the hands of Python. Collected without an answer it counts as abandoned.
@@ -35,17 +35,13 @@ impl Attempt {
     }
 
     /// `input`, `config`, `batch`, `checkpoint`, `parent`, `ending` or `trace_context`, made anew by each call; None without.
-    fn part<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Any<'py>>> {
-        self.0.part(name, &Objects(py)).map_err(unreadable)
+    fn part<'py>(&self, py: Python<'py>, name: &str) -> Result<Option<Any<'py>>> {
+        Ok(self.0.part(name, &Objects(py))?)
     }
 
     /// The results of the steps before this one, made anew by each call.
-    fn results<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let results = PyDict::new(py);
-        for step in self.0.assignment().results.keys() {
-            results.set_item(step.as_ref(), self.0.result(step, &Objects(py)).map_err(unreadable)?)?;
-        }
-        Ok(results)
+    fn results<'py>(&self, py: Python<'py>) -> Result<Any<'py>> {
+        self.0.results(&Objects(py))
     }
 
     fn is_cancelled(&self) -> bool {

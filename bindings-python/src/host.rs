@@ -37,7 +37,7 @@ impl Host {
         default: &Bound<'py, PyAny>,
     ) -> Result<Bound<'py, PyAny>> {
         let pending = self.0.call_here(method, to_json(params, default, "the parameters")?)?;
-        Ok(loads(py, wait(py, &pending)?.as_str())?)
+        loads(py, wait(py, &pending)?.as_str())
     }
 
     /// Begins a call; `done` is called with None and the JSON text of the answer, or with an exception and None, on a thread

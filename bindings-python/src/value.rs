@@ -1,12 +1,11 @@
 //! Python values as JSON and back, by the rules of the JSON profile.
 
 use pyo3::{
-    exceptions::PyValueError,
     prelude::*,
     types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple},
 };
 use tasker_worker::{
-    host::profile::{Build, Look, ReadError, Refused, Scalar, Shape, read, write},
+    host::profile::{Build, Look, Refused, Scalar, Shape, read, write},
     protocol::Json,
 };
 
@@ -125,11 +124,6 @@ impl<'py> Build for Objects<'py> {
     }
 }
 
-/// What has no value in Python, as a number of too many digits.
-pub(crate) fn unreadable(error: ReadError) -> PyErr {
-    PyValueError::new_err(error.to_string())
-}
-
 /// The JSON of a parameter; `what` names it.
 pub(crate) fn to_json(value: &Any<'_>, default: &Any<'_>, what: &str) -> Result<Json> {
     write(&Values(default), value).map_err(|refused| refused.into_error::<Raised>(what))
@@ -143,6 +137,6 @@ pub(crate) fn dumps(value: &Any<'_>, default: &Any<'_>) -> Result<String> {
 
 /// The value of a JSON text.
 #[pyfunction]
-pub(crate) fn loads<'py>(py: Python<'py>, text: &str) -> PyResult<Any<'py>> {
-    read(text, &Objects(py)).map_err(unreadable)
+pub(crate) fn loads<'py>(py: Python<'py>, text: &str) -> Result<Any<'py>> {
+    Ok(read(text, &Objects(py))?)
 }

@@ -26,6 +26,7 @@ from .errors import (
 from .handler import StepHandler, StepHandlerResult
 from .logs import StepLogFilter
 from .registry import HandlerRegistry
+from .step_handler import functional as _functional
 from .step_handler.functional import (
     BatchContext,
     api_handler,
@@ -40,6 +41,10 @@ from .step_handler.functional import (
 )
 from .tasker import Tasker, TaskerCore
 from .worker import Worker
+
+# The decorator has the name of the package that it is in; what is looked for in that is found on it too, as by
+# `import tasker_core.step_handler.functional`.
+vars(step_handler).update(functional=_functional, StepHandler=StepHandler, StepHandlerResult=StepHandlerResult)
 
 __all__ = [
     "AsyncTaskerClient",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,7 +16,10 @@ from .decision import BatchConfig, Decision
 from .errors import StepFailure
 from .handler import StepHandlerResult
 
-_logger = logging.getLogger("tasker_core")
+#: Where this package is.
+_HERE = os.path.dirname(__file__) + os.sep
+#: Characters of the beginning and of the end of a text that are told.
+_TEXT_MAX = 20_000
 
 #: The context of the attempt that runs at the moment, for loggers.
 CURRENT: contextvars.ContextVar[StepContext | None] = contextvars.ContextVar("tasker_step", default=None)
@@ -56,9 +59,9 @@ def _answer(attempt: _native.Attempt, context: StepContext, answer: Any) -> None
             return
         error = {
             "kind": "retryable" if answer.retryable else "permanent",
-            "code": answer.error_code or answer.error_type or "handler_error",
-            "message": _text(answer.error_message or ""),
-            "error_type": answer.error_type,
+            "code": _text(answer.error_code or answer.error_type or "handler_error"),
+            "message": _text(answer.error_message or "the handler failed"),
+            "error_type": None if answer.error_type is None else _text(answer.error_type),
             "retry_after_ms": _milliseconds(answer.retry_after),
             "context": answer.metadata or None,
         }
@@ -86,28 +89,37 @@ def _succeed(
 
 def fail(attempt: _native.Attempt, error: Mapping[str, Any], events: list[dict[str, Any]]) -> None:
     """The attempt has failed with an error of the protocol; what it holds without a JSON form is left out."""
-    failed = {"error": _present({**error, "context": _kept(error.get("context"))}), "events": _written(events)}
+    failed = {"error": _present({**error, "context": _kept(error.get("context"))}), "events": events}
     attempt.answer(None, default, {"failed": failed})
 
 
 def _fail(attempt: _native.Attempt, context: StepContext, error: BaseException) -> None:
-    kind, code = _judge(error)
     name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
     try:
-        message = error.message if isinstance(error, StepFailure) else str(error)
-        trace = "".join(traceback.format_exception(type(error), error, _of_handler(error)))
-    except Exception:  # noqa: BLE001  the error cannot even be printed
-        message, trace = name, None
-    shape = {
+        shape = _shape_of(error, name)
+    except Exception as fault:  # noqa: BLE001  whatever is wrong with the error, the step must hear that it has failed
+        message = f"{name}, which cannot be described: {type(fault).__name__}"
+        shape = {"kind": "retryable", "code": "handler_error", "message": message, "error_type": name}
+    fail(attempt, shape, context._events)
+
+
+def _shape_of(error: BaseException, name: str) -> dict[str, Any]:
+    kind, code = _judge(error)
+    trace = "".join(traceback.format_exception(type(error), error, _of_handler(error)))
+    return {
         "kind": kind,
-        "code": code,
-        "message": _text(message or name),
+        "code": _text(code),
+        "message": _text((isinstance(error, StepFailure) and error.message) or _plain(error)) or name,
         "error_type": name,
         "retry_after_ms": _milliseconds(getattr(error, "retry_after", None)),
-        "backtrace": trace and _text(trace),
+        "backtrace": _text(trace),
         "context": error.context if isinstance(error, StepFailure) else None,
     }
-    fail(attempt, shape, context._events)
+
+
+def _plain(error: BaseException) -> str:
+    # Without the code that our own errors show besides: it is told apart.
+    return Exception.__str__(error) if isinstance(error, StepFailure) else str(error)
 
 
 def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,17 +138,12 @@ def _kept(extra: Any) -> Any:
     return extra
 
 
-def _written(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    try:
-        _native.dumps(events, default)
-    except Exception:  # noqa: BLE001  as above
-        return []
-    return events
-
-
-def _text(value: str) -> str:
-    """Messages may hold what is no Unicode."""
-    return value.encode("utf-8", "replace").decode()
+def _text(value: object) -> str:
+    """Messages may hold what is no Unicode, and be of any length; what is told of them has a bound in Rust."""
+    text = str(value)
+    if len(text) > 2 * _TEXT_MAX:
+        text = f"{text[:_TEXT_MAX]}\n... (cut) ...\n{text[-_TEXT_MAX:]}"
+    return text.encode("utf-8", "replace").decode()
 
 
 def _judge(error: BaseException) -> tuple[str, str]:
@@ -152,9 +159,9 @@ def _judge(error: BaseException) -> tuple[str, str]:
 
 
 def _of_handler(error: BaseException) -> Any:
-    """The traceback without the frames of this file."""
+    """The traceback without the frames of this package that lead to the handler."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__ and trace.tb_next is not None:
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_HERE) and trace.tb_next is not None:
         trace = trace.tb_next
     return trace
 

@@ -113,13 +113,14 @@ def _failure_of(error: urllib.error.HTTPError, what: str) -> StepFailure:
         return TimeoutError(message, context=context)
     if status == 429:
         return RateLimitError(message, context=context, retry_after=_seconds(error.headers.get("Retry-After")))
-    if status >= 500:
+    if status == 425 or status >= 500:
         return ServiceUnavailableError(message, context=context, retry_after=_seconds(error.headers.get("Retry-After")))
     kinds: dict[int, type[PermanentError]] = {
         400: ValidationError,
         401: AuthenticationError,
         403: AuthorizationError,
         404: NotFoundError,
+        410: NotFoundError,
         422: ValidationError,
     }
     if status in kinds:

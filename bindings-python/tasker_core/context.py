@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from . import _native
 from ._values import default
 from .documents import Ending
 from .errors import CallError, PermanentError, RetryableError
 from .models import build
 
-if TYPE_CHECKING:
-    from . import _native
-
 _EVENTS_MAX = 100
+_EVENT_BYTES_MAX = 1024 * 1024
 
 
 class StepContext:
@@ -217,7 +216,7 @@ class StepContext:
         if self._native is not None:
             try:
                 self._native.checkpoint(checkpoint, default)
-            except _native_error() as native:
+            except _native.NativeError as native:
                 error = CallError.of(native)
                 kind = RetryableError if error.is_transient else PermanentError
                 raise kind(error.message, error_code=error.code) from native
@@ -238,13 +237,20 @@ class StepContext:
         return self._native is not None and self._native.is_cancelled()
 
     def publish(self, name: str, payload: Any = None) -> None:
-        """Publishes an event together with the outcome; ``publishes_events`` of the step has to name it."""
+        """Publishes an event together with the outcome; ``publishes_events`` of the step has to name it.
+
+        A permanent failure ``event_invalid`` where the payload has no JSON form, is over 1 MiB, or is the 101st.
+        """
         if len(self._events) >= _EVENTS_MAX:
-            raise PermanentError(
-                f"event `{name}`: {_EVENTS_MAX} events were published before it, which is the limit",
-                error_code="event_invalid",
-            )
-        self._events.append({"name": name, "payload": {} if payload is None else payload})
+            raise _event_invalid(name, f"{_EVENTS_MAX} events were published before it, which is the limit")
+        try:
+            text = _native.dumps({} if payload is None else payload, default)
+        except _native.NativeError as fault:
+            raise _event_invalid(name, fault.args[1]) from None
+        if len(text.encode()) > _EVENT_BYTES_MAX:
+            raise _event_invalid(name, f"its payload has more than {_EVENT_BYTES_MAX} bytes, which is the limit")
+        # As it is now: the handler may go on to change it.
+        self._events.append({"name": name, "payload": _native.loads(text)})
 
     def __repr__(self) -> str:
         return f"StepContext(step_name={self.step_name!r}, task_uuid={self.task_uuid!r}, attempt={self.attempt})"
@@ -277,7 +283,5 @@ def _get(container: Any, key: str, default: Any) -> Any:
     return default if value is None else value
 
 
-def _native_error() -> type[BaseException]:
-    from ._native import NativeError
-
-    return NativeError
+def _event_invalid(name: str, reason: str) -> PermanentError:
+    return PermanentError(f"event `{name}`: {reason}", error_code="event_invalid")

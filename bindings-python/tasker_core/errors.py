@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import enum
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -14,17 +16,20 @@ class TaskerError(Exception):
     do about it; ``faults`` lists the places that are wrong, where there are several.
     """
 
+    # Those of the class count where a subclass does not call this class's __init__.
+    message: str = ""
     code: str = "tasker_error"
     is_transient: bool = False
     remedy: str | None = None
     faults: list[dict[str, Any]]
 
-    def __init__(self, message: str = "", *, code: str | None = None) -> None:
+    def __init__(self, message: object = "", *, code: object = None) -> None:
         super().__init__(message)
-        self.message = message
+        # An exception is often handed on as the message.
+        self.message = str(message)
         self.faults = []
-        if code is not None:
-            self.code = code
+        if code is not None and code != "":
+            self.code = str(code.value if isinstance(code, enum.Enum) else code)
 
     def __str__(self) -> str:
         return (
@@ -51,12 +56,13 @@ class StepFailure(TaskerError):
 
     retryable: bool = True
     code = "handler_error"
+    context: dict[str, Any] | None = None
 
     def __init__(
         self,
-        message: str = "",
+        message: object = "",
         *,
-        error_code: str | None = None,
+        error_code: object = None,
         context: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message, code=error_code)
@@ -68,21 +74,25 @@ class StepFailure(TaskerError):
 
 
 class RetryableError(StepFailure):
-    """Trying again may help; the retry policy of the step decides. ``retry_after`` is the least number of seconds to wait."""
+    """Trying again may help; the retry policy of the step decides.
+
+    ``retry_after`` is how long to wait at least: seconds, or a ``timedelta``.
+    """
 
     retryable = True
     is_transient = True
+    retry_after: float | None = None
 
     def __init__(
         self,
-        message: str = "",
+        message: object = "",
         *,
-        retry_after: float | None = None,
-        error_code: str | None = None,
+        retry_after: float | datetime.timedelta | None = None,
+        error_code: object = None,
         context: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message, error_code=error_code, context=context)
-        self.retry_after = retry_after
+        self.retry_after = retry_after.total_seconds() if isinstance(retry_after, datetime.timedelta) else retry_after
 
 
 class PermanentError(StepFailure):

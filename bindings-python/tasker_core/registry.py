@@ -98,6 +98,7 @@ def _method(handler: Any, context: Any) -> Callable[..., Any]:
         from .errors import PermanentError
 
         raise PermanentError(
-            f"{type(handler).__name__} has no method `{name}`, which the template names", error_code="method_missing"
+            f"{type(handler).__name__} has no method `{name}`, which the template names",
+            error_code="handler_method_not_found",
         )
     return method  # type: ignore[no-any-return]

@@ -258,8 +258,12 @@ class _Loop:
         asyncio.set_event_loop(self._loop)
         if self._wake_fd is not None:
             self._loop.add_reader(self._wake_fd, self._take)
+        ended = self._loop.create_task(self._until_ended())
         try:
-            self._loop.run_until_complete(self._until_ended())
+            while not ended.done():
+                # A handler may stop the loop that it runs on: then it goes on with the others.
+                with contextlib.suppress(RuntimeError):
+                    self._loop.run_until_complete(ended)
         finally:
             if self._wake_fd is not None:
                 self._loop.remove_reader(self._wake_fd)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import template
-from tasker_core import NetworkError, Tasker, api_handler
+from conftest import ROOT, template
+from tasker_core import NetworkError, Tasker, api_handler, errors
 from tasker_core.api import ApiClient
 from tasker_core.errors import StepFailure
 
@@ -72,28 +72,23 @@ def test_calls_go_on_in_the_trace_of_the_task(base_url: str) -> None:
     assert (traced["traceparent"], alone["traceparent"]) == (traceparent, None)
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "retryable", "retry_after"),
-    [
-        (400, "validation_error", False, None),
-        (401, "authentication_failed", False, None),
-        (403, "not_authorized", False, None),
-        (404, "not_found", False, None),
-        (408, "timeout", True, None),
-        (418, "http_418", False, None),
-        (429, "rate_limited", True, 7.0),
-        (500, "service_unavailable", True, None),
-        (503, "service_unavailable", True, 7.0),
-    ],
-)
-def test_a_status_says_whether_to_try_again(
-    base_url: str, status: int, code: str, retryable: bool, retry_after: float | None
-) -> None:
+FAILURES = json.loads((ROOT / "tasker-worker/tests/failures.json").read_text())
+
+
+@pytest.mark.parametrize(("status", "told"), FAILURES["statuses"].items())
+def test_a_status_says_whether_to_try_again(base_url: str, status: str, told: list[str]) -> None:
     with pytest.raises(StepFailure) as raised:
-        ApiClient(base_url).get(str(status))
+        ApiClient(base_url).get(status)
     error = raised.value
-    assert (error.code, error.retryable, getattr(error, "retry_after", None)) == (code, retryable, retry_after)
-    assert error.context is not None and error.context["status"] == status
+    assert ["retryable" if error.retryable else "permanent", error.code] == told
+    assert getattr(error, "retry_after", None) == (7.0 if status in ("429", "503") else None)
+    assert error.context is not None and error.context["status"] == int(status)
+
+
+def test_errors_and_their_codes_are_those_of_every_language() -> None:
+    for name, told in FAILURES["errors"].items():
+        error = getattr(errors, name)("x")
+        assert ["retryable" if error.retryable else "permanent", error.code] == told, name
 
 
 def test_what_does_not_answer_is_retryable() -> None:

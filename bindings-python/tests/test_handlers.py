@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+import enum
 import logging
 import sys
 import threading
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import tasker_core
 from conftest import template
 from pydantic import BaseModel
 from tasker_core import (
@@ -20,6 +23,7 @@ from tasker_core import (
     RetryableError,
     StepContext,
     StepHandler,
+    StepHandlerResult,
     StepLogFilter,
     Task,
     Tasker,
@@ -137,7 +141,121 @@ def test_a_method_that_the_template_names_is_called() -> None:
         )
         task = tasker.run("methods")
     assert task.results == {"a": "process", "b": "call"}
-    assert [step.error["code"] for step in task.steps if step.error] == ["method_missing"]
+    assert [step.error["code"] for step in task.steps if step.error] == ["handler_method_not_found"]
+
+
+class Unfinished(PermanentError):
+    """As it is easily written: without a call of the class before it."""
+
+    def __init__(self, sku: str) -> None:
+        self.args = (sku,)
+
+
+class Nameless(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even this")
+
+
+class Words(enum.Enum):
+    SOLD_OUT = "sold_out"
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize(
+    ("answer", "kind", "code", "message"),
+    [
+        (PermanentError(ValueError("no tea")), "permanent", "handler_error", "no tea"),
+        (PermanentError("x", error_code=404), "permanent", "404", "x"),
+        (PermanentError("x", error_code=Words.SOLD_OUT), "permanent", "sold_out", "x"),
+        (PermanentError("x", error_code=""), "permanent", "handler_error", "x"),
+        (Unfinished("tea"), "permanent", "handler_error", "tea"),
+        (Nameless(), "retryable", "handler_error", None),
+        (ValueError("m" * 5_000_000), "retryable", "handler_error", None),
+        (StepHandlerResult.failure(5, error_type=6), "retryable", "6", "5"),  # type: ignore[arg-type]
+        (StepHandlerResult.failure(""), "retryable", "handler_error", None),
+    ],
+    ids=["exception", "number", "enum", "empty", "unfinished", "nameless", "long", "result", "said_nothing"],
+)
+def test_a_failure_is_told_whatever_is_wrong_with_it(
+    is_async: bool, answer: Any, kind: str, code: str, message: str | None
+) -> None:
+    def fail() -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @step_handler("sync")
+    def sync() -> Any:
+        return fail()
+
+    @step_handler("async")
+    async def asynchronous() -> Any:
+        return fail()
+
+    with Tasker() as tasker:
+        name = "async" if is_async else "sync"
+        tasker.template(template("told", f"name: it, handler: {{callable: {name}}}, retry: {{max_attempts: 1}}"))
+        error = tasker.run("told").steps[0].error
+    assert error is not None
+    assert (error["kind"], error["code"]) == (kind, code)
+    assert error["message"] if message is None else error["message"] == message
+
+
+def test_a_backtrace_begins_at_the_handler() -> None:
+    @step_handler("sync")
+    def sync() -> Any:
+        raise ValueError("no")
+
+    @step_handler("async")
+    async def asynchronous() -> Any:
+        raise ValueError("no")
+
+    with Tasker() as tasker:
+        one = "{{callable: {}}}, retry: {{max_attempts: 1}}"
+        tasker.template(
+            template("b", "name: a, handler: " + one.format("sync"), "name: b, handler: " + one.format("async"))
+        )
+        errors = [step.error for step in tasker.run("b").steps]
+    for error in errors:
+        assert error is not None
+        files = [line for line in error["backtrace"].splitlines() if line.startswith("  File")]
+        assert len(files) == 1 and __file__ in files[0]
+
+
+def test_the_decorator_and_its_package_share_a_name() -> None:
+    import tasker_core.step_handler.functional as functional  # noqa: PLR0402  another way to write it is another way to find it
+
+    assert functional.step_handler is tasker_core.step_handler
+    assert tasker_core.step_handler.functional is functional
+
+
+def test_a_handler_that_stops_its_loop_stops_no_other() -> None:
+    @step_handler("stops")
+    async def stops() -> str:
+        asyncio.get_running_loop().stop()
+        await asyncio.to_thread(str)
+        return "went on"
+
+    with Tasker() as tasker:
+        tasker.template(template("stops", "name: it, handler: {callable: stops}"))
+        results = [tasker.run("stops").results for _ in range(2)]
+    assert results == [{"it": "went on"}] * 2
+
+
+def test_a_wait_may_be_a_timedelta() -> None:
+    assert RetryableError("x", retry_after=datetime.timedelta(minutes=1)).retry_after == 60.0
+
+
+def test_an_event_is_checked_where_it_is_published() -> None:
+    context = StepContext()
+    lines = ["one"]
+    context.publish("order.paid", {"lines": lines})
+    lines.append("two")
+    assert context._events == [{"name": "order.paid", "payload": {"lines": ["one"]}}]
+    for payload in ({"at": object()}, "x" * 1_100_000):
+        with pytest.raises(PermanentError) as raised:
+            context.publish("order.paid", payload)
+        assert raised.value.code == "event_invalid"
 
 
 def test_errors_say_whether_to_try_again() -> None:

@@ -53,12 +53,11 @@ RSpec.describe TaskerCore::StepHandler::Api do
   end
 
   it "tells by the code whether trying again may help" do
-    errors = TaskerCore::Errors
-    { 400 => errors::ValidationError, 401 => errors::AuthenticationError, 403 => errors::AuthorizationError,
-      404 => errors::NotFoundError, 409 => errors::PermanentError, 408 => errors::TimeoutError,
-      429 => errors::RateLimitError, 500 => errors::ServiceUnavailableError }.each do |status, kind|
+    statuses = JSON.parse(File.read(File.join(ROOT, "tasker-worker/tests/failures.json"))).fetch("statuses")
+    statuses.each do |status, (kind, code)|
       error = error_of(serve { |_, _| answer(status, "why") })
-      expect([error.class, error.context]).to eq([kind, { status: status, body: "why" }])
+      expect([error.retryable? ? "retryable" : "permanent", error.error_code]).to eq([kind, code]), status
+      expect(error.context).to eq({ status: status.to_i, body: "why" })
     end
   end
 

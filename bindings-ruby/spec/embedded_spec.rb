@@ -129,6 +129,17 @@ RSpec.describe TaskerCore::Tasker do
     expect([task.status, task.result("it")]).to eq(["complete", 2])
   end
 
+  it "fails a step whose result does not let itself be looked at" do
+    tasker = open_tasker
+    tasker.register_template(one_step("it", ", retry: {max_attempts: 1}"))
+    odd = Object.new
+    odd.define_singleton_method(:to_h) { raise KeyError, "no fields" }
+    step_handler("it") { |_context| { rows: [odd] } }
+    tasker.start_worker
+    error = tasker.run_task("one", namespace: "shop").steps[0].error
+    expect(error.values_at("kind", "code", "error_type")).to eq(%w[retryable handler_error KeyError])
+  end
+
   it "runs attempts as Rails runs jobs, where there is Rails" do
     wrapped = 0
     reloader = Object.new

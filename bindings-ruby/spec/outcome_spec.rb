@@ -12,8 +12,7 @@ RSpec.describe TaskerCore::StepHandler::Outcome do
               "attempt" => 1, "namespace" => "n", "template_name" => "t", "template_version" => "1.0.0", "retry_count" => 0,
               "max_retries" => 3, "correlation_id" => nil, **about }
     parts = parts.transform_keys(&:to_s).merge("input" => input)
-    double("attempt", about: about, result_names: results.keys, cancelled?: false).tap do |attempt|
-      allow(attempt).to receive(:result) { |name| results[name] }
+    double("attempt", about: about, results: results, cancelled?: false).tap do |attempt|
       allow(attempt).to receive(:part) { |name| parts[name] }
     end
   end
@@ -82,6 +81,58 @@ RSpec.describe TaskerCore::StepHandler::Outcome do
     expect(error["backtrace"]).to be_valid_encoding
   end
 
+  it "tells a failure whatever is wrong with it" do
+    odd = Class.new(StandardError) { define_method(:message) { raise "not even this" } }
+    later = TaskerCore::Errors::RetryableError
+    {
+      odd.new => { "kind" => "retryable", "code" => "handler_error" },
+      TaskerCore::Errors::PermanentError.new("x", error_code: 404) => { "kind" => "permanent", "code" => "404" },
+      TaskerCore::Errors::PermanentError.new("x", error_code: "") => { "kind" => "permanent", "code" => "handler_error" },
+      TaskerCore::Errors::PermanentError.new(ArgumentError.new("no tea")) => { "kind" => "permanent", "message" => "no tea" }
+    }.each do |exception, expected|
+      handler { |_context| raise exception }
+      expect(error).to include(expected)
+    end
+    ["5", -1, Float::NAN, Float::INFINITY].each do |wait|
+      handler { |_context| raise later.new("x", retry_after: wait) }
+      expect(error).to include("code" => "handler_error").and(satisfy { |told| !told.key?("retry_after_ms") })
+    end
+    handler { |_context| raise "m" * 5_000_000 }
+    expect(error.values_at("message", "backtrace").sum(&:size)).to be < 100_000
+    stub_const("Odd", Class.new(TaskerCore::StepHandler::Base) do
+      def call(_context)
+        failure(message: 5, error_type: :sold_out)
+      end
+    end)
+    expect(error(about: { "handler_name" => "Odd" })).to include("message" => "5", "code" => "sold_out")
+    %w[missing instance_variable_get success].each do |name|
+      told = error(about: { "handler_name" => "Odd", "method" => name })
+      expect(told).to include("kind" => "permanent", "code" => "handler_method_not_found")
+    end
+  end
+
+  it "checks an event where it is published, and keeps it as it was" do
+    lines = ["one"]
+    handler do |context|
+      context.publish("order.paid", { lines: lines })
+      lines << "two"
+      1
+    end
+    expect(outcome.last.dig("succeeded", "events", 0, "payload")).to eq("lines" => ["one"])
+    [{ at: Object.new }, "x" * 1_100_000].each do |payload|
+      handler { |context| context.publish("order.paid", payload) }
+      expect(error).to include("kind" => "permanent", "code" => "event_invalid")
+    end
+  end
+
+  it "has the errors and codes of every language" do
+    failures = JSON.parse(File.read(File.join(ROOT, "tasker-worker/tests/failures.json")))
+    failures["errors"].each do |name, (kind, code)|
+      handler { |_context| raise TaskerCore::Errors.const_get(name), "x" }
+      expect([name, error]).to match([name, include("kind" => kind, "code" => code)])
+    end
+  end
+
   it "does not lose a failure because of what was attached to it" do
     handler { |_context| raise TaskerCore::Errors::PermanentError.new("x", context: { bad: Object.new }) }
     expect(error["context"].keys).to eq(["left_out"])
@@ -133,7 +184,7 @@ RSpec.describe TaskerCore::StepHandler::Outcome do
     functional.decision_handler("it") { |_context| TaskerCore::Decision.skip("nothing to do") }
     expect(outcome.last.dig("succeeded", "next")).to eq(skip: { reason: "nothing to do" })
     functional.decision_handler("it") { |_context| ["a"] }
-    expect(error).to include("kind" => "permanent", "code" => "decision_missing")
+    expect(error).to include("kind" => "permanent", "code" => "decision_invalid")
 
     batches = lambda do |config|
       functional.batch_analyzer("it", worker_template: "work") { |_context| config }
@@ -162,7 +213,7 @@ RSpec.describe TaskerCore::StepHandler::Outcome do
 
   it "keeps the events that were published, also before a failure" do
     handler { |context| context.publish("order.priced", { cents: 5 }) || 7 }
-    event = { "name" => "order.priced", "payload" => { cents: 5 } }
+    event = { "name" => "order.priced", "payload" => { "cents" => 5 } }
     expect(outcome).to eq([7, { "succeeded" => { "result" => nil, "events" => [event] } }])
     handler do |context|
       context.publish("order.priced", { cents: 5 })

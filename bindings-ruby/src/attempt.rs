@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use magnus::{Ruby, Value, prelude::*};
-use tasker_worker::host;
+use magnus::{Ruby, Value};
+use tasker_worker::host::{self, outcome};
 
 use crate::{
     fault::{Result, guard},
@@ -11,23 +11,7 @@ use crate::{
 
 /// `TaskerCore::Native::Attempt`: what a handler can ask about its attempt. Values are made when they are asked for.
 #[magnus::wrap(class = "TaskerCore::Native::Attempt", free_immediately)]
-pub(crate) struct Attempt(Arc<host::Attempt>);
-
-/// Stays in the frame that runs the handler: when that is left without an outcome, the attempt counts as abandoned, however
-/// long Ruby keeps the object.
-pub(crate) struct Running(pub(crate) Arc<host::Attempt>);
-
-impl Running {
-    pub(crate) fn shown(&self) -> Attempt {
-        Attempt(Arc::clone(&self.0))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.abandon();
-    }
-}
+pub(crate) struct Attempt(pub(crate) Arc<host::Attempt>);
 
 impl Attempt {
     /// `about`: what every context says, by its names.
@@ -40,14 +24,15 @@ impl Attempt {
         Ok(this.0.part(&name, &Values(ruby))?)
     }
 
-    /// `result(step)`: nil for a step that has no result.
-    pub(crate) fn result(ruby: &Ruby, this: &Self, step: String) -> Result<Option<Value>> {
-        Ok(this.0.result(&step, &Values(ruby))?)
+    /// `results`: of the steps before this one, by their names.
+    pub(crate) fn results(ruby: &Ruby, this: &Self) -> Result<Value> {
+        this.0.results(&Values(ruby))
     }
 
-    /// `result_names`
-    pub(crate) fn result_names(ruby: &Ruby, this: &Self) -> Value {
-        ruby.ary_from_iter(this.0.assignment().results.keys().map(AsRef::as_ref)).as_value()
+    /// `answer(result, outcome)`: without an outcome the step succeeded with that result; else it is one of the worker protocol,
+    /// to which the result is added if it is a success. A second answer is dropped.
+    pub(crate) fn answer(ruby: &Ruby, this: &Self, result: Value, rest: Option<Value>) -> Result<()> {
+        guard(|| Ok(this.0.answer(outcome(&Values(ruby), &result, rest.as_ref())?)?))
     }
 
     /// `cancelled?`: true also when the attempt has been answered.

@@ -22,7 +22,7 @@ pub(crate) fn without_gvl<T, W: FnOnce() -> T, K: Fn()>(wait: W, wake: K) -> Res
     protect(|| {
         // SAFETY: both pointers are to this frame, which outlives the call, and have the types that the callbacks expect.
         unsafe { rb_sys::rb_thread_call_without_gvl2(Some(run::<T, W>), call_at, Some(interrupt::<K>), wake_at) };
-        nil()
+        rb_sys::Qnil.into()
     })?;
     match call.ended {
         Some(Err(panic)) => resume_unwind(panic),
@@ -36,7 +36,7 @@ pub(crate) fn check_interrupts() -> Result<(), Error> {
     protect(|| {
         // SAFETY: it may be called by any thread that holds the lock, and its jumps end in `protect`.
         unsafe { rb_sys::rb_thread_check_ints() };
-        nil()
+        rb_sys::Qnil.into()
     })
     .map(|_| ())
 }
@@ -61,8 +61,4 @@ unsafe extern "C" fn interrupt<K: Fn()>(wake: *mut c_void) {
     let wake = unsafe { &*wake.cast::<K>() };
     // Nobody is there to be told; the wait ends by its bound all the same.
     drop(catch_unwind(AssertUnwindSafe(wake)));
-}
-
-fn nil() -> rb_sys::VALUE {
-    rb_sys::Qnil.into()
 }

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use magnus::{Ruby, Value};
-use tasker_worker::host::{self, HostConfig, WorkerConfig};
+use tasker_worker::host::{self, HostConfig, WorkerConfig, profile::read_of};
 
 use crate::{
     fault::{Result, guard},
     gvl,
-    value::{json_of, read, write},
+    value::{Values, read, write},
     worker::Worker,
 };
 
@@ -18,12 +18,9 @@ pub(crate) struct Host(host::Host);
 const WAIT: Duration = Duration::from_millis(100);
 
 impl Host {
-    /// `start(config)`: a Hash of what `HostConfig` names.
-    pub(crate) fn start(ruby: &Ruby, config: Value) -> Result<Self> {
-        guard(|| {
-            let config = write(ruby, config, "the configuration")?;
-            Ok(Self(away(|| host::Host::start(&HostConfig::parse(config.as_str())?))??))
-        })
+    /// `start(config)`: the JSON text of what `HostConfig` names.
+    pub(crate) fn start(config: String) -> Result<Self> {
+        guard(|| Ok(Self(away(|| host::Host::start(&HostConfig::parse(&config)?))??)))
     }
 
     /// `call(method, parameters)`: what the method answers.
@@ -34,12 +31,9 @@ impl Host {
         })
     }
 
-    /// `start_worker(config)`: a Hash of what `WorkerConfig` names.
-    pub(crate) fn start_worker(ruby: &Ruby, this: &Self, config: Value) -> Result<Worker> {
-        guard(|| {
-            let config = write(ruby, config, "the configuration")?;
-            Ok(Worker(away(|| this.0.start_worker(&WorkerConfig::parse(config.as_str())?))??))
-        })
+    /// `start_worker(config)`: the JSON text of what `WorkerConfig` names.
+    pub(crate) fn start_worker(&self, config: String) -> Result<Worker> {
+        guard(|| Ok(Worker(away(|| self.0.start_worker(&WorkerConfig::parse(&config)?))??)))
     }
 
     /// `next_log(timeout_ms)`: a Hash with `level`, `target`, `message` and `fields`; nil when there is nothing yet.
@@ -47,18 +41,13 @@ impl Host {
         guard(|| {
             let next = away(|| this.0.next_log(Duration::from_millis(timeout_ms)))?;
             gvl::check_interrupts()?;
-            next?.map(|record| json_of(ruby, &record)).transpose()
+            Ok(next?.map(|record| read_of(&record, &Values(ruby))).transpose()?)
         })
     }
 
     /// `close`: ends everything at once; a second time it does nothing.
     pub(crate) fn close(&self) -> Result<()> {
         guard(|| away(|| self.0.close()))
-    }
-
-    /// `closed?`
-    pub(crate) fn is_closed(&self) -> bool {
-        self.0.is_closed()
     }
 }
 

@@ -25,7 +25,6 @@ fn init(ruby: &Ruby) -> Result<()> {
     host.define_method("start_worker", method!(Host::start_worker, 1))?;
     host.define_method("next_log", method!(Host::next_log, 1))?;
     host.define_method("close", method!(Host::close, 0))?;
-    host.define_method("closed?", method!(Host::is_closed, 0))?;
 
     let worker = native.define_class("Worker", ruby.class_object())?;
     worker.undef_default_alloc_func();
@@ -39,8 +38,8 @@ fn init(ruby: &Ruby) -> Result<()> {
     attempt.undef_default_alloc_func();
     attempt.define_method("about", method!(Attempt::about, 0))?;
     attempt.define_method("part", method!(Attempt::part, 1))?;
-    attempt.define_method("result", method!(Attempt::result, 1))?;
-    attempt.define_method("result_names", method!(Attempt::result_names, 0))?;
+    attempt.define_method("results", method!(Attempt::results, 0))?;
+    attempt.define_method("answer", method!(Attempt::answer, 2))?;
     attempt.define_method("cancelled?", method!(Attempt::is_cancelled, 0))?;
     attempt.define_method("store_checkpoint", method!(Attempt::store_checkpoint, 1))?;
     attempt.define_method("heartbeat", method!(Attempt::heartbeat, 1))?;

@@ -9,7 +9,6 @@ use magnus::{
     rb_sys::AsRawValue,
     value::{Qfalse, Qtrue},
 };
-use serde::Serialize;
 use tasker_worker::{
     host::profile::{self, Build, Look, Refused, Scalar, Shape},
     protocol::Json,
@@ -145,11 +144,6 @@ pub(crate) fn write(ruby: &Ruby, value: Value, what: &str) -> fault::Result<Json
 
 pub(crate) fn read(ruby: &Ruby, text: &str) -> fault::Result<Value> {
     Ok(profile::read(text, &Values(ruby))?)
-}
-
-/// A Hash of what has a form in JSON.
-pub(crate) fn json_of<T: Serialize>(ruby: &Ruby, part: &T) -> fault::Result<Value> {
-    read(ruby, &serde_json::to_string(part)?)
 }
 
 /// A module within `TaskerCore`.

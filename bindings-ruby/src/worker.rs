@@ -1,17 +1,17 @@
 use std::{sync::Arc, time::Duration};
 
-use magnus::{RArray, Ruby, Value, block::Proc};
+use magnus::{Ruby, Value, block::Proc};
 use tasker_worker::{
-    host::{self, Taker, Work, outcome},
+    host::{self, Taker, Work, profile::read_of},
     runtime::Interrupt,
 };
 
 use crate::{
-    attempt::Running,
+    attempt::Attempt,
     fault::{Result, guard},
     gvl,
     host::wait_for,
-    value::{Values, json_of},
+    value::Values,
 };
 
 /// `TaskerCore::Native::Worker`: where Ruby's threads take attempts.
@@ -20,15 +20,14 @@ pub(crate) struct Worker(pub(crate) host::Worker);
 
 impl Worker {
     /// `serve(wait_ms, handler)`: runs attempts on this thread until the worker is drained. `handler` is called with an
-    /// `Attempt`, and returns `[result, outcome]`: without an outcome the step succeeded with that result; else it is one of
-    /// the worker protocol, to which the result is added if it is a success. Whatever ends the thread in between (an
-    /// exception, `throw`, `Thread#kill`, a panic), the attempt is answered when its frame is left.
-    pub(crate) fn serve(ruby: &Ruby, this: &Self, wait_ms: u64, handler: Proc) -> Result<()> {
+    /// `Attempt`, and answers it. Whatever ends the thread in between (an exception, `throw`, `Thread#kill`, a panic), the
+    /// attempt is abandoned when its frame is left.
+    pub(crate) fn serve(&self, wait_ms: u64, handler: Proc) -> Result<()> {
         guard(|| {
-            let taker = this.0.taker();
+            let taker = self.0.taker();
             loop {
-                match this.next(&taker, Duration::from_millis(wait_ms))? {
-                    Work::Run(attempt) => run(ruby, attempt, handler)?,
+                match self.next(&taker, Duration::from_millis(wait_ms))? {
+                    Work::Run(attempt) => run(attempt, handler)?,
                     // Handlers ask their context.
                     Work::Cancel(_) => {}
                     Work::End => return Ok(()),
@@ -49,7 +48,7 @@ impl Worker {
 
     /// `stats`: a Hash of counts.
     pub(crate) fn stats(ruby: &Ruby, this: &Self) -> Result<Value> {
-        guard(|| json_of(ruby, &this.0.stats()?))
+        guard(|| Ok(read_of(&this.0.stats()?, &Values(ruby))?))
     }
 
     /// `shutdown(grace_ms)`: drains; `[abandoned, undelivered]`.
@@ -80,10 +79,11 @@ impl Worker {
     }
 }
 
-fn run(ruby: &Ruby, attempt: host::Attempt, handler: Proc) -> Result<()> {
+fn run(attempt: host::Attempt, handler: Proc) -> Result<()> {
     attempt.begin()?;
-    let running = Running(Arc::new(attempt));
-    let answer: RArray = handler.call((running.shown(),))?;
-    let (result, rest): (Value, Option<Value>) = (answer.entry(0)?, answer.entry(1)?);
-    Ok(running.0.answer(outcome(&Values(ruby), &result, rest.as_ref())?)?)
+    let attempt = Arc::new(attempt);
+    let ended = guard(|| Ok(handler.call((Attempt(Arc::clone(&attempt)),)).map(|_: Value| ())?));
+    // Without an answer it counts as abandoned now, however long Ruby keeps the object; with one this does nothing.
+    attempt.abandon();
+    ended
 }

@@ -139,7 +139,9 @@ fn a_wait_is_done_in_slices_and_ends_when_the_host_is_closed() {
     let task = submit(&host);
     let params = Json::from(&json!({"task_uuid": task, "timeout_ms": 3_600_000}));
     let pending = host.call("task.wait", params.clone()).unwrap();
-    let here = host.call_here("task.wait", params).unwrap();
+    let here = host.call_here("task.wait", params.clone()).unwrap();
+    let (sender, told) = mpsc::channel();
+    host.call_then("task.wait", params, move |answer| sender.send(answer).unwrap()).unwrap();
     for pending in [&pending, &here] {
         assert!(pending.wait(Duration::from_millis(1)).is_none());
     }
@@ -151,6 +153,7 @@ fn a_wait_is_done_in_slices_and_ends_when_the_host_is_closed() {
     for pending in [&pending, &here] {
         assert_eq!(code(pending.wait(LONG).unwrap()), "closed");
     }
+    assert_eq!(code(told.recv_timeout(LONG).unwrap()), "closed");
     assert_eq!(code(host.call("task.list", Json::null())), "closed");
     assert!(host.is_closed());
 }

@@ -131,8 +131,8 @@ function failureOf(response: Response, text: string, request: string): StepFailu
     case 429:
       return new RateLimitError(message, options);
     default:
-      if (status >= 500) return new ServiceUnavailableError(message, options);
-      return new PermanentError(message, { context, errorCode: "request_refused" });
+      if (status === 425 || status >= 500) return new ServiceUnavailableError(message, options);
+      return new PermanentError(message, { context, errorCode: `http_${status}` });
   }
 }
 

@@ -6,8 +6,8 @@ import { encode, NotJsonError } from "./json.js";
 import type { Next, StepError } from "./protocol.js";
 import { type FailureShape, StepHandlerResult } from "./result.js";
 
-/** Characters of a backtrace; Rust cuts what is longer than it keeps. */
-const STACK_LENGTH = 30_000;
+/** Characters of the beginning and of the end of a text that are told; Rust has the bound of what is kept. */
+const TEXT_LENGTH = 20_000;
 /** Errors behind an error that are told. */
 const CAUSES_MAX = 5;
 
@@ -25,7 +25,16 @@ export async function run(
     if (!StepHandlerResult.is(returned)) return succeeded(returned, undefined, events);
     return succeeded(returned.result, undefined, events, returned.metadata);
   } catch (thrown) {
-    return failed(failureOf(thrown), events);
+    return failed(described(thrown), events);
+  }
+}
+
+/** The failure that a thrown value means, of one too that does not let itself be looked at. */
+function described(thrown: unknown): StepError {
+  try {
+    return failureOf(thrown);
+  } catch {
+    return stepError({ message: `the handler threw what cannot be described: ${kindOf(thrown)}` }, "handler_error");
   }
 }
 
@@ -61,7 +70,7 @@ function succeeded(
     if (metadata !== undefined) parts.push(`"metadata":${textOfExtra(metadata)}`);
     return `{"succeeded":{${parts.join(",")}}}`;
   } catch (error) {
-    return failed(failureOf(error instanceof NotJsonError ? error.ofStep("the result") : error), []);
+    return failed(described(error instanceof NotJsonError ? error.ofStep("the result") : error), []);
   }
 }
 
@@ -94,7 +103,8 @@ function failureOfResult(result: StepHandlerResult): StepError {
 /** The failure that a thrown value means; any error that does not say otherwise is retryable. */
 export function failureOf(thrown: unknown): StepError {
   if (!(thrown instanceof Error)) {
-    const message = `the handler threw a ${thrown === null ? "null" : typeof thrown}: ${textOfThrown(thrown)}`;
+    const what = thrown === null || thrown === undefined ? "nothing" : `a ${typeof thrown}`;
+    const message = `the handler threw ${what} and no Error: ${textOfThrown(thrown)}`;
     return stepError({ message }, "handler_error");
   }
   const backtrace = stackOf(thrown);
@@ -109,19 +119,27 @@ function stepError(shape: FailureShape, code: string): StepError {
   const wait = shape.retryAfter;
   return {
     kind: (shape.retryable ?? true) ? "retryable" : "permanent",
-    code: code.toWellFormed(),
-    message: shape.message.toWellFormed(),
-    error_type: shape.errorType?.toWellFormed(),
+    code: textFrom(code) || "handler_error",
+    message: textFrom(shape.message) || "the handler failed",
+    error_type: shape.errorType === undefined ? undefined : textFrom(shape.errorType),
     retry_after_ms:
-      wait !== undefined && wait >= 0 ? Math.round(Math.min(wait * 1_000, Number.MAX_SAFE_INTEGER)) : undefined,
-    backtrace: shape.backtrace?.toWellFormed(),
+      typeof wait === "number" && wait >= 0 ? Math.round(Math.min(wait * 1_000, Number.MAX_SAFE_INTEGER)) : undefined,
+    backtrace: shape.backtrace === undefined ? undefined : textFrom(shape.backtrace),
     context: shape.metadata,
   };
 }
 
+/** JavaScript keeps nobody from giving a number as a code, or from messages of megabytes. */
+function textFrom(value: unknown): string {
+  const text = String(value);
+  const isLong = text.length > 2 * TEXT_LENGTH;
+  const told = isLong ? `${text.slice(0, TEXT_LENGTH)}\n... (cut) ...\n${text.slice(-TEXT_LENGTH)}` : text;
+  return told.toWellFormed();
+}
+
 /** The name of the class, which `name` is not where a subclass did not set it. */
 function nameOf(error: Error): string {
-  return error.name !== "Error" ? error.name : (error.constructor?.name ?? "Error");
+  return error.name !== "Error" ? String(error.name) : (error.constructor?.name ?? "Error");
 }
 
 function messageOf(error: Error): string {
@@ -133,10 +151,14 @@ function stackOf(error: Error): string | undefined {
   let cause: unknown = error;
   for (let depth = 0; depth <= CAUSES_MAX && cause instanceof Error; depth += 1) {
     stacks.push(String(cause.stack ?? cause));
+    if (cause instanceof AggregateError) {
+      for (const one of cause.errors.slice(0, CAUSES_MAX))
+        stacks.push(String((one as Error | undefined)?.stack ?? one));
+    }
     cause = cause.cause;
   }
   const text = stacks.join("\ncaused by: ");
-  return text === "" ? undefined : text.slice(0, STACK_LENGTH);
+  return text === "" ? undefined : text;
 }
 
 /** A thrown object may refuse to be a text. */
@@ -144,6 +166,15 @@ function textOfThrown(thrown: unknown): string {
   try {
     return typeof thrown === "object" && thrown !== null ? encode(thrown) : String(thrown);
   } catch {
+    return kindOf(thrown);
+  }
+}
+
+/** Not even this can be asked of a proxy that is revoked. */
+function kindOf(thrown: unknown): string {
+  try {
     return Object.prototype.toString.call(thrown);
+  } catch {
+    return typeof thrown;
   }
 }

@@ -56,7 +56,7 @@ export function isStepFailure(error: unknown): error is StepFailure {
 export class PermanentError extends StepFailure {
   readonly retryable = false;
 
-  constructor(message: string, options: FailureOptions = {}, defaultCode = "permanent_error") {
+  constructor(message: string, options: FailureOptions = {}, defaultCode = "handler_error") {
     super(message, defaultCode, options);
   }
 }
@@ -65,7 +65,7 @@ export class PermanentError extends StepFailure {
 export class RetryableError extends StepFailure {
   readonly retryable = true;
 
-  constructor(message: string, options: RetryableOptions = {}, defaultCode = "retryable_error") {
+  constructor(message: string, options: RetryableOptions = {}, defaultCode = "handler_error") {
     super(message, defaultCode, options);
   }
 }
@@ -115,14 +115,14 @@ export class NotFoundError extends PermanentError {
 /** The other side does not know who asks. */
 export class AuthenticationError extends PermanentError {
   constructor(message: string, options: FailureOptions = {}) {
-    super(message, options, "authentication_error");
+    super(message, options, "authentication_failed");
   }
 }
 
 /** The other side knows who asks, and refuses. */
 export class AuthorizationError extends PermanentError {
   constructor(message: string, options: FailureOptions = {}) {
-    super(message, options, "authorization_error");
+    super(message, options, "not_authorized");
   }
 }
 
@@ -136,7 +136,7 @@ export class ConfigurationError extends PermanentError {
 /** A rule of the business says no. */
 export class BusinessLogicError extends PermanentError {
   constructor(message: string, options: FailureOptions = {}) {
-    super(message, options, "business_logic_error");
+    super(message, options, "business_rule");
   }
 }
 

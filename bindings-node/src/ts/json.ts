@@ -156,10 +156,17 @@ function remedyFor(value: object): string | undefined {
   }
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "the date is invalid" : undefined;
   if (value instanceof Promise) return "await it";
+  if (isIterator(value)) return "make a list of it";
   if (value instanceof RegExp) return "take its source";
   if (value instanceof Error) return "toJSON" in value ? undefined : "take its message, or throw it";
   if (value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef) return "take what it holds";
   return undefined;
+}
+
+/** A generator, for example: what it would give is lost without a word. */
+function isIterator(value: object): boolean {
+  const iterates = Symbol.iterator in value || Symbol.asyncIterator in value;
+  return iterates && "next" in value && typeof value.next === "function" && !("toJSON" in value);
 }
 
 const LONG_DIGITS = /\d{16}/;

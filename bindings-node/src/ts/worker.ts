@@ -144,10 +144,18 @@ function keyOf(lease: Lease): string {
 
 /** The text of an event; `before` were published before it. */
 function eventOf(name: string, payload: unknown, before: number): string {
-  const text = `{"name":${encode(name)},"payload":${ofStep(`the payload of event \`${name}\``, payload)}}`;
-  if (before < EVENTS_MAX && Buffer.byteLength(text) <= EVENT_BYTES_MAX) return text;
-  const message = `event \`${name}\`: at most ${EVENTS_MAX} an attempt, and ${EVENT_BYTES_MAX} bytes each`;
-  throw new PermanentError(message, { errorCode: "event_invalid" });
+  const refused = (reason: string) =>
+    new PermanentError(`event \`${name}\`: ${reason}`, { errorCode: "event_invalid" });
+  if (before >= EVENTS_MAX) throw refused(`${EVENTS_MAX} events were published before it, which is the limit`);
+  let text: string;
+  try {
+    text = encode(payload);
+  } catch (error) {
+    throw error instanceof NotJsonError ? refused(error.ofStep("the payload").message) : error;
+  }
+  const isLarge = Buffer.byteLength(text) > EVENT_BYTES_MAX;
+  if (isLarge) throw refused(`its payload has more than ${EVENT_BYTES_MAX} bytes, which is the limit`);
+  return `{"name":${encode(name)},"payload":${text}}`;
 }
 
 function ofStep(what: string, value: unknown): string {

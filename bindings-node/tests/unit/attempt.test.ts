@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import * as tasker from "@tasker-systems/tasker";
 import {
   BatchConfig,
   type Handler,
@@ -11,6 +13,7 @@ import {
 } from "@tasker-systems/tasker";
 import { buildTestContext } from "@tasker-systems/tasker/testing";
 import { run } from "#dist/attempt.js";
+import { sourceOf } from "../source.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: the outcome is what a test looks into
 async function outcome(handler: Handler | undefined, method?: string, events: string[] = []): Promise<any> {
@@ -60,12 +63,57 @@ test("what a handler throws is a failure, whatever it is", async () => {
   });
 });
 
+test("a failure is told whatever is wrong with it", async () => {
+  const failure = async (thrown: unknown) => {
+    const { failed } = await outcome(() => {
+      throw thrown;
+    });
+    return failed.error;
+  };
+  // As JavaScript allows it, where no compiler speaks up.
+  const numbered = await failure(new PermanentError(42 as never, { errorCode: 404 as never, context: { a: 1 } }));
+  assert.deepEqual([numbered.kind, numbered.code, numbered.message], ["permanent", "404", "42"]);
+  assert.equal((await failure(new PermanentError("x", { errorCode: "" }))).code, "handler_error");
+  assert.equal((await failure(Object.assign(new Error("x"), { name: 7 }))).error_type, "7");
+  const waits = await failure(new RateLimitError("x", { retryAfter: "5" as never }));
+  assert.deepEqual([waits.code, waits.retry_after_ms], ["rate_limited", undefined]);
+  const broken = new Error("x");
+  Object.defineProperty(broken, "stack", {
+    get() {
+      throw new Error("not even this");
+    },
+  });
+  const { proxy, revoke } = Proxy.revocable(new Error("x"), {});
+  revoke();
+  for (const thrown of [broken, proxy]) {
+    const { kind, code } = await failure(thrown);
+    assert.deepEqual([kind, code], ["retryable", "handler_error"]);
+  }
+  const long = await failure(new Error("m".repeat(5_000_000)));
+  assert.ok(JSON.stringify(long).length < 200_000);
+  const said = await outcome(() => StepHandlerResult.failure({ message: 5 as never, errorType: 6 as never }));
+  assert.deepEqual([said.failed.error.message, said.failed.error.error_type], ["5", "6"]);
+});
+
+test("errors and their codes are those of every language", async () => {
+  const { errors } = JSON.parse(readFileSync(sourceOf("../tasker-worker/tests/failures.json"), "utf8"));
+  for (const [name, expected] of Object.entries(errors)) {
+    const kind = Reflect.get(tasker, name);
+    const { failed } = await outcome(() => {
+      throw new kind("x");
+    });
+    assert.deepEqual([failed.error.kind, failed.error.code], expected, name);
+  }
+});
+
 test("a failure keeps its stack, the stacks behind it, and what of its context is JSON", async () => {
   const cause = new Error("the socket closed");
   const { failed } = await outcome(() => {
     throw new PermanentError("half \ud834", { cause, context: { at: Number.NaN } });
   });
   assert.match(failed.error.backtrace, /attempt\.test\.js.*caused by: Error: the socket closed/s);
+  const many = await outcome(() => Promise.any([Promise.reject(new Error("the first")), Promise.reject("the second")]));
+  assert.match(many.failed.error.backtrace, /Error: the first.*the second/s);
   assert.deepEqual(Object.keys(failed.error.context), ["left_out"]);
 });
 

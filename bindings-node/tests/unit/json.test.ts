@@ -50,7 +50,15 @@ test("what has no JSON form is refused, with its path", () => {
   assert.deepEqual(refused({ a: new Map([[1, 2]]) }), ["a", "key_not_text"]);
   assert.deepEqual(refused({ a: "half \ud834 clef" }), ["a", "text_broken"]);
   assert.deepEqual(refused({ "\udd1e": 1 }), ["", "text_broken"]);
-  for (const lost of [() => 1, Promise.resolve(1), /x/, new Error("e"), new WeakMap(), new Date(Number.NaN)]) {
+  for (const lost of [
+    () => 1,
+    Promise.resolve(1),
+    /x/,
+    new Error("e"),
+    new WeakMap(),
+    new Date(Number.NaN),
+    [].values(),
+  ]) {
     assert.deepEqual(refused({ lost }), ["lost", "unsupported"]);
   }
 });

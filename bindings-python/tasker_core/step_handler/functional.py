@@ -68,7 +68,7 @@ def decision_handler(name: str, *, version: str = "1.0.0") -> Callable[[Function
 
     def check(answer: Any) -> Any:
         if not isinstance(answer, Decision):
-            raise _answer_invalid(name, answer, "Decision.route([...]) or Decision.skip(reason)")
+            raise _answer_invalid(name, answer, "decision_invalid", "Decision.route([...]) or Decision.skip(reason)")
         return answer
 
     return _registered(name, version, check)
@@ -81,7 +81,7 @@ def batch_analyzer(
 
     def check(answer: Any) -> Any:
         if not isinstance(answer, BatchConfig):
-            raise _answer_invalid(name, answer, "a BatchConfig")
+            raise _answer_invalid(name, answer, "batch_invalid", "a BatchConfig")
         if answer.worker is None:
             answer.worker = worker_template
         return answer
@@ -246,5 +246,5 @@ class _Arguments:
         return value if value is not None or default is _NO_DEFAULT else default
 
 
-def _answer_invalid(name: str, answer: Any, wanted: str) -> PermanentError:
-    return PermanentError(f"`{name}` returned {type(answer).__name__} instead of {wanted}", error_code="answer_invalid")
+def _answer_invalid(name: str, answer: Any, code: str, wanted: str) -> PermanentError:
+    return PermanentError(f"`{name}` returned {type(answer).__name__} instead of {wanted}", error_code=code)

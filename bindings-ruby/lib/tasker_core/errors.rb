@@ -15,7 +15,7 @@ module TaskerCore
       attr_reader :context
 
       def initialize(message = nil, error_code: nil, context: {})
-        @error_code = error_code
+        @error_code = error_code unless error_code.to_s.empty?
         @context = context || {}
         super(message)
       end

@@ -70,7 +70,8 @@ module TaskerCore
 
     # TASKER_LOG may name levels for single modules of Rust; those pass here.
     def log_level
-      named = ENV.fetch("TASKER_LOG", "info")
+      named = ENV.fetch("TASKER_LOG", "")
+      named = "info" if named.empty?
       Logger::Severity.const_get({ "trace" => "DEBUG", "off" => "UNKNOWN" }.fetch(named, named.upcase))
     rescue NameError
       Logger::DEBUG

@@ -22,11 +22,12 @@ module TaskerCore
     # that long.
     def initialize(url = nil, api_key: nil, templates: nil, environment: nil, migrate: true, log: nil, lease: nil)
       @pid = Process.pid
+      @is_closed = false
       @workers = []
-      log ||= ENV.fetch("TASKER_LOG", "warn")
+      log ||= [ENV.fetch("TASKER_LOG", nil), "warn"].find { |level| level && !level.empty? }
       config = { url: url, api_key: api_key, environment: environment, migrate: migrate, log: log,
                  lease_ms: lease && (lease * 1000).round }
-      @host = Native::Host.start(config.compact)
+      @host = Native::Host.start(Native.to_json(config.compact))
       @log_thread = Thread.new { pass_on_logs }
       AtExit.add(self)
       load_all(templates)
@@ -47,11 +48,12 @@ module TaskerCore
     # Drains the workers (handlers may run on for +grace+ seconds), and closes everything. A second time it does nothing; and
     # so it does in a forked child, where nothing belongs to it.
     def close(grace: GRACE)
-      return if @pid != Process.pid || @host.closed?
+      return if @pid != Process.pid || @is_closed
 
       @workers.each { |worker| worker.stop(grace: grace) }
     ensure
       if @pid == Process.pid
+        @is_closed = true
         @host.close
         @log_thread.join
         AtExit.remove(self)
@@ -59,7 +61,7 @@ module TaskerCore
     end
 
     def closed?
-      @host.closed?
+      @is_closed
     end
 
     private

@@ -8,9 +8,9 @@ use tasker_core::model::{Assignment, Json, Lease, Outcome};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Pending, Result, Worker,
+    Error, Pending, Result, Worker,
     home::Homed,
-    profile::{Build, ReadError, Scalar, read},
+    profile::{Build, Scalar, read, read_of},
     refused,
 };
 use crate::{
@@ -121,28 +121,31 @@ impl Attempt {
     /// or `trace_context`, as the protocol has it. None where the attempt has no such part.
     ///
     /// # Errors
-    /// When the language cannot make the value.
-    pub fn part<B: Build>(&self, name: &str, build: &B) -> Result<Option<B::Value>, ReadError> {
+    /// `json_unreadable` when the language cannot make the value.
+    pub fn part<B: Build>(&self, name: &str, build: &B) -> Result<Option<B::Value>> {
         let Assignment { handler, input, batch, checkpoint, parent, ending, trace_context, .. } = &self.assignment;
-        let written = match name {
-            "input" => return read(input.as_str(), build).map(Some),
-            "config" => return handler.config.as_ref().map(|config| read(config.as_str(), build)).transpose(),
-            "batch" => text_of(batch.as_ref())?,
-            "checkpoint" => text_of(checkpoint.as_ref())?,
-            "parent" => text_of(parent.as_ref())?,
-            "ending" => text_of(ending.as_ref())?,
-            "trace_context" => text_of(trace_context.as_ref())?,
-            _ => None,
-        };
-        written.map(|text| read(&text, build)).transpose()
+        match name {
+            "input" => read(input.as_str(), build).map(Some),
+            "config" => handler.config.as_ref().map(|config| read(config.as_str(), build)).transpose(),
+            "batch" => value_of(batch.as_ref(), build),
+            "checkpoint" => value_of(checkpoint.as_ref(), build),
+            "parent" => value_of(parent.as_ref(), build),
+            "ending" => value_of(ending.as_ref(), build),
+            "trace_context" => value_of(trace_context.as_ref(), build),
+            _ => Ok(None),
+        }
     }
 
-    /// The result of a step before this one; none for one that has none.
+    /// The results of the steps before this one, by their names, made anew by each call.
     ///
     /// # Errors
-    /// When the language cannot make the value.
-    pub fn result<B: Build>(&self, step: &str, build: &B) -> Result<Option<B::Value>, ReadError> {
-        self.assignment.results.get(step).map(|result| read(result.as_str(), build)).transpose()
+    /// What the language raises; or that it cannot make a value, as `json_unreadable`.
+    pub fn results<B: Build, R: From<Error> + From<B::Error>>(&self, build: &B) -> Result<B::Value, R> {
+        let mut results = build.object()?;
+        for (step, result) in &self.assignment.results {
+            build.put(&mut results, step, read(result.as_str(), build)?)?;
+        }
+        Ok(build.end_object(results)?)
     }
 
     /// The handler begins now: its timeout counts from here.
@@ -212,8 +215,8 @@ impl Attempt {
     }
 }
 
-fn text_of<T: Serialize>(part: Option<&T>) -> Result<Option<String>, ReadError> {
-    part.map(serde_json::to_string).transpose()
+fn value_of<T: Serialize, B: Build>(part: Option<&T>, build: &B) -> Result<Option<B::Value>> {
+    part.map(|part| read_of(part, build)).transpose()
 }
 
 impl std::fmt::Debug for Attempt {

@@ -39,6 +39,13 @@ impl From<runtime::Error> for Error {
     }
 }
 
+/// What cannot be read back: a text that is no JSON, or one whose values the language cannot hold.
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        refused("json_unreadable", format!("the JSON text: {error}"), "correct the text at that place")
+    }
+}
+
 fn transient_if(is_transient: bool, code: &str, message: String) -> Error {
     let remedy = if is_transient { "try again after a moment" } else { "the message says what to mend" };
     ErrorView { is_transient, ..ErrorView::new(code, message, remedy) }.into()

@@ -45,7 +45,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// It belongs to the process that made it. In a forked child every method says so ([`Error::code`] is `forked`), and dropping
 /// it does nothing. All methods may be called from any number of threads.
-pub struct Host(Homed<Arc<Inner>>);
+pub struct Host(Homed<Opened>);
+
+struct Opened {
+    /// None once the host is closed: nothing is kept for a language that collects its objects late.
+    inner: Mutex<Option<Arc<Inner>>>,
+    logs: Arc<LogQueue>,
+}
 
 struct Inner {
     /// None once the host is closed.
@@ -85,7 +91,9 @@ impl Host {
             let handle = tokio.handle().clone();
             let here = Arc::new(Here::new(handle.clone()));
             let tokio = Mutex::new(Some(tokio));
-            Ok(Self(Homed::new(Arc::new(Inner { tokio, handle, here, connection, workers: Mutex::default(), logs }))))
+            let workers = Mutex::default();
+            let inner = Arc::new(Inner { tokio, handle, here, connection, workers, logs: Arc::clone(&logs) });
+            Ok(Self(Homed::new(Opened { inner: Mutex::new(Some(inner)), logs })))
         })
     }
 
@@ -114,8 +122,8 @@ impl Host {
         Ok(Pending::here(&inner.here, async move { call::call(&client, &method, &params).await }))
     }
 
-    /// Like [`call`](Self::call), for callers that do not wait: `done` is called with the answer and must return at once, on
-    /// one of the host's own threads as a rule. It is dropped uncalled when the host is closed before. What is often asked for
+    /// Like [`call`](Self::call), for callers that do not wait: `done` is called once with the answer and must return at once, on
+    /// one of the host's own threads as a rule. When the host is closed before, the answer is `closed`. What is often asked for
     /// begins on the calling thread, as in [`call_here`](Self::call_here).
     ///
     /// # Errors
@@ -129,7 +137,8 @@ impl Host {
         let inner = self.inner()?;
         let (method, client) = (method.into(), inner.connection.client.clone());
         let is_frequent = FREQUENT.contains(&method.as_str());
-        let work = async move { done(pending::ended(call::call(&client, &method, &params)).await) };
+        let done = Answer(Some(done));
+        let work = async move { done.give(pending::ended(call::call(&client, &method, &params)).await) };
         if is_frequent {
             inner.here.set_out(work)
         } else {
@@ -178,7 +187,8 @@ impl Host {
     /// Ends everything: workers that have not been shut down stop dead, calls that are under way end with `closed`. A
     /// second call does nothing, and so does a call in a forked child.
     pub fn close(&self) {
-        let Ok(inner) = self.0.get() else { return };
+        let Ok(opened) = self.0.get() else { return };
+        let Some(inner) = opened.inner.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         let Some(tokio) = inner.tokio.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         for worker in inner.workers.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             if let Some(worker) = worker.upgrade() {
@@ -191,16 +201,35 @@ impl Host {
         inner.logs.close();
     }
 
-    fn inner(&self) -> Result<&Inner> {
-        let inner = self.0.get()?;
-        let is_open = inner.tokio.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        if is_open { Ok(inner) } else { Err(error::closed()) }
+    fn inner(&self) -> Result<Arc<Inner>> {
+        let opened = self.0.get()?;
+        opened.inner.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(error::closed)
+    }
+}
+
+/// What is told the end of a call: that of its host too, which drops the call.
+struct Answer<F: FnOnce(Result<Json>)>(Option<F>);
+
+impl<F: FnOnce(Result<Json>)> Answer<F> {
+    fn give(mut self, answer: Result<Json>) {
+        if let Some(done) = self.0.take() {
+            done(answer);
+        }
+    }
+}
+
+impl<F: FnOnce(Result<Json>)> Drop for Answer<F> {
+    fn drop(&mut self) {
+        if let Some(done) = self.0.take() {
+            done(Err(error::closed()));
+        }
     }
 }
 
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Host").field("connection", &self.inner().ok().map(|inner| &inner.connection)).finish()
+        let inner = self.inner().ok();
+        f.debug_struct("Host").field("connection", &inner.as_ref().map(|inner| &inner.connection)).finish()
     }
 }
 

@@ -9,7 +9,7 @@ mod writer;
 
 use std::borrow::Cow;
 
-pub use reader::{Build, ReadError, read};
+pub use reader::{Build, read, read_of};
 pub use walk::{Look, Refused, Shape, write};
 pub use writer::{DEPTH_MAX, Fault};
 

@@ -20,9 +20,10 @@ module TaskerCore
       end
 
       CONNECTION_ERRORS = [SystemCallError, SocketError, IOError, OpenSSL::SSL::SSLError, Net::ProtocolError].freeze
-      RETRYABLE = { 408 => Errors::TimeoutError, 425 => Errors::NetworkError, 429 => Errors::RateLimitError }.freeze
+      RETRYABLE = { 408 => Errors::TimeoutError, 425 => Errors::ServiceUnavailableError, 429 => Errors::RateLimitError,
+                    504 => Errors::TimeoutError }.freeze
       PERMANENT = { 400 => Errors::ValidationError, 401 => Errors::AuthenticationError, 403 => Errors::AuthorizationError,
-                    404 => Errors::NotFoundError, 422 => Errors::ValidationError }.freeze
+                    404 => Errors::NotFoundError, 410 => Errors::NotFoundError, 422 => Errors::ValidationError }.freeze
       private_constant :CONNECTION_ERRORS, :RETRYABLE, :PERMANENT
 
       # +timeout+ is in seconds, for the connection and for each part of the answer.
@@ -90,9 +91,16 @@ module TaskerCore
         message = "#{place(uri)} answered #{status} #{answer.message}"
         context = { status: status, body: answer.body.to_s.scrub[0, 2000] }
         kind = RETRYABLE[status] || (status >= 500 ? Errors::ServiceUnavailableError : nil)
-        raise (PERMANENT[status] || Errors::PermanentError).new(message, context: context) if kind.nil?
+        raise refusal(status, message, context) if kind.nil?
 
         raise kind.new(message, context: context, retry_after: seconds(answer["Retry-After"]))
+      end
+
+      def refusal(status, message, context)
+        known = PERMANENT[status]
+        return known.new(message, context: context) if known
+
+        Errors::PermanentError.new(message, error_code: "http_#{status}", context: context)
       end
 
       # The header holds seconds or a date.

@@ -102,7 +102,7 @@ module TaskerCore
           when Types::StepHandlerCallResult::Success, Types::StepHandlerCallResult::Error then config
           else
             raise Errors::PermanentError.new("`#{handler_name}` returned a #{config.class}, and no BatchConfig",
-                                             error_code: "batch_config_missing")
+                                             error_code: "batch_invalid")
           end
         end
       end

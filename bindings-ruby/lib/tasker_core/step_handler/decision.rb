@@ -37,7 +37,7 @@ module TaskerCore
           when Types::StepHandlerCallResult::Success, Types::StepHandlerCallResult::Error then decision
           else
             raise Errors::PermanentError.new("`#{handler_name}` returned a #{decision.class}, and no Decision",
-                                             error_code: "decision_missing")
+                                             error_code: "decision_invalid")
           end
         end
       end

@@ -18,7 +18,6 @@ module TaskerCore
       def initialize(attempt)
         @attempt = attempt
         @about = attempt.about
-        @results = {}
       end
 
       def task_uuid
@@ -120,13 +119,12 @@ module TaskerCore
 
       # The results of all steps before this one, by the names of the steps.
       def dependency_results
-        @attempt.result_names.to_h { |name| [name, get_dependency_result(name)] }
+        @dependency_results ||= @attempt.results
       end
 
       # The result of a step before this one, directly or not; nil where there is none.
       def get_dependency_result(step)
-        step = step.to_s
-        @results.fetch(step) { @results[step] = @attempt.result(step) }
+        dependency_results[step.to_s]
       end
 
       # A value inside the result of a step: +context.get_dependency_field("price", "tax", "cents")+.
@@ -141,8 +139,7 @@ module TaskerCore
 
       # The results of the steps whose names begin with +prefix+, in the order of the names: those of the workers of a batch.
       def get_all_dependency_results(prefix = "")
-        names = @attempt.result_names.select { |name| name.start_with?(prefix) }
-        names.map { |name| get_dependency_result(name) }
+        dependency_results.select { |name, _| name.start_with?(prefix) }.sort.map(&:last)
       end
 
       # Whether the outcome is no longer wanted: the task was cancelled, the attempt ran out of time, or the worker stops.
@@ -202,10 +199,18 @@ module TaskerCore
         raise kinds[e.code].new(e.message, error_code: e.code)
       end
 
-      # Publishes an event together with the outcome of this attempt; +publishes_events+ of the step has to name it.
+      # Publishes an event together with the outcome of this attempt; +publishes_events+ of the step has to name it. A
+      # permanent failure +event_invalid+ where the payload has no JSON form, is over 1 MiB, or is the 101st.
       def publish(name, payload = {})
-        events << { "name" => name.to_s, "payload" => payload }
+        refuse_event(name, "#{EVENTS} events were published before it, which is the limit") if events.size >= EVENTS
+        text = Native.to_json(payload)
+        is_large = text.bytesize > EVENT_BYTES
+        refuse_event(name, "its payload has more than #{EVENT_BYTES} bytes, which is the limit") if is_large
+        # As it is now: the handler may go on to change it.
+        events << { "name" => name.to_s, "payload" => Native.from_json(text) }
         nil
+      rescue Errors::ConversionError => e
+        refuse_event(name, e.message)
       end
 
       # What was published so far.
@@ -249,7 +254,16 @@ module TaskerCore
         "#<#{self.class.name} step=#{step_name.inspect} task=#{task_uuid} attempt=#{attempt}>"
       end
 
+      # Events that one attempt may publish, and bytes of each.
+      EVENTS = 100
+      EVENT_BYTES = 1024 * 1024
+      private_constant :EVENTS, :EVENT_BYTES
+
       private
+
+      def refuse_event(name, reason)
+        raise Errors::PermanentError.new("event `#{name}`: #{reason}", error_code: "event_invalid")
+      end
 
       def stored
         @stored ||= [@attempt.part("checkpoint")]

@@ -19,6 +19,9 @@ module TaskerCore
         end
       end
 
+      # The kind of a failure that names none.
+      NO_TYPE = "UnexpectedError"
+
       module_function
 
       # +result+ is any value that JSON can hold.
@@ -26,7 +29,7 @@ module TaskerCore
         Success.new(result: result, metadata: metadata || {})
       end
 
-      def error(message:, error_type: "UnexpectedError", error_code: nil, retryable: false, retry_after: nil, metadata: {})
+      def error(message:, error_type: NO_TYPE, error_code: nil, retryable: false, retry_after: nil, metadata: {})
         Error.new(error_type: error_type, message: message, error_code: error_code, retryable: retryable,
                   retry_after: retry_after, metadata: metadata || {})
       end

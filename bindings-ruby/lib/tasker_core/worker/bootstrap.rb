@@ -23,7 +23,7 @@ module TaskerCore
             return @instance if @instance&.running?
 
             tasker = Tasker.new(url, api_key: api_key, templates: templates, environment: environment, log: log,
-lease: lease)
+                                     lease: lease)
             begin
               worker = tasker.start_worker(namespaces: [*namespace, *namespaces], **options)
             rescue StandardError

@@ -21,7 +21,7 @@ module TaskerCore
         handlers ||= registry.registered_handlers
         config = { language: "ruby", handlers: handlers, namespaces: Array(namespaces), slots: slots,
                    poll_interval_ms_max: poll_interval && (poll_interval * 1000).ceil }
-        @native = host.start_worker(config.compact)
+        @native = host.start_worker(Native.to_json(config.compact))
         registry.serve(handlers)
         @running = true
         add_thread
@@ -84,7 +84,10 @@ module TaskerCore
 
       def attempt(native)
         add_thread if @native.idle.zero?
-        in_application { StepHandler::Outcome.of_attempt(native, @registry) }
+        native.answer(*in_application { StepHandler::Outcome.of_attempt(native, @registry) })
+      rescue *StepHandler::Outcome::FAILURES => e
+        # What was returned does not let itself be looked at, or the application cannot be loaded.
+        native.answer(*StepHandler::Outcome.of_exception(e))
       end
 
       # In Rails, as jobs are run: code that has changed is loaded again, and connections go back to their pool.

@@ -1,8 +1,12 @@
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Serialize,
+    de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor},
+};
 
 use super::Scalar;
+use crate::host::Result as HostResult;
 
 /// Makes a language's values of the parts of a JSON text.
 pub trait Build {
@@ -21,18 +25,23 @@ pub trait Build {
     fn end_object(&self, object: Self::Object) -> Result<Self::Value, Self::Error>;
 }
 
-/// Why no value could be made of a text.
-pub type ReadError = serde_json::Error;
-
 /// Makes the value of a JSON text in one pass. Integers beyond 64 bits become the nearest float.
 ///
 /// # Errors
-/// When the text is not JSON or has more than 128 levels, and what [`Build`] says.
-pub fn read<B: Build>(text: &str, build: &B) -> Result<B::Value, ReadError> {
+/// `json_unreadable`: the text is not JSON or has more than 128 levels, or what [`Build`] says.
+pub fn read<B: Build>(text: &str, build: &B) -> HostResult<B::Value> {
     let mut source = serde_json::Deserializer::from_str(text);
     let value = Of(build).deserialize(&mut source)?;
     source.end()?;
     Ok(value)
+}
+
+/// Makes the value of what has a form in JSON.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_of<T: Serialize + ?Sized, B: Build>(part: &T, build: &B) -> HostResult<B::Value> {
+    read(&serde_json::to_string(part)?, build)
 }
 
 struct Of<'b, B>(&'b B);
