@@ -32,6 +32,21 @@ export interface TaskFilter {
     version?: string | undefined;
     /** One state or several. */
     status?: TaskStatus | readonly TaskStatus[] | undefined;
+    /** One of the task's tags. */
+    tag?: string | undefined;
+    correlationId?: string | undefined;
+    parentCorrelationId?: string | undefined;
+    initiator?: string | undefined;
+    sourceSystem?: string | undefined;
+    priority?: number | undefined;
+    /** Submitted then or later; a text is RFC 3339. */
+    createdFrom?: Date | string | undefined;
+    /** Submitted before then. */
+    createdBefore?: Date | string | undefined;
+    updatedFrom?: Date | string | undefined;
+    updatedBefore?: Date | string | undefined;
+    completedFrom?: Date | string | undefined;
+    completedBefore?: Date | string | undefined;
     /** The `next` of the page before. */
     after?: string | undefined;
     /** 50 if not given, 1,000 at most. */
@@ -47,6 +62,15 @@ export interface WaitOptions {
 export interface Actor {
     by?: string | undefined;
     reason?: string | undefined;
+}
+/** From where a task is run again. */
+export interface RerunOptions {
+    /** Only this step and those behind it run; what else was done is taken over. */
+    from?: string | undefined;
+    /** With `from`: the input in place of the old one. */
+    context?: unknown;
+    /** With `from`: results in place of old ones, by the names of the steps. */
+    results?: Readonly<Record<string, unknown>> | undefined;
 }
 /**
  * What an application asks of Tasker, on an engine in this process or behind a URL. It connects with its first call. Every
@@ -74,8 +98,8 @@ export declare class TaskerClient {
     pauseTask(taskUuid: string, actor?: Actor): Promise<Task>;
     /** Lets a paused task go on. */
     resumeTask(taskUuid: string, actor?: Actor): Promise<Task>;
-    /** Submits a task anew, with the same input; the answer is the new task. */
-    rerunTask(taskUuid: string, actor?: Actor): Promise<Task>;
+    /** Runs an ended task again, as a new one with the same input, or from a step on; the answer is the new task. */
+    rerunTask(taskUuid: string, options?: Actor & RerunOptions): Promise<Task>;
     /** Tries failed steps again: the one of this name, or every one. */
     retryTask(taskUuid: string, { step, ...actor }?: Actor & {
         step?: string;

@@ -1,7 +1,9 @@
 import { HandlerRegistry, type Handlers } from "./registry.js";
 import { Tasker, type TaskerOptions } from "./tasker.js";
 import type { Drained } from "./worker.js";
-export interface WorkerServerOptions extends Omit<TaskerOptions, "handlers"> {
+export interface WorkerServerOptions extends Omit<TaskerOptions, "handlers" | "templates"> {
+    /** Registered before the work begins: YAML texts, files, and folders of them; else what `TASKER_TEMPLATE_PATH` names. */
+    templates?: string | readonly string[] | undefined;
     /** What it serves; else the registry of {@link WorkerServer.getHandlerSystem}, to which handlers may be added later. */
     handlers?: Handlers | undefined;
     /** The one namespace it serves, in place of `namespaces`. */

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from . import _native
+from ._values import default
 from .documents import Document, Event, Step, Task, TaskPage
 from .errors import CallError
 
@@ -13,6 +15,7 @@ T = TypeVar("T")
 
 #: Seconds to wait for a task's end if nothing is said.
 PATIENCE = 60.0
+_LONGEST = 365 * 24 * 3600.0
 
 _SUBMISSION_FIELDS = {
     "initiator",
@@ -60,15 +63,29 @@ def of_task(method: str, task_uuid: str, **params: Any) -> Call[Task]:
     return Call(method, {"task_uuid": str(task_uuid), **params}, Task)
 
 
-def wait(task_uuid: str, timeout: float) -> Call[Task]:
-    return of_task("task.wait", task_uuid, timeout_ms=round(timeout * 1000))
+def wait(task_uuid: str, timeout: float | None) -> Call[Task]:
+    # A wait without end is one of a year: the longest that every part takes.
+    seconds = _LONGEST if timeout is None else min(max(timeout, 0.0), _LONGEST)
+    return of_task("task.wait", task_uuid, timeout_ms=round(seconds * 1000))
 
 
-def list_tasks(filter: Mapping[str, Any]) -> Call[TaskPage]:
-    status = filter.get("status")
+def list_tasks(filters: Mapping[str, Any]) -> Call[TaskPage]:
+    status = filters.get("status")
     if status is not None and not isinstance(status, str):
         status = ",".join(status)
-    return Call("task.list", {**filter, "status": status}, _page)
+    return Call("task.list", {**filters, "status": status}, _page)
+
+
+def rerun(
+    task_uuid: str,
+    from_step: str | None,
+    context: Any,
+    results: Mapping[str, Any] | None,
+    by: str | None,
+    reason: str | None,
+) -> Call[Task]:
+    params = {"from": from_step, "context": context, "results": results, "by": by, "reason": reason}
+    return of_task("task.rerun", task_uuid, **params)
 
 
 def list_steps(task_uuid: str) -> Call[list[Step]]:
@@ -102,6 +119,8 @@ def next_events(query: Mapping[str, Any]) -> Call[Document]:
 
 
 def register_template(template: Any) -> Call[list[Document]]:
+    if isinstance(template, Mapping):
+        return Call("template.put", {"yaml": _native.dumps(template, default)}, lambda answer: [Document(answer)])
     text = str(template)
     if isinstance(template, str) and ("\n" in text or ":" in text.replace(":\\", "")):
         return Call("template.put", {"yaml": text}, lambda answer: [Document(answer)])

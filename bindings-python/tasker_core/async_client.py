@@ -48,11 +48,11 @@ class AsyncTaskerClient:
     async def create_tasks(self, requests: Iterable[Mapping[str, Any]]) -> list[Document]:
         return await self._do(_calls.create_tasks(requests))
 
-    async def run_task(self, name: str, *, timeout: float = _calls.PATIENCE, **fields: Any) -> Task:
+    async def run_task(self, name: str, *, timeout: float | None = _calls.PATIENCE, **fields: Any) -> Task:
         task_uuid = await self.submit(name, **fields)
         return await self.wait_for_task(task_uuid, timeout)
 
-    async def wait_for_task(self, task_uuid: str, timeout: float = _calls.PATIENCE) -> Task:
+    async def wait_for_task(self, task_uuid: str, timeout: float | None = _calls.PATIENCE) -> Task:
         return await self._do(_calls.wait(task_uuid, timeout))
 
     async def get_task(self, task_uuid: str) -> Task:
@@ -65,11 +65,11 @@ class AsyncTaskerClient:
         name: str | None = None,
         version: str | None = None,
         status: str | Iterable[str] | None = None,
-        after: str | None = None,
-        limit: int | None = None,
+        **filters: Any,
     ) -> TaskPage:
-        fields = {"namespace": namespace, "name": name, "version": version, "status": status, "after": after}
-        return await self._do(_calls.list_tasks({**fields, "limit": limit}))
+        return await self._do(
+            _calls.list_tasks({"namespace": namespace, "name": name, "version": version, "status": status, **filters})
+        )
 
     async def explain_task(self, task_uuid: str) -> Document:
         return await self._do(_calls.explain(task_uuid))
@@ -104,8 +104,17 @@ class AsyncTaskerClient:
     async def resume_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
         return await self._do(_calls.of_task("task.resume", task_uuid, by=by, reason=reason))
 
-    async def rerun_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
-        return await self._do(_calls.of_task("task.rerun", task_uuid, by=by, reason=reason))
+    async def rerun_task(
+        self,
+        task_uuid: str,
+        from_step: str | None = None,
+        *,
+        context: Any = None,
+        results: Mapping[str, Any] | None = None,
+        by: str | None = None,
+        reason: str | None = None,
+    ) -> Task:
+        return await self._do(_calls.rerun(task_uuid, from_step, context, results, by, reason))
 
     async def retry_task(
         self, task_uuid: str, step: str | None = None, *, by: str | None = None, reason: str | None = None

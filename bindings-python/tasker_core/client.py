@@ -64,13 +64,13 @@ class TaskerClient:
         """Stores up to 1,000 tasks in one transaction. Each answer has ``task_uuid`` or ``error``, in order."""
         return self._do(_calls.create_tasks(requests))
 
-    def run_task(self, name: str, *, timeout: float = _calls.PATIENCE, **fields: Any) -> Task:
+    def run_task(self, name: str, *, timeout: float | None = _calls.PATIENCE, **fields: Any) -> Task:
         """Stores a task as :meth:`create_task` does, and answers it at its end."""
         task_uuid = self.submit(name, **fields)
         return self.wait_for_task(task_uuid, timeout)
 
-    def wait_for_task(self, task_uuid: str, timeout: float = _calls.PATIENCE) -> Task:
-        """The task at its end; raises ``task_not_ended`` when the seconds are over."""
+    def wait_for_task(self, task_uuid: str, timeout: float | None = _calls.PATIENCE) -> Task:
+        """The task at its end; raises ``task_not_ended`` when the seconds are over. None waits without end."""
         return self._do(_calls.wait(task_uuid, timeout))
 
     def get_task(self, task_uuid: str) -> Task:
@@ -84,12 +84,17 @@ class TaskerClient:
         name: str | None = None,
         version: str | None = None,
         status: str | Iterable[str] | None = None,
-        after: str | None = None,
-        limit: int | None = None,
+        **filters: Any,
     ) -> TaskPage:
-        """A page of tasks, newest first. ``status`` is one state or several."""
-        fields = {"namespace": namespace, "name": name, "version": version, "status": status, "after": after}
-        return self._do(_calls.list_tasks({**fields, "limit": limit}))
+        """A page of tasks, newest first. ``status`` is one state or several.
+
+        ``filters`` are ``tag``, ``correlation_id``, ``parent_correlation_id``, ``initiator``, ``source_system``,
+        ``priority``, ``created_from``, ``created_before``, the same of ``updated`` and ``completed`` (a datetime, or an
+        RFC 3339 text), and ``limit`` (50) and ``after``, the page's ``next``.
+        """
+        return self._do(
+            _calls.list_tasks({"namespace": namespace, "name": name, "version": version, "status": status, **filters})
+        )
 
     def explain_task(self, task_uuid: str) -> Document:
         """Why a task and each of its open steps stand where they stand, and what would move them."""
@@ -133,9 +138,22 @@ class TaskerClient:
         """Lets a paused task go on."""
         return self._do(_calls.of_task("task.resume", task_uuid, by=by, reason=reason))
 
-    def rerun_task(self, task_uuid: str, *, by: str | None = None, reason: str | None = None) -> Task:
-        """Runs an ended task again, as a new one with the same input, which is answered."""
-        return self._do(_calls.of_task("task.rerun", task_uuid, by=by, reason=reason))
+    def rerun_task(
+        self,
+        task_uuid: str,
+        from_step: str | None = None,
+        *,
+        context: Any = None,
+        results: Mapping[str, Any] | None = None,
+        by: str | None = None,
+        reason: str | None = None,
+    ) -> Task:
+        """Runs an ended task again, as a new one with the same input, which is answered.
+
+        With ``from_step`` only that step and those behind it run; what else was done is taken over. ``context`` is then the
+        input in place of the old one, ``results`` are results in place of old ones, by the names of the steps.
+        """
+        return self._do(_calls.rerun(task_uuid, from_step, context, results, by, reason))
 
     def retry_task(
         self, task_uuid: str, step: str | None = None, *, by: str | None = None, reason: str | None = None
@@ -165,7 +183,7 @@ class TaskerClient:
         return self._do(_calls.act(request))
 
     def register_template(self, template: Any) -> list[Document]:
-        """Registers a template's YAML text, or the file or folder of a path. The same content again is no error."""
+        """Registers a template: its YAML text, a dictionary, or the file or folder of a path. The same again is no error."""
         return self._do(_calls.register_template(template))
 
     def load_templates(self, path: str | os.PathLike[str]) -> list[Document]:

@@ -47,7 +47,7 @@ class Tasker:
         return self._worker
 
     def run(
-        self, name: str, *, namespace: str = "default", context: Any = None, timeout: float = 60.0, **fields: Any
+        self, name: str, *, namespace: str = "default", context: Any = None, timeout: float | None = 60.0, **fields: Any
     ) -> Task:
         """Submits a task, runs it, and answers it at its end. Raises ``task_not_ended`` when the seconds are over."""
         self.start_worker()

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import threading
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -163,6 +164,54 @@ def test_operators_repair_a_task(tasker: Tasker) -> None:
     is_broken.set()
     other = client.wait_for_task(client.submit("client_one", namespace="clients")).task_uuid
     assert client.resolve_task(other, result={"by": "hand"}).results["it"] == {"by": "hand"}
+
+
+def test_a_task_is_run_again_from_a_step_on(tasker: Tasker) -> None:
+    registry = HandlerRegistry.instance()
+    registry.register("first", lambda context: context.get_input("n"))
+    registry.register("second", lambda context: [context.get_dependency_result("first"), context.get_input("n")])
+    first, second = "name: first, handler: {callable: first}", "name: second, handler: {callable: second}"
+    tasker.template(template("two", first, second + ", dependencies: [first]"))
+    task = tasker.run("two", context={"n": 1})
+    again = tasker.client.rerun_task(task.task_uuid, "second", context={"n": 2}, results={"first": 5}, by="me")
+    assert tasker.client.wait_for_task(again.task_uuid).results == {"first": 5, "second": [5, 2]}
+
+
+def test_tasks_are_found_by_what_was_said_of_them(tasker: Tasker) -> None:
+    began = datetime.now(timezone.utc)
+    wanted = tasker.client.submit("client_one", namespace="clients", tags=["urgent"], initiator="ann")
+    tasker.client.submit("client_one", namespace="clients")
+    found = tasker.client.list_tasks("clients", tag="urgent", initiator="ann", created_from=began, limit=5)
+    assert [task.task_uuid for task in found] == [wanted]
+    assert tasker.client.list_tasks(created_before=began - timedelta(days=1)) == []
+    assert code_of(lambda: tasker.client.list_tasks(colour="red")) == "params_invalid"
+
+
+def test_a_wait_that_is_awaited_ends_with_its_client(tasker: Tasker) -> None:
+    async def run() -> None:
+        client = AsyncTaskerClient("sqlite::memory:")
+        await client.register_template(ONE)
+        waiting = asyncio.create_task(
+            client.wait_for_task(await client.submit("client_one", namespace="clients"), None)
+        )
+        await client.get_stats()
+        await client.close()
+        with pytest.raises(CallError) as raised:
+            await asyncio.wait_for(waiting, 10)
+        assert raised.value.code == "closed"
+
+    asyncio.run(run())
+
+
+def test_a_template_may_be_a_dictionary_and_a_wait_without_end(tasker: Tasker) -> None:
+    HandlerRegistry.instance().register("it", lambda context: 1)
+    client = tasker.client
+    waiting = client.submit("client_one", namespace="clients")
+    assert code_of(lambda: client.wait_for_task(waiting, -1)) == "task_not_ended"
+    step = {"name": "it", "handler": {"callable": "it"}}
+    tasker.template({"name": "plain", "namespace": "clients", "version": "1.0.0", "steps": [step]})
+    assert tasker.run("plain", namespace="clients", timeout=None).results == {"it": 1}
+    assert client.wait_for_task(waiting, float("inf")).status == "complete"
 
 
 def test_awaited_calls_wait_side_by_side(tasker: Tasker) -> None:

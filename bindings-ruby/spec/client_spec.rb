@@ -25,6 +25,17 @@ RSpec.describe TaskerCore::Client do
     context "on #{kind}" do
       let(:client) { open_tasker(database_url(kind)) }
 
+      it "runs a task again from a step on" do
+        step_handler("first") { |context| context.get_input("n") }
+        step_handler("second") { |context| [context.get_dependency_result("first"), context.get_input("n")] }
+        client.register_template(template("two", "name: first, handler: {callable: first}",
+                                          "name: second, handler: {callable: second}, dependencies: [first]"))
+        client.start_worker
+        task = client.run_task("two", namespace: "shop", context: { n: 1 }, timeout: nil)
+        again = client.rerun_task(task.task_uuid, from: "second", context: { n: 2 }, results: { first: 5 })
+        expect(client.wait_for_task(again.task_uuid).steps.map(&:results)).to eq([5, [5, 2]])
+      end
+
       it "lets operators repair a task" do
         broken = true
         step_handler("it") do |_context|

@@ -47,6 +47,21 @@ export interface TaskFilter {
   version?: string | undefined;
   /** One state or several. */
   status?: TaskStatus | readonly TaskStatus[] | undefined;
+  /** One of the task's tags. */
+  tag?: string | undefined;
+  correlationId?: string | undefined;
+  parentCorrelationId?: string | undefined;
+  initiator?: string | undefined;
+  sourceSystem?: string | undefined;
+  priority?: number | undefined;
+  /** Submitted then or later; a text is RFC 3339. */
+  createdFrom?: Date | string | undefined;
+  /** Submitted before then. */
+  createdBefore?: Date | string | undefined;
+  updatedFrom?: Date | string | undefined;
+  updatedBefore?: Date | string | undefined;
+  completedFrom?: Date | string | undefined;
+  completedBefore?: Date | string | undefined;
   /** The `next` of the page before. */
   after?: string | undefined;
   /** 50 if not given, 1,000 at most. */
@@ -64,6 +79,16 @@ export interface WaitOptions {
 export interface Actor {
   by?: string | undefined;
   reason?: string | undefined;
+}
+
+/** From where a task is run again. */
+export interface RerunOptions {
+  /** Only this step and those behind it run; what else was done is taken over. */
+  from?: string | undefined;
+  /** With `from`: the input in place of the old one. */
+  context?: unknown;
+  /** With `from`: results in place of old ones, by the names of the steps. */
+  results?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** One call waits this long at most, so that a wait that is given up ends soon on the other side too. */
@@ -99,7 +124,10 @@ export class TaskerClient {
 
   /** A page of tasks, the newest first. */
   listTasks({ status, ...filter }: TaskFilter = {}): Promise<Page<Task>> {
-    return this.call("task.list", { ...filter, status: status === undefined ? undefined : [status].flat().join() });
+    // As the calls spell them: `created_from`.
+    const fields = Object.entries(filter).map(([name, value]) => [name.replace(/[A-Z]/g, "_$&").toLowerCase(), value]);
+    const states = status === undefined ? undefined : [status].flat().join();
+    return this.call("task.list", { ...Object.fromEntries(fields), status: states });
   }
 
   /** Waits for the end of a task, whichever process brings it about. Fails with `task_not_ended` when the time is over. */
@@ -141,9 +169,9 @@ export class TaskerClient {
     return this.call("task.resume", { task_uuid: taskUuid, ...actor });
   }
 
-  /** Submits a task anew, with the same input; the answer is the new task. */
-  rerunTask(taskUuid: string, actor: Actor = {}): Promise<Task> {
-    return this.call("task.rerun", { task_uuid: taskUuid, ...actor });
+  /** Runs an ended task again, as a new one with the same input, or from a step on; the answer is the new task. */
+  rerunTask(taskUuid: string, options: Actor & RerunOptions = {}): Promise<Task> {
+    return this.call("task.rerun", { task_uuid: taskUuid, ...options });
   }
 
   /** Tries failed steps again: the one of this name, or every one. */

@@ -1,5 +1,12 @@
 export type { Api, ApiOptions, ApiResponse, RequestOptions } from "./api.js";
-export { type Actor, type CreateTask, TaskerClient, type TaskFilter, type WaitOptions } from "./client.js";
+export {
+  type Actor,
+  type CreateTask,
+  type RerunOptions,
+  TaskerClient,
+  type TaskFilter,
+  type WaitOptions,
+} from "./client.js";
 export type { Checkpoint, StepContext } from "./context.js";
 export * from "./errors.js";
 export { BatchConfig, type BatchContext, type BatchOptions, Decision } from "./flow.js";

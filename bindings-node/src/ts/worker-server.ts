@@ -4,7 +4,9 @@ import { Tasker, type TaskerOptions } from "./tasker.js";
 import type { Drained } from "./worker.js";
 import { GRACE_MS } from "./workers.js";
 
-export interface WorkerServerOptions extends Omit<TaskerOptions, "handlers"> {
+export interface WorkerServerOptions extends Omit<TaskerOptions, "handlers" | "templates"> {
+  /** Registered before the work begins: YAML texts, files, and folders of them; else what `TASKER_TEMPLATE_PATH` names. */
+  templates?: string | readonly string[] | undefined;
   /** What it serves; else the registry of {@link WorkerServer.getHandlerSystem}, to which handlers may be added later. */
   handlers?: Handlers | undefined;
   /** The one namespace it serves, in place of `namespaces`. */
@@ -37,7 +39,9 @@ export class WorkerServer {
   async start(more: Omit<WorkerServerOptions, "handlers"> = {}): Promise<this> {
     const { namespace, ...options } = { ...this.options, ...more };
     const namespaces = namespace === undefined ? options.namespaces : [namespace];
-    this.tasker ??= Tasker.start({ ...options, namespaces, handlers: this.registry }).catch((error) => {
+    // A variable that is set to nothing counts as not set.
+    const templates = options.templates ?? (process.env.TASKER_TEMPLATE_PATH || undefined);
+    this.tasker ??= Tasker.start({ ...options, templates, namespaces, handlers: this.registry }).catch((error) => {
       this.tasker = undefined;
       throw error;
     });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { PermanentError, type StepContext, Tasker, TaskerClient, VERSION } from "@tasker-systems/tasker";
 import { databases } from "../databases.js";
@@ -22,6 +22,23 @@ test("the client has the calls that every client has, and so have its types", ()
     assert.equal(typeof TaskerClient.prototype[name as keyof TaskerClient], "function", name);
     assert.match(types, new RegExp(`^    ${name}[(<]`, "m"));
   }
+});
+
+test("a closed client keeps nothing open, whether it is collected or not", {
+  skip: !existsSync("/proc/self/fd"),
+}, async () => {
+  const descriptors = () => readdirSync("/proc/self/fd").length;
+  const clients: TaskerClient[] = [];
+  const openAndClose = async () => {
+    const client = new TaskerClient({ url: "sqlite::memory:", log: "warn" });
+    clients.push(client);
+    await client.getStats();
+    await client.close();
+  };
+  await openAndClose();
+  const before = descriptors();
+  for (let count = 0; count < 10; count += 1) await openAndClose();
+  assert.ok(descriptors() <= before + 2, `${before} before, and ${descriptors()} for ${clients.length} clients`);
 });
 
 for (const { name: database, url } of databases()) {
@@ -59,6 +76,38 @@ for (const { name: database, url } of databases()) {
     assert.ok(await tasker.getStats());
     const { healthy, version } = await tasker.healthCheck();
     assert.deepEqual([healthy, version], [true, VERSION]);
+  });
+
+  test(`a task is run again from a step on, and found by what was said of it, on ${database}`, async (t) => {
+    const handlers = {
+      first: (context: StepContext) => context.getInput("n"),
+      second: (context: StepContext) => [context.getDependencyResult("first"), context.getInput("n")],
+    };
+    const steps = [
+      "name: first, handler: {callable: first}",
+      "name: second, handler: {callable: second}, dependencies: [first]",
+    ];
+    const tasker = await Tasker.start(url, {
+      handlers,
+      templates: template("two", ...steps),
+      log: "warn",
+      signals: false,
+    });
+    t.after(() => tasker.stop(0));
+    const createdFrom = new Date();
+    const request = { namespace, name: "two", context: { n: 1 }, sourceSystem: "shop", tags: ["urgent"] };
+    const { task_uuid } = await tasker.runTask(request);
+    const { items } = await tasker.listTasks({ namespace, tag: "urgent", sourceSystem: "shop", createdFrom });
+    assert.deepEqual(
+      items.map((task) => task.task_uuid),
+      [task_uuid],
+    );
+    const options = { from: "second", context: { n: 2 }, results: { first: 5 }, by: "ann" };
+    const again = await tasker.waitForTask((await tasker.rerunTask(task_uuid, options)).task_uuid);
+    assert.deepEqual(
+      again.steps?.map((step) => step.results),
+      [5, [5, 2]],
+    );
   });
 
   test(`signals reach the steps that wait for them, on ${database}`, async (t) => {

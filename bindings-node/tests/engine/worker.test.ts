@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import {
   type Handlers,
@@ -264,6 +267,20 @@ test("operators' verbs lead a failed task to its end", async (t) => {
   const again = await tasker.rerunTask(task.task_uuid);
   assert.notEqual(again.task_uuid, task.task_uuid);
   assert.equal((await tasker.waitForTask(again.task_uuid, { timeoutMs: 60_000 })).status, "complete");
+});
+
+test("a worker registers the templates that the environment names", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "tasker-templates-"));
+  writeFileSync(join(folder, "named.yaml"), template("named"));
+  process.env.TASKER_TEMPLATE_PATH = folder;
+  t.after(() => {
+    delete process.env.TASKER_TEMPLATE_PATH;
+    rmSync(folder, { recursive: true });
+  });
+  const options = { url: "sqlite::memory:", handlers: { named: () => 7 }, log: "warn", signals: false };
+  const server = await WorkerServer.start(options);
+  t.after(() => server.shutdown(0));
+  assert.equal((await run(await server.client(), "named")).step?.results, 7);
 });
 
 test("a wait can be given up", async (t) => {

@@ -13,6 +13,9 @@ module TaskerCore
 
     # How long {#run_task} and {#wait_for_task} wait if not told otherwise, in seconds.
     WAIT = 60
+    # A wait without end is one of a year: the longest that every part takes.
+    LONGEST = 365 * 24 * 3600
+    private_constant :LONGEST
 
     # Stores a task, from which moment it runs, and returns it. +context+ is its input. The version is the highest unless one
     # is given. The options are the other fields of POST /v1/tasks: +initiator+, +source_system+, +reason+, +tags+,
@@ -42,10 +45,11 @@ module TaskerCore
       wait_for_task(submitted["task_uuid"], timeout: timeout)
     end
 
-    # Waits for the end of a task, at most +timeout+ seconds, and returns it with its steps; the error +task_not_ended+ when
-    # the time is over.
+    # Waits for the end of a task, at most +timeout+ seconds (without end if it is nil), and returns it with its steps; the
+    # error +task_not_ended+ when the time is over.
     def wait_for_task(task_uuid, timeout: WAIT)
-      Types::Task.new(call("task.wait", { task_uuid: task_uuid, timeout_ms: (timeout * 1000).ceil }))
+      seconds = (timeout || LONGEST).clamp(0, LONGEST)
+      Types::Task.new(call("task.wait", { task_uuid: task_uuid, timeout_ms: (seconds * 1000).ceil }))
     end
 
     # A task with its steps.

@@ -18,9 +18,11 @@ module TaskerCore
       operate("task.resume", task_uuid, by: by, reason: reason)
     end
 
-    # Runs an ended task again, as a new one with the same input, which is returned.
-    def rerun_task(task_uuid, by: nil, reason: nil)
-      operate("task.rerun", task_uuid, by: by, reason: reason)
+    # Runs an ended task again, as a new one with the same input, which is returned. With +from+ only that step and those
+    # behind it run; what else was done is taken over. +context+ is then the input in place of the old one, +results+ are
+    # results in place of old ones, by the names of the steps.
+    def rerun_task(task_uuid, from: nil, context: nil, results: nil, by: nil, reason: nil)
+      operate("task.rerun", task_uuid, from: from&.to_s, context: context, results: results, by: by, reason: reason)
     end
 
     # Lets the step of this name, or every failed one, run again with all its attempts anew.
