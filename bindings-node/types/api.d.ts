@@ -1,14 +1,14 @@
 export interface ApiOptions {
     /** Paths are taken relative to it. */
-    readonly baseUrl?: string;
+    readonly baseUrl?: string | undefined;
     /** Sent with every request. */
-    readonly headers?: Readonly<Record<string, string>>;
+    readonly headers?: Readonly<Record<string, string>> | undefined;
     /** How long a request may take; 30,000 if not given. */
-    readonly timeoutMs?: number;
+    readonly timeoutMs?: number | undefined;
 }
 export interface RequestOptions {
     query?: Readonly<Record<string, string | number | boolean | undefined>>;
-    headers?: Readonly<Record<string, string>>;
+    headers?: Readonly<Record<string, string>> | undefined;
     /** Sent as JSON. */
     body?: unknown;
 }

@@ -102,11 +102,11 @@ export declare class TaskerClient {
     rerunTask(taskUuid: string, options?: Actor & RerunOptions): Promise<Task>;
     /** Tries failed steps again: the one of this name, or every one. */
     retryTask(taskUuid: string, { step, ...actor }?: Actor & {
-        step?: string;
+        step?: string | undefined;
     }): Promise<Task>;
     /** Closes a failed step as done by hand, with a result for the steps after it; without a step, the whole task. */
     resolveTask(taskUuid: string, options?: Actor & {
-        step?: string;
+        step?: string | undefined;
         result?: unknown;
     }): Promise<Task>;
     /**
@@ -114,7 +114,7 @@ export declare class TaskerClient {
      * Fails with `signal_unknown`, `signal_invalid`, `task_ended`.
      */
     signalTask(taskUuid: string, signal: string, payload?: unknown, { by }?: {
-        by?: string;
+        by?: string | undefined;
     }): Promise<Task>;
     /** Does the same to many tasks: the body of `POST /v1/tasks/actions`. Each has its own outcome. */
     actOnTasks(request: object): Promise<Acted>;
@@ -157,8 +157,8 @@ export declare class TaskerClient {
     /** A registered template in its canonical form: the version asked for, or the highest. */
     getTemplate(namespace: string, name: string, version?: string): Promise<Template>;
     listTemplates(filter?: {
-        namespace?: string;
-        name?: string;
+        namespace?: string | undefined;
+        name?: string | undefined;
     }): Promise<Template[]>;
     /** Any call by its name (docs/reference/host-calls.md), for what has no method here. */
     call<T = unknown>(method: string, params?: object): Promise<T>;

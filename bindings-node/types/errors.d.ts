@@ -12,15 +12,15 @@ export type ErrorType = (typeof ErrorType)[keyof typeof ErrorType];
 /** What may be said about a failure besides its message. */
 export interface FailureOptions {
     /** A stable word to branch on, for example `payment_declined`. */
-    errorCode?: string;
+    errorCode?: string | undefined;
     /** Anything that is to be kept with the failure; it must be JSON. */
-    context?: Record<string, unknown>;
+    context?: Record<string, unknown> | undefined;
     /** The error behind this one; its stack is kept too. */
     cause?: unknown;
 }
 export interface RetryableOptions extends FailureOptions {
     /** Seconds to wait at least before the next attempt, whatever the step's backoff says. */
-    retryAfter?: number;
+    retryAfter?: number | undefined;
 }
 /** What {@link PermanentError} and {@link RetryableError} have in common. */
 export declare abstract class StepFailure extends Error {
@@ -87,16 +87,16 @@ export declare class BusinessLogicError extends PermanentError {
 /** One place that is wrong, in a template or in an input. */
 export interface Fault {
     /** The kind of fault. */
-    code?: string;
+    code?: string | undefined;
     /** `steps[2].retry` in a template, a JSON Pointer in an input; empty for the whole. */
     path: string;
     /** From 1; of a template only. */
-    line?: number;
+    line?: number | undefined;
     /** From 1, in characters; of a template only. */
-    column?: number;
+    column?: number | undefined;
     message: string;
     /** What to do about it. */
-    remedy?: string;
+    remedy?: string | undefined;
 }
 /** Why a call of Tasker itself failed: a client's call, or a start. */
 export declare class TaskerError extends Error {

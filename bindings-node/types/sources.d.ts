@@ -18,13 +18,13 @@ export declare function typed<T>(name: string): Typed<T>;
 /** What of the context a handler wants as arguments. */
 export interface HandlerOptions<Depends extends Sources = Sources, Inputs extends Sources | StandardSchema = Sources | StandardSchema> {
     /** Results of steps before this one, by argument; any ancestor may be named. */
-    readonly depends?: Depends;
+    readonly depends?: Depends | undefined;
     /**
      * Values of the task's input, by argument; or one schema for the whole input, whose value is the argument `input`.
      * A missing value is undefined, unless a schema says otherwise.
      */
-    readonly inputs?: Inputs;
-    readonly version?: string;
+    readonly inputs?: Inputs | undefined;
+    readonly version?: string | undefined;
 }
 /** The arguments that the options ask for. */
 export type Arguments<Depends, Inputs> = {

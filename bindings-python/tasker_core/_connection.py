@@ -54,7 +54,8 @@ class Connection:
         }
         self.host = translated(lambda: _native.Host(json.dumps(config)))
         self._closers: list[Callable[[], None]] = []
-        self._log_thread = threading.Thread(target=_pass_logs_on, args=(self.host,), name="tasker-log", daemon=True)
+        of = (self.host, weakref.ref(self))
+        self._log_thread = threading.Thread(target=_pass_logs_on, args=of, name="tasker-log", daemon=True)
         self._log_thread.start()
         _open.add(self)
 
@@ -109,8 +110,11 @@ def _given(params: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in params.items() if value is not None}
 
 
-def _pass_logs_on(host: _native.Host) -> None:
+def _pass_logs_on(host: _native.Host, connection: weakref.ref[Connection]) -> None:
     while True:
+        if connection() is None:
+            # It was collected without having been closed: nobody can use it any more.
+            host.close()
         try:
             record = host.next_log(0.2)
         except _native.NativeError:

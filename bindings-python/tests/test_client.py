@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import json
 import threading
@@ -185,6 +186,17 @@ def test_tasks_are_found_by_what_was_said_of_them(tasker: Tasker) -> None:
     assert [task.task_uuid for task in found] == [wanted]
     assert tasker.client.list_tasks(created_before=began - timedelta(days=1)) == []
     assert code_of(lambda: tasker.client.list_tasks(colour="red")) == "params_invalid"
+
+
+def test_a_client_that_is_collected_keeps_nothing_open() -> None:
+    before = set(threading.enumerate())
+    client = TaskerClient("sqlite::memory:")
+    client.get_stats()
+    (thread,) = set(threading.enumerate()) - before
+    del client
+    gc.collect()
+    thread.join(timeout=30)
+    assert not thread.is_alive()
 
 
 def test_a_wait_that_is_awaited_ends_with_its_client(tasker: Tasker) -> None:

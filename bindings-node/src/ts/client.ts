@@ -175,12 +175,12 @@ export class TaskerClient {
   }
 
   /** Tries failed steps again: the one of this name, or every one. */
-  retryTask(taskUuid: string, { step, ...actor }: Actor & { step?: string } = {}): Promise<Task> {
+  retryTask(taskUuid: string, { step, ...actor }: Actor & { step?: string | undefined } = {}): Promise<Task> {
     return this.call("task.retry", { task_uuid: taskUuid, step, ...actor });
   }
 
   /** Closes a failed step as done by hand, with a result for the steps after it; without a step, the whole task. */
-  resolveTask(taskUuid: string, options: Actor & { step?: string; result?: unknown } = {}): Promise<Task> {
+  resolveTask(taskUuid: string, options: Actor & { step?: string | undefined; result?: unknown } = {}): Promise<Task> {
     return this.call("task.resolve", { task_uuid: taskUuid, ...options });
   }
 
@@ -188,7 +188,12 @@ export class TaskerClient {
    * Sends a signal to a task, for the step that waits for it; it may come before the wait. The payload is that step's result.
    * Fails with `signal_unknown`, `signal_invalid`, `task_ended`.
    */
-  signalTask(taskUuid: string, signal: string, payload: unknown = null, { by }: { by?: string } = {}): Promise<Task> {
+  signalTask(
+    taskUuid: string,
+    signal: string,
+    payload: unknown = null,
+    { by }: { by?: string | undefined } = {},
+  ): Promise<Task> {
     return this.call("task.signal", { task_uuid: taskUuid, signal, payload, by });
   }
 
@@ -286,7 +291,7 @@ export class TaskerClient {
     return this.call("template.get", { namespace, name, version });
   }
 
-  listTemplates(filter: { namespace?: string; name?: string } = {}): Promise<Template[]> {
+  listTemplates(filter: { namespace?: string | undefined; name?: string | undefined } = {}): Promise<Template[]> {
     return this.call("template.list", filter);
   }
 

@@ -13,16 +13,16 @@ export type ErrorType = (typeof ErrorType)[keyof typeof ErrorType];
 /** What may be said about a failure besides its message. */
 export interface FailureOptions {
   /** A stable word to branch on, for example `payment_declined`. */
-  errorCode?: string;
+  errorCode?: string | undefined;
   /** Anything that is to be kept with the failure; it must be JSON. */
-  context?: Record<string, unknown>;
+  context?: Record<string, unknown> | undefined;
   /** The error behind this one; its stack is kept too. */
   cause?: unknown;
 }
 
 export interface RetryableOptions extends FailureOptions {
   /** Seconds to wait at least before the next attempt, whatever the step's backoff says. */
-  retryAfter?: number;
+  retryAfter?: number | undefined;
 }
 
 // The ESM and the CommonJS build may both be loaded in one process: a brand is the same in both, a class is not.
@@ -143,16 +143,16 @@ export class BusinessLogicError extends PermanentError {
 /** One place that is wrong, in a template or in an input. */
 export interface Fault {
   /** The kind of fault. */
-  code?: string;
+  code?: string | undefined;
   /** `steps[2].retry` in a template, a JSON Pointer in an input; empty for the whole. */
   path: string;
   /** From 1; of a template only. */
-  line?: number;
+  line?: number | undefined;
   /** From 1, in characters; of a template only. */
-  column?: number;
+  column?: number | undefined;
   message: string;
   /** What to do about it. */
-  remedy?: string;
+  remedy?: string | undefined;
 }
 
 /** Why a call of Tasker itself failed: a client's call, or a start. */

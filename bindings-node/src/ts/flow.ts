@@ -47,20 +47,20 @@ export class Decision extends FlowResult {
 /** How a batchable step splits its work: exactly one of `totalItems` with `batchSize`, `ranges`, and `items`. */
 export interface BatchOptions {
   /** Ranges of `batchSize` from 0 to this; the last may be shorter. */
-  totalItems?: number;
-  batchSize?: number;
+  totalItems?: number | undefined;
+  batchSize?: number | undefined;
   /** Ranges of the handler's own making; `end` is the first that is no longer in it. */
-  ranges?: readonly { start: number; end: number }[];
+  ranges?: readonly { start: number; end: number }[] | undefined;
   /** One batch for each value. */
-  items?: readonly unknown[];
+  items?: readonly unknown[] | undefined;
   /** The step of type `batch_worker` that does the work; it may be left out where there is only one. */
-  workerTemplate?: string;
+  workerTemplate?: string | undefined;
   /** Batches that run at the same time at most; else what the worker step's template says. */
-  parallelism?: number;
+  parallelism?: number | undefined;
   /** What a batch that fails for good means for the others; else what the worker step's template says. */
-  failureStrategy?: FailureStrategy;
+  failureStrategy?: FailureStrategy | undefined;
   /** The step's result, for the steps after it; null if not given. */
-  metadata?: Record<string, unknown>;
+  metadata?: Record<string, unknown> | undefined;
 }
 
 /** What a batchable step says: into which batches its work is split. The worker step runs once for each. */

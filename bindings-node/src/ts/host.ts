@@ -32,6 +32,9 @@ export interface ConnectionOptions {
 
 /** The Rust side of a connection: every call of this package goes through one. */
 export class Host {
+  /** @internal */
+  readonly self = new WeakRef(this);
+
   private constructor(
     private readonly native: NativeHost,
     readonly logger: Logger,
@@ -65,23 +68,27 @@ export class Host {
 
   /** Ends everything under this connection. */
   async close(): Promise<void> {
-    open.delete(this);
+    open.delete(this.self);
     await settled(() => this.native.close());
   }
 }
 
-/** Hosts that are not closed. One listener serves them all: Node warns of more than ten. */
-const open = new Set<Host>();
+/**
+ * Hosts that are not closed. One listener serves them all: Node warns of more than ten. One that nobody has any more is
+ * collected, and ends by that; the Rust side knows one that has workers.
+ */
+const open = new Set<WeakRef<Host>>();
 let isListening = false;
 
 /** `process.exit()` waits for nobody: without this, steps that were begun would rest until their leases end. */
 function giveUpAtExit(host: Host): Host {
   if (!isListening)
     process.once("exit", () => {
-      for (const host of open) host.giveUp();
+      for (const host of open) host.deref()?.giveUp();
     });
   isListening = true;
-  open.add(host);
+  for (const one of open) if (one.deref() === undefined) open.delete(one);
+  open.add(host.self);
   return host;
 }
 

@@ -5,26 +5,26 @@ import type { Assignment, Ending, TraceContext } from "./protocol.js";
 /** What a handler under test is called with. */
 export interface TestContext {
   inputData?: unknown;
-  dependencyResults?: Record<string, unknown>;
-  stepConfig?: Record<string, unknown>;
-  taskUuid?: string;
-  stepUuid?: string;
-  stepName?: string;
-  handlerName?: string;
-  namespace?: string;
-  templateName?: string;
-  version?: string;
-  correlationId?: string;
-  traceContext?: TraceContext;
-  attempt?: number;
-  retryCount?: number;
-  maxRetries?: number;
-  batch?: Assignment["batch"];
-  parent?: Assignment["parent"];
-  ending?: Ending;
-  checkpoint?: Checkpoint;
-  signal?: AbortSignal;
-  logger?: Logger;
+  dependencyResults?: Record<string, unknown> | undefined;
+  stepConfig?: Record<string, unknown> | undefined;
+  taskUuid?: string | undefined;
+  stepUuid?: string | undefined;
+  stepName?: string | undefined;
+  handlerName?: string | undefined;
+  namespace?: string | undefined;
+  templateName?: string | undefined;
+  version?: string | undefined;
+  correlationId?: string | undefined;
+  traceContext?: TraceContext | undefined;
+  attempt?: number | undefined;
+  retryCount?: number | undefined;
+  maxRetries?: number | undefined;
+  batch?: Assignment["batch"] | undefined;
+  parent?: Assignment["parent"] | undefined;
+  ending?: Ending | undefined;
+  checkpoint?: Checkpoint | undefined;
+  signal?: AbortSignal | undefined;
+  logger?: Logger | undefined;
 }
 
 /** What a handler under test did with its context. */

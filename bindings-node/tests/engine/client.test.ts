@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { PermanentError, type StepContext, Tasker, TaskerClient, VERSION } from "@tasker-systems/tasker";
 import { databases } from "../databases.js";
 import { sourceOf } from "../source.js";
@@ -39,6 +41,22 @@ test("a closed client keeps nothing open, whether it is collected or not", {
   const before = descriptors();
   for (let count = 0; count < 10; count += 1) await openAndClose();
   assert.ok(descriptors() <= before + 2, `${before} before, and ${descriptors()} for ${clients.length} clients`);
+});
+
+test("a client that is collected ends by that", { skip: !existsSync("/proc/self/task") }, async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const threads = () => readdirSync("/proc/self/task").length;
+  const before = threads();
+  await (async () => {
+    for (let count = 0; count < 5; count += 1)
+      await new TaskerClient({ url: "sqlite::memory:", log: "warn" }).getStats();
+  })();
+  // Ends by the time limit of all tests if it does not.
+  while (threads() > before + 2) {
+    collect();
+    await new Promise(setImmediate);
+  }
 });
 
 for (const { name: database, url } of databases()) {
