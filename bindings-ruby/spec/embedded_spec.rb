@@ -165,6 +165,15 @@ RSpec.describe TaskerCore::Tasker do
     expect(worker).not_to be_running
   end
 
+  it "takes a variable that is set to nothing for one that is not set" do
+    step_handler("it") { |_context| 1 }
+    allow(ENV).to receive(:fetch).and_call_original
+    %w[TASKER_TEMPLATE_PATH TASKER_LOG].each { |name| allow(ENV).to receive(:fetch).with(name, any_args).and_return("") }
+    TaskerCore::Worker::Bootstrap.start!(url: "sqlite::memory:")
+    expect(TaskerCore::Worker::Bootstrap).to be_running
+    TaskerCore::Worker::Bootstrap.shutdown!(grace: 1)
+  end
+
   it "publishes through the client of the whole application" do
     step_handler("it") { |_context| 1 }
     bootstrap = TaskerCore::Worker::Bootstrap.start!(url: database_url, log: "off")

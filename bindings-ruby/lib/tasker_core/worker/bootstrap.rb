@@ -17,7 +17,7 @@ module TaskerCore
         # Starts the worker and returns the Bootstrap; when it runs already, returns the one that does. +url+ and +api_key+
         # as for TaskerCore.open; +templates+ is a path (else TASKER_TEMPLATE_PATH); +namespace+ or +namespaces+ to serve;
         # all other options as for Threads.new.
-        def start!(url: nil, api_key: nil, templates: ENV.fetch("TASKER_TEMPLATE_PATH", nil), environment: nil, log: nil,
+        def start!(url: nil, api_key: nil, templates: templates_of_environment, environment: nil, log: nil,
                    lease: nil, namespace: nil, namespaces: [], **options)
           LOCK.synchronize do
             return @instance if @instance&.running?
@@ -60,6 +60,14 @@ module TaskerCore
           bootstrap.shutdown!(grace: grace)
         ensure
           before&.each { |name, handler| trap(name, handler || "DEFAULT") }
+        end
+
+        private
+
+        # A variable that is set to nothing counts as not set.
+        def templates_of_environment
+          path = ENV.fetch("TASKER_TEMPLATE_PATH", "")
+          path unless path.empty?
         end
       end
 
