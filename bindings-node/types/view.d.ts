@@ -44,6 +44,8 @@ export interface Step {
     signal?: string;
     /** The task that runs it, or ran it last. */
     child_uuid?: string;
+    /** Of a skipped step: names of the decisions, and of the steps that split their work, which did not choose it. */
+    left_out_by?: string[];
     /** Of a step whose work is split: how many of its parts are in each state. The parts are listed apart. */
     parts?: Record<string, number>;
     /** Of a part: its number among the parts of its step, from 0. */

@@ -44,6 +44,8 @@ class Step(Document):
     signal: str | None
     #: The task that runs for it.
     child_uuid: str | None
+    #: Names of the steps that decided against it.
+    left_out_by: list[str] | None
     #: How many of its parts are in which state.
     parts: dict[str, int] | None
     part: int | None

@@ -43,6 +43,8 @@ pub(crate) struct StepProgress {
     pub(crate) parts: Option<PartsProgress>,
     /// The signal that it waits for.
     pub(crate) signal: Option<String>,
+    /// Of a skipped step: those that did not choose it, as far as that was looked at.
+    pub(crate) left_out_by: Vec<String>,
     /// The task that runs it, or ran it last.
     pub(crate) child_id: Option<TaskId>,
     /// How far that task has come, as it was last looked at.
@@ -225,6 +227,7 @@ impl StepProgress {
             result: None,
             parts: None,
             signal: step.signal.clone(),
+            left_out_by: Vec::new(),
             child_id: None,
             child: None,
         }
@@ -240,6 +243,7 @@ impl StepProgress {
             error: step.error.clone(),
             result: step.results.clone(),
             parts: step.parts.as_ref().map(PartsProgress::of),
+            left_out_by: step.left_out_by.clone(),
             child_id: step.child_uuid,
             ..Self::blank(step)
         }

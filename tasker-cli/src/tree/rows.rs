@@ -163,6 +163,7 @@ pub(super) mod tests {
             result: None,
             parts: None,
             signal: None,
+            left_out_by: Vec::new(),
             child_id: None,
             child: None,
         };

@@ -115,6 +115,7 @@ fn step_line(branch: Branch, step: &StepProgress, name_width: usize, now: Timest
         .with(step.attempt_text(), Tone::Plain)
         .with(step.parts_text(), Tone::Plain)
         .with(step.wait_text(now), Tone::Warning)
+        .with(step.left_out_text(), Tone::Dim)
         .with(step.child_text(), Tone::Dim)
 }
 
@@ -200,6 +201,11 @@ impl StepProgress {
             (StepState::Waiting, None, Some(left)) => format!("{left} left"),
             _ => String::new(),
         }
+    }
+
+    /// Whose choice it was that the step does not run.
+    fn left_out_text(&self) -> String {
+        if self.left_out_by.is_empty() { String::new() } else { format!("left out by {}", self.left_out_by.join(", ")) }
     }
 
     /// The task that runs the step.

@@ -62,6 +62,9 @@ pub struct StepView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = Uuid))]
     pub child_uuid: Option<TaskId>,
+    /// Of a skipped step: names of the decisions, and of the steps that split their work, which did not choose it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out_by: Vec<String>,
     /// Of a step whose work is split: how many of its parts are in each state. The parts are steps too, which are listed apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts: Option<BTreeMap<String, u32>>,
@@ -119,6 +122,9 @@ impl StepView {
         let compensates = definition.end_work.compensates(step.id.idx);
         let compensates = compensates.and_then(|idx| definition.template.steps.get(idx as usize));
         let is_retry = step.state == StepState::WaitingForRetry;
+        let flow = step.flow.unwrap_or_default();
+        // A step that an operator had run all the same was not left out.
+        let left_out_by = if step.state == StepState::Skipped { flow.left_out_by } else { Vec::new() };
         Self {
             step_uuid: step.id.uuid(),
             task_uuid: step.id.task_id,
@@ -139,7 +145,8 @@ impl StepView {
             next_retry_at: step.due_at.filter(|_| is_retry),
             due_at: step.due_at.filter(|_| !is_retry),
             signal: definition.signal(step.id.idx).map(str::to_owned),
-            child_uuid: step.flow.and_then(|flow| flow.child),
+            child_uuid: flow.child,
+            left_out_by: left_out_by.into_iter().filter_map(|idx| definition.step_name(idx)).collect(),
             parts: None,
             part: StepPlace::of(step.id.idx).part,
             worker_id: step.worker_id,

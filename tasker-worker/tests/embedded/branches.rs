@@ -67,6 +67,7 @@ async fn a_small_order_takes_the_short_branch() {
     assert_eq!(task.status, TaskState::Complete);
     let states = ["approval", "gift"].map(|name| steps[name].current_state);
     assert_eq!(states, [StepState::Skipped; 2]);
+    assert_eq!((&*steps["approval"].left_out_by, &*steps["gift"].left_out_by), (&["route".to_owned()][..], &[][..]));
     assert_eq!(result(&steps["ship"]), json!({"via": ["route", "small"]}), "skipped steps have no result");
     assert_eq!(result(&steps["invoice"]), json!({"number": true, "cents": 700}));
     let history = worker.client().history(task_id, 0).await.unwrap();

@@ -64,8 +64,8 @@ module TaskerCore
     # A step of a task.
     class Step < Document
       FIELDS = %i[step_uuid task_uuid step_idx name current_state handler queue dependencies phase compensates attempts
-                  max_attempts failures losses results error next_retry_at due_at signal child_uuid parts part worker_id
-                  started_at completed_at].freeze
+                  max_attempts failures losses results error next_retry_at due_at signal child_uuid left_out_by parts part
+                  worker_id started_at completed_at].freeze
 
       def complete?
         self[:current_state] == "complete"
