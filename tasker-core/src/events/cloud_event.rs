@@ -1,6 +1,6 @@
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -24,7 +24,7 @@ pub struct CloudEvent {
     /// The task's id, and behind a slash the name of the step if it is about one.
     pub subject: String,
     pub time: Timestamp,
-    pub datacontenttype: String,
+    pub datacontenttype: ContentType,
     /// The task's id: what is of one task comes in order.
     pub partitionkey: TaskId,
     /// The number of the event in its task, from 1 without gaps, in digits that sort.
@@ -46,7 +46,31 @@ pub struct CloudEvent {
     pub dataref: Option<String>,
     /// The event as the API shows it; of a domain event, its payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<Json>,
+    pub data: Option<Data>,
+}
+
+/// What an event says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+#[expect(clippy::large_enum_variant, reason = "nearly every event that is sent is the large one")]
+pub enum Data {
+    /// What happened in Tasker, where the event is made.
+    Event(EventView),
+    /// A payload; where the event was read, whatever it says.
+    Json(Json),
+}
+
+impl<'de> Deserialize<'de> for Data {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Json::deserialize(deserializer).map(Self::Json)
+    }
+}
+
+/// The type of all data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ContentType {
+    #[serde(rename = "application/json")]
+    Json,
 }
 
 /// What an event is about.
@@ -114,7 +138,7 @@ impl CloudEvent {
             kind,
             subject,
             time: event.at,
-            datacontenttype: "application/json".to_owned(),
+            datacontenttype: ContentType::Json,
             partitionkey: event.task_uuid,
             sequence: format!("{:019}", event.seq),
             cursor: cursor.to_string(),
@@ -127,11 +151,18 @@ impl CloudEvent {
             attempt: event.attempt,
             dataref: None,
             data: if is_domain {
-                event.details.remove("payload").as_ref().map(Json::from)
+                event.details.remove("payload").as_ref().map(Json::from).map(Data::Json)
             } else {
-                Json::of(&event).ok()
+                Some(Data::Event(event))
             },
         }
+    }
+
+    /// The event that a message holds; none if that is something else.
+    #[must_use]
+    pub fn read(message: &[u8]) -> Option<Self> {
+        // What is kept as it is can only be borrowed from a text.
+        serde_json::from_str(str::from_utf8(message).ok()?).ok()
     }
 
     /// The stable id of an event.
@@ -166,20 +197,21 @@ impl CloudEvent {
     /// The event as the API shows it, and its place; none if this is not of Tasker, or its data was too large.
     #[must_use]
     pub fn into_fed(self) -> Option<Fed> {
-        let cursor: EventCursor = self.cursor.parse().ok()?;
-        if self.category != Category::Domain {
-            return Some(Fed { cursor, event: self.data?.to().ok()? });
-        }
-        let details = Map::from_iter([
-            ("name".to_owned(), Value::String(self.kind.clone())),
-            (
-                "payload".to_owned(),
-                self.data.as_ref().map(Json::to_value).or_else(|| self.dataref.is_none().then_some(Value::Null))?,
-            ),
-        ]);
+        let (cursor, seq): (EventCursor, _) = (self.cursor.parse().ok()?, self.seq()?);
+        let payload = match self.data {
+            Some(Data::Event(event)) => return Some(Fed { cursor, event }),
+            Some(Data::Json(json)) if self.category != Category::Domain => {
+                return Some(Fed { cursor, event: json.to().ok()? });
+            }
+            Some(Data::Json(json)) => json.to_value(),
+            None if self.category == Category::Domain && self.dataref.is_none() => Value::Null,
+            None => return None,
+        };
+        let details =
+            Map::from_iter([("name".to_owned(), Value::String(self.kind.clone())), ("payload".to_owned(), payload)]);
         let event = EventView {
             task_uuid: self.partitionkey,
-            seq: self.seq()?,
+            seq,
             at: self.time,
             kind: PUBLISHED.to_owned(),
             namespace: self.namespace,

@@ -22,7 +22,7 @@ pub mod throwaway;
 #[cfg(feature = "webhooks")]
 mod webhook;
 
-pub use cloud_event::{Category, CloudEvent};
+pub use cloud_event::{Category, CloudEvent, ContentType, Data};
 pub use counts::{Delivering, Exporting, Relaying};
 #[cfg(feature = "nats")]
 pub use nats::{NatsError, NatsEvents, NatsOptions, NatsWakeups, Published, StreamOptions};

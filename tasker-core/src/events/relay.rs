@@ -37,7 +37,7 @@ use crate::{
 /// The name under which the database knows how far NATS has come.
 pub const RELAY: &str = "nats";
 
-/// Commits that are sent at once.
+/// Commits that are read at once, and sent where nothing bounds the relay.
 const WINDOW: u32 = 500;
 /// Windows on their way at the same time.
 const WINDOWS: usize = 2;
@@ -167,6 +167,7 @@ impl Carrier {
             engine: &self.engine,
             holder: self.holder,
             relaying: &self.relaying,
+            ready: VecDeque::new(),
             last_sent: standing.sequence,
             arrived: standing,
             under_way: VecDeque::new(),
@@ -215,6 +216,8 @@ struct Carriage<'a> {
     engine: &'a Arc<Engine>,
     holder: Uuid,
     relaying: &'a Relaying,
+    /// Events that were read and not yet sent.
+    ready: VecDeque<Fed>,
     last_sent: u64,
     /// As far as the stream has acknowledged.
     arrived: Standing,
@@ -230,15 +233,19 @@ struct Carriage<'a> {
 impl Carriage<'_> {
     async fn run(&mut self, mut feed: Feed, watch: &mut EventWatch, stopping: &CancellationToken) -> Result<(), Error> {
         let mut pace = Pace::new();
-        let stride = self.throttle.stride(WINDOW);
+        let stride = self.throttle.stride().unwrap_or(usize::MAX);
         loop {
             self.wait_turn(stopping).await?;
             watch.seen();
             let began = Instant::now();
-            let found = if stopping.is_cancelled() { Vec::new() } else { feed.next(stride).await? };
-            let (is_idle, is_full) = (found.is_empty(), found.len() >= stride as usize);
+            let mut is_full = false;
+            if self.ready.is_empty() && !stopping.is_cancelled() {
+                self.ready = feed.next(WINDOW).await?.into();
+                is_full = self.ready.len() >= WINDOW as usize;
+            }
+            let is_idle = self.ready.is_empty() || stopping.is_cancelled();
             if !is_idle {
-                self.send(found).await?;
+                self.send(stride.min(self.ready.len())).await?;
             }
             while self.under_way.len() >= if is_idle { 1 } else { WINDOWS } {
                 self.arrive().await?;
@@ -251,7 +258,7 @@ impl Carriage<'_> {
             if stopping.is_cancelled() {
                 return self.record().await;
             }
-            if is_full {
+            if is_full || !self.ready.is_empty() {
                 continue;
             }
             if !is_idle {
@@ -307,9 +314,11 @@ impl Carriage<'_> {
         }
     }
 
-    async fn send(&mut self, found: Vec<Fed>) -> Result<(), Error> {
-        let (last, mut sent, mut then) = (found.len(), Vec::new(), self.arrived.clone());
-        for (at, fed) in (1..).zip(found) {
+    /// Sends so many of the events that are ready.
+    async fn send(&mut self, last: usize) -> Result<(), Error> {
+        let (mut sent, mut then) = (Vec::new(), self.arrived.clone());
+        for at in 1..=last {
+            let Some(fed) = self.ready.pop_front() else { break };
             then.cursor = fed.cursor;
             let event = CloudEvent::new(fed);
             if at == last || !self.is_under_way {

@@ -24,9 +24,9 @@ impl Throttle {
         (self.free_at > now).then_some(self.free_at)
     }
 
-    /// Commits to carry at once, where as many as `most` would go.
-    pub(super) fn stride(&self, most: u32) -> u32 {
-        self.max_rate.map_or(most, |rate| (rate.get() / STRIDES).clamp(1, most))
+    /// Events to carry at once; none for any number.
+    pub(super) fn stride(&self) -> Option<usize> {
+        self.max_rate.map(|rate| (rate.get() / STRIDES).max(1) as usize)
     }
 
     pub(super) fn carried(&mut self, events: usize, now: Instant) {
@@ -68,8 +68,8 @@ mod tests {
         let now = Instant::now();
         let mut throttle = Throttle::new(None, now);
         throttle.carried(usize::MAX, now);
-        assert_eq!((throttle.wait(now), throttle.stride(500)), (None, 500));
-        let strides = [1, 1_000, 1_000_000].map(|rate| Throttle::new(NonZeroU32::new(rate), now).stride(500));
-        assert_eq!(strides, [1, 50, 500]);
+        assert_eq!((throttle.wait(now), throttle.stride()), (None, None));
+        let strides = [1, 1_000].map(|rate| Throttle::new(NonZeroU32::new(rate), now).stride());
+        assert_eq!(strides, [Some(1), Some(50)]);
     }
 }

@@ -2,7 +2,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use sqlx::{Connection, Executor, PgConnection};
 use tasker_core::{
-    events::{NatsError, NatsOptions, Relay, throwaway::NatsServer},
+    events::{Data, NatsError, NatsOptions, Relay, throwaway::NatsServer},
     model::{Json, TaskId},
 };
 
@@ -22,7 +22,7 @@ async fn what_happens_arrives_as_cloud_events_in_the_order_of_the_log() {
         assert_eq!(found[0].subject, "tasker.events.shop.line%2Eitems.task.created");
         let paid = found.iter().find(|message| message.event.kind == "order.paid").unwrap();
         assert_eq!(paid.subject, "tasker.events.shop.line%2Eitems.domain.order.paid");
-        assert_eq!(paid.event.data, Some(Json::from(&serde_json::json!({"amount": 3}))));
+        assert_eq!(paid.event.data, Some(Data::Json(Json::from(&serde_json::json!({"amount": 3})))));
         assert_eq!(found.last().unwrap().event.kind, "tasker.task.completed");
         assert_eq!(found.last().unwrap().event.partitionkey, task_id);
         assert_eq!(relay.relaying().failures(), 0);

@@ -2,7 +2,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tasker_core::{
-    events::CloudEvent,
+    events::{CloudEvent, Data},
     model::{Actor, Json},
     orchestration::{DeliveryState, NewWebhook, TryError, WebhookState},
 };
@@ -68,7 +68,7 @@ async fn filters_leave_out_and_batches_go_together() {
         for task_id in [first, second] {
             let event = event(&receiver.next().await);
             assert_eq!((event.kind.as_str(), event.partitionkey), ("order.paid", task_id));
-            assert_eq!(event.data, Some(Json::from(&serde_json::json!({"amount": 3}))));
+            assert_eq!(event.data, Some(Data::Json(Json::from(&serde_json::json!({"amount": 3})))));
         }
         let none = bench.engine.deliveries(elsewhere.webhook.webhook_id, None, None, 10).await.unwrap();
         assert_eq!(none.items, []);

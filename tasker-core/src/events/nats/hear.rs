@@ -40,8 +40,6 @@ impl Published {
     /// The event; none if this is something else.
     #[must_use]
     pub fn event(&self) -> Option<CloudEvent> {
-        // What is kept as it is can only be borrowed from a text.
-        let text = std::str::from_utf8(&self.0.payload).ok()?;
-        serde_json::from_str(text).ok()
+        CloudEvent::read(&self.0.payload)
     }
 }

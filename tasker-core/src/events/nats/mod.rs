@@ -77,8 +77,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECT_AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// Most messages are shorter.
 const PAYLOAD_BYTES: usize = 1_024;
-/// Where a message says which place in the log is behind it.
-const CURSOR: &str = "Tasker-Cursor";
 /// Messages at the end of the stream that are looked through for one of the relay.
 const LOOK_BACK: u64 = 100;
 
@@ -323,7 +321,6 @@ impl Jet {
     fn message(&self, event: &CloudEvent, after: u64) -> Result<(HeaderMap, Vec<u8>), NatsError> {
         let mut headers = HeaderMap::new();
         headers.insert("Content-Type", "application/cloudevents+json");
-        headers.insert(CURSOR, event.cursor.as_str());
         headers.insert(NATS_MESSAGE_ID, event.id.as_str());
         headers.insert(NATS_EXPECTED_STREAM, self.options.name.as_str());
         headers.insert(NATS_EXPECTED_LAST_SEQUENCE, after.to_string());
@@ -362,7 +359,7 @@ fn without_data(event: &CloudEvent) -> CloudEvent {
 /// The place in the log behind a message; none if it is gone, or not of a relay.
 async fn cursor_of(stream: &Stream, sequence: u64) -> Result<Option<EventCursor>, NatsError> {
     match stream.get_raw_message(sequence).await {
-        Ok(message) => Ok(message.headers.get(CURSOR).and_then(|text| text.as_str().parse().ok())),
+        Ok(message) => Ok(CloudEvent::read(&message.payload).and_then(|event| event.cursor.parse().ok())),
         Err(error) => match error.kind() {
             RawMessageErrorKind::NoMessageFound => Ok(None),
             RawMessageErrorKind::JetStream(error) if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(None),
