@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::access::Caller;
 use crate::{
     model::{Lease, Report, Reported, TaskId, WorkerId},
-    orchestration::{Engine, Error, Session},
+    orchestration::{Engine, Error, Room, Session},
     state::Look,
 };
 
@@ -65,6 +65,8 @@ pub(super) struct Joined {
 
 /// Calls of one worker that may be under way at the same time.
 pub(super) const LANES: usize = 4;
+/// Bytes of inputs and results in one answer; workers ask for as many steps as probably come to half of that.
+const ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// Tasks that are remembered of one worker.
 const TASKS_MAX: usize = 100_000;
 
@@ -75,6 +77,7 @@ pub(super) struct Call {
     pub(super) reports: Vec<Report>,
     pub(super) want: usize,
     pub(super) look: Look,
+    pub(super) shares: bool,
 }
 
 impl Joined {
@@ -87,7 +90,8 @@ impl Joined {
         {
             return Ok(reported.clone());
         }
-        let reported = engine.report(&self.session, call.reports, call.want, call.look).await?;
+        let room = Some(Room { bytes: ANSWER_BYTES, shares: call.shares });
+        let reported = engine.report_within(&self.session, call.reports, call.want, call.look, room).await?;
         let is_empty = reported.verdicts.is_empty() && reported.assignments.is_empty();
         if self.key_id.is_some() {
             self.remember(&reported);

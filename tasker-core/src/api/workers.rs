@@ -151,7 +151,8 @@ async fn work(
         // A server that stops still records, but what it handed out could be reported to it no more.
         let want = if api.closing.is_cancelled() { 0 } else { work.want };
         let reports = std::mem::take(&mut reports);
-        let call = Call { lane: work.lane, number: work.call, reports, want, look: work.look };
+        let Work { lane, call: number, look, shares, .. } = work;
+        let call = Call { lane, number, reports, want, look, shares };
         let reported = carry_out(&api, &joined, call).await?;
         if !reported.assignments.is_empty() || Instant::now() >= until {
             return Ok(Json(answer(with_foreign(reported, &is_foreign))));

@@ -59,6 +59,23 @@ pub struct Assignment {
     pub ending: Option<Arc<Ending>>,
 }
 
+impl Assignment {
+    /// Whether input and results are the same texts in memory. To compare what they say would cost more than to send it.
+    #[must_use]
+    pub fn has_values_of(&self, other: &Self) -> bool {
+        let mut pairs = self.results.iter().zip(&other.results);
+        self.input.is_same(&other.input)
+            && self.results.len() == other.results.len()
+            && pairs.all(|(one, other)| one.0 == other.0 && one.1.is_same(other.1))
+    }
+
+    /// Bytes of input and results.
+    #[must_use]
+    pub fn bytes_of_values(&self) -> usize {
+        self.input.as_str().len() + self.results.values().map(|result| result.as_str().len()).sum::<usize>()
+    }
+}
+
 /// What an attempt is: the type of its step, or a compensation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]

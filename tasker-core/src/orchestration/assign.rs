@@ -21,22 +21,59 @@ struct Gathered {
     work: HashMap<StepId, Work>,
 }
 
+/// How much whoever asked for steps is handed at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Of inputs and results; the step that goes over it is the last.
+    pub bytes: usize,
+    /// Whether steps of a task that come one after another have the same values only once.
+    pub shares: bool,
+}
+
+/// Steps whose values are read at once where there is little room: how large they are is known only then.
+const STRIDE: usize = 64;
+
 impl Engine {
-    /// Makes the assignments of claimed steps, with the task's input and the results of every ancestor.
-    pub(super) async fn assign(&self, claimed: &[Claimed]) -> Result<Vec<Assignment>> {
+    /// Makes the assignments of claimed steps, with the task's input and the results of every ancestor. Those that there is no
+    /// room for are left.
+    pub(super) async fn assign<'a>(
+        &self,
+        claimed: &'a [Claimed],
+        room: Option<Room>,
+    ) -> Result<(Vec<Assignment>, &'a [Claimed])> {
         if !claimed.is_empty() {
             self.look_for_spans().await;
         }
-        let mut steps = Vec::with_capacity(claimed.len());
-        for claimed in claimed {
-            steps.push((claimed, self.definition(&claimed.template).await?));
+        let (mut gathered, mut assignments) = (Gathered::default(), Vec::with_capacity(claimed.len()));
+        let (mut left, mut bytes, mut latest) = (claimed, 0, HashMap::new());
+        while !left.is_empty() {
+            let stride = room.map_or(left.len(), |room| stride(room.bytes - bytes, bytes, claimed.len() - left.len()));
+            let mut steps = Vec::with_capacity(stride.min(left.len()));
+            for claimed in &left[..stride.min(left.len())] {
+                steps.push((claimed, self.definition(&claimed.template).await?));
+            }
+            self.gather(&steps, &mut gathered).await?;
+            for (claimed, definition) in steps {
+                left = &left[1..];
+                let Some(assignment) = self.assignment(claimed, &definition, &gathered) else { continue };
+                let Some(room) = room else {
+                    assignments.push(assignment);
+                    continue;
+                };
+                let known = latest.insert(assignment.lease.task_id, assignments.len());
+                let is_shared =
+                    room.shares && known.is_some_and(|at: usize| assignment.has_values_of(&assignments[at]));
+                bytes += if is_shared { 0 } else { assignment.bytes_of_values() };
+                assignments.push(assignment);
+                if bytes >= room.bytes {
+                    return Ok((assignments, left));
+                }
+            }
         }
-        let gathered = self.gather(&steps).await?;
-        Ok(steps.iter().filter_map(|(claimed, definition)| self.assignment(claimed, definition, &gathered)).collect())
+        Ok((assignments, left))
     }
 
-    async fn gather(&self, steps: &[(&Claimed, Arc<Definition>)]) -> Result<Gathered> {
-        let mut gathered = Gathered::default();
+    async fn gather(&self, steps: &[(&Claimed, Arc<Definition>)], gathered: &mut Gathered) -> Result<()> {
         let mut missing: BTreeMap<TaskId, PayloadRequest> = BTreeMap::new();
         for (claimed, definition) in steps {
             let task_id = claimed.id.task_id;
@@ -63,9 +100,9 @@ impl Engine {
             }
         }
         if !missing.is_empty() {
-            self.read(missing.into_values().collect(), &mut gathered).await?;
+            self.read(missing.into_values().collect(), gathered).await?;
         }
-        Ok(gathered)
+        Ok(())
     }
 
     async fn read(&self, mut requests: Vec<PayloadRequest>, gathered: &mut Gathered) -> Result<()> {
@@ -132,6 +169,11 @@ impl Engine {
             ending: claimed.ending.clone(),
         })
     }
+}
+
+/// As many steps as probably fit into the room that is left, going by those that were `read`.
+fn stride(left: usize, bytes: usize, read: usize) -> usize {
+    bytes.checked_div(read).map_or(STRIDE, |each| (left / each.max(1)).max(1))
 }
 
 impl From<StepKind> for AttemptKind {

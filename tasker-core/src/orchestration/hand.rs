@@ -83,8 +83,8 @@ impl Engine {
         self.after_commit(&[], &changes, Some(&promise.session));
         promise.session.works(changes.tasks.first().map(|task| task.updated_at));
         let handed = changes.claimed.iter().map(|claimed| claimed.id).collect();
-        match self.assign(&changes.claimed).await {
-            Ok(assignments) => promise.fill(assignments),
+        match self.assign(&changes.claimed, None).await {
+            Ok((assignments, _)) => promise.fill(assignments),
             Err(error) => {
                 warn!(%error, steps = changes.claimed.len(), "steps of new tasks cannot be handed out; their leases will run out");
             }

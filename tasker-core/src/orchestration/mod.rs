@@ -29,6 +29,7 @@ mod tree;
 mod wake;
 mod webhook;
 
+pub use assign::Room;
 pub use control::{Acted, Action, Bulk, BulkDone, BulkItem, RerunFrom, Selection};
 pub use doctor::Finding;
 pub use engine::{Engine, Options};

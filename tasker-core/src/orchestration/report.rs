@@ -10,10 +10,10 @@ use std::{
 use tokio::sync::Notify;
 use tracing::warn;
 
-use super::{Engine, Result, hand::Intake};
+use super::{Engine, Result, Room, hand::Intake};
 use crate::{
-    model::{Checkpoint, Lease, Named, Report, Reported, TaskId, Timestamp, Woken, limits},
-    state::{Claim, Input, Look, Route},
+    model::{Checkpoint, Lease, Named, Outcome, Report, Reported, TaskId, Timestamp, Woken, limits},
+    state::{Claim, Claimed, Input, Look, Route},
     store::WorkerRecord,
 };
 
@@ -154,6 +154,22 @@ impl Engine {
     /// [`super::Error::Store`]. Nothing was recorded, or the answer was lost; report the same again: what was recorded
     /// before is then refused as [`Verdict::StaleLease`], which is harmless.
     pub async fn report(&self, session: &Session, reports: Vec<Report>, want: usize, look: Look) -> Result<Reported> {
+        self.report_within(session, reports, want, look, None).await
+    }
+
+    /// The same where an answer has room for so much only. Steps beyond it go back to their queues, as if they had not been
+    /// claimed, but for an attempt that is counted and two events.
+    ///
+    /// # Errors
+    /// As [`Engine::report`].
+    pub async fn report_within(
+        &self,
+        session: &Session,
+        reports: Vec<Report>,
+        want: usize,
+        look: Look,
+        room: Option<Room>,
+    ) -> Result<Reported> {
         let inputs: Vec<_> =
             reports.into_iter().map(|Report { lease, outcome }| Input::Report { lease, outcome }).collect();
         let claim = Claim {
@@ -167,8 +183,11 @@ impl Engine {
         if !changes.is_empty() {
             session.works(changes.tasks.first().map(|task| task.updated_at));
         }
-        let assignments = match self.assign(&changes.claimed).await {
-            Ok(assignments) => assignments,
+        let assignments = match self.assign(&changes.claimed, room).await {
+            Ok((assignments, left)) => {
+                self.give_back(left).await;
+                assignments
+            }
             // The outcomes are recorded, so that this is no failure of the report. The leases run out, and the steps come
             // back by themselves.
             Err(error) => {
@@ -177,6 +196,20 @@ impl Engine {
             }
         };
         Ok(Reported { verdicts: changes.verdicts, assignments })
+    }
+
+    async fn give_back(&self, claimed: &[Claimed]) {
+        if claimed.is_empty() {
+            return;
+        }
+        let released = claimed.iter().map(|claimed| Input::Report {
+            lease: Lease { task_id: claimed.id.task_id, step_idx: claimed.id.idx, attempt: claimed.attempt },
+            outcome: Outcome::Released,
+        });
+        // Whoever asked is told too that there are steps: it has had fewer than it wanted.
+        if let Err(error) = self.apply(&Vec::from_iter(released), None, None).await {
+            warn!(%error, steps = claimed.len(), "claimed steps cannot be given back; their leases will run out");
+        }
     }
 
     /// Records again that a worker is alive; it stays joined.

@@ -8,5 +8,6 @@ mod bulk;
 mod keys;
 mod reasons;
 mod resumed;
+mod room;
 mod sick;
 mod tail;
