@@ -63,3 +63,25 @@ async fn events_of_one_task_keep_their_order_whatever_the_order_of_transactions(
     let followed = bench.engine.events_after(EventCursor::START, 100).await.unwrap();
     assert_eq!(followed.iter().map(|it| it.event.seq).collect::<Vec<_>>(), [1, 2]);
 }
+
+/// A dump that is restored into another cluster brings a log whose positions that cluster's transactions have yet to reach.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_restored_database_goes_on_behind_what_it_held() {
+    let Some(bench) = Bench::on_postgres("tail-restored").await else { return };
+    let mut connection = PgConnection::connect(bench.url.as_deref().unwrap()).await.unwrap();
+    let before = bench.submit().await;
+    connection.execute("update tasker.events set position = position + 1000000").await.unwrap();
+    assert_eq!(bench.engine.events_after(EventCursor::START, 100).await.unwrap(), [], "it is ahead");
+
+    bench.engine.store().migrate().await.unwrap();
+    let seen = bench.engine.events_after(EventCursor::START, 100).await.unwrap();
+    assert_eq!(tasks(&seen), [before]);
+    let after = bench.submit().await;
+    let rest = bench.engine.events_after(seen[0].cursor, 100).await.unwrap();
+    assert_eq!(tasks(&rest), [after]);
+    bench.engine.store().migrate().await.unwrap();
+    let last = bench.submit().await;
+    let rest = bench.engine.events_after(rest[0].cursor, 100).await.unwrap();
+    assert_eq!(tasks(&rest), [last], "it is moved once");
+    assert!(rest[0].cursor.position > 1_000_000 && rest[0].cursor.position < 1 << 33);
+}

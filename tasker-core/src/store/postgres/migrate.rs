@@ -11,6 +11,7 @@ const SCHEMA: Schema = Schema {
         (4, "relays", include_str!("../../../../migrations/postgres/0004_relays.sql")),
         (5, "audits", include_str!("../../../../migrations/postgres/0005_audits.sql")),
         (6, "webhooks", include_str!("../../../../migrations/postgres/0006_webhooks.sql")),
+        (7, "log_base", include_str!("../../../../migrations/postgres/0007_log_base.sql")),
     ],
     table: "tasker.migrations",
 };
@@ -24,6 +25,7 @@ pub(super) async fn run(pool: &PgPool) -> Result<Vec<Migration>> {
     let mut connection = pool.acquire().await?.detach();
     connection.execute("set statement_timeout = 0").await?;
     migrator.run_direct(None, &mut connection, false).await?;
+    connection.execute(sql::REBASE_LOG.sql()).await?;
     connection.close().await?;
     let missing = before.into_iter().filter(|migration| !migration.is_applied);
     Ok(missing.map(|migration| Migration { is_applied: true, ..migration }).collect())

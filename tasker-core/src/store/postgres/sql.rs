@@ -83,6 +83,7 @@ statements! { "postgres":
     PUT_TEMPLATE = "put_template",
     PUT_WEBHOOK = "put_webhook",
     PUT_WORKER = "put_worker",
+    REBASE_LOG = "rebase_log",
     RECORD_DELIVERY = "record_delivery",
     RELEASE_RELAY = "release_relay",
     RELEASE_WEBHOOKS = "release_webhooks",

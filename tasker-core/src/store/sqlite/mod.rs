@@ -50,6 +50,7 @@ const SCHEMA: Schema = Schema {
         (4, "relays", include_str!("../../../../migrations/sqlite/0004_relays.sql")),
         (5, "audits", include_str!("../../../../migrations/sqlite/0005_audits.sql")),
         (6, "webhooks", include_str!("../../../../migrations/sqlite/0006_webhooks.sql")),
+        (7, "log_base", include_str!("../../../../migrations/sqlite/0007_log_base.sql")),
     ],
     table: "_tasker_migrations",
 };

@@ -18,4 +18,4 @@ select least(
         order by running.xid
         limit 1
     )
-)::text::bigint
+)::text::bigint + tasker.log_base()
