@@ -61,6 +61,8 @@ impl Drop for Remover {
 
 /// Tasks removed at once.
 const BATCH: u32 = 100;
+/// Bytes that are compressed at once: tasks may be large.
+const MEMBER_BYTES: usize = 8 * 1024 * 1024;
 /// Between two runs.
 const RUN_AGAIN: Duration = Duration::from_mins(10);
 
@@ -120,7 +122,7 @@ impl Retention {
     }
 }
 
-/// The file of one run. Each batch is a member of its own, complete on the disk before the tasks are removed.
+/// The file of one run. It is made of members, each complete on the disk before the tasks in it are removed.
 struct Archive {
     path: PathBuf,
     file: Option<File>,
@@ -147,6 +149,10 @@ impl Archive {
             let archived = Archived { task: TaskView::with_steps(engine, task).await?, events };
             serde_json::to_writer(&mut lines, &archived).map_err(|error| self.refused(error.into()))?;
             lines.push(b'\n');
+            if lines.len() >= MEMBER_BYTES {
+                self.write(&lines).map_err(|error| self.refused(error))?;
+                lines.clear();
+            }
         }
         self.write(&lines).map_err(|error| self.refused(error))
     }
