@@ -12,6 +12,8 @@ pub const ATTEMPTS: u32 = 100;
 pub const LOSSES: u32 = 5;
 /// Bytes of an error's text, of which more is cut in the middle; and of what a handler keeps with its outcome.
 pub const ERROR_BYTES: usize = 64 * 1024;
+/// Bytes of an error's code, and of the name of its type, of which more is cut off.
+pub const CODE_BYTES: usize = 256;
 /// Rows of one page.
 pub const PAGE: u32 = 1_000;
 /// Tasks that one page of a search looks through.

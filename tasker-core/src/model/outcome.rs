@@ -148,9 +148,12 @@ impl StepError {
         Self { message, backtrace: None, ..self.clone() }
     }
 
-    /// The same error with its texts within [`limits::ERROR_BYTES`]; what is too long loses its middle.
+    /// The same error with its texts within [`limits::ERROR_BYTES`], of which longer ones lose their middle, and its names within
+    /// [`limits::CODE_BYTES`], of which longer ones lose their end.
     #[must_use]
     pub fn bounded(mut self) -> Self {
+        self.code.truncate(self.code.floor_char_boundary(limits::CODE_BYTES));
+        self.error_type = self.error_type.map(|name| name[..name.floor_char_boundary(limits::CODE_BYTES)].into());
         cut_middle(&mut self.message, limits::ERROR_BYTES / 2);
         if let Some(backtrace) = &mut self.backtrace {
             cut_middle(backtrace, limits::ERROR_BYTES / 2);

@@ -266,6 +266,23 @@ fn what_a_handler_says_besides_its_result_is_kept_in_the_history() {
     assert!(kept(json!("x".repeat(limits::ERROR_BYTES)))["left_out"].is_string());
 }
 
+#[test]
+fn what_a_failure_says_is_kept_within_bounds() {
+    let mut desk = Desk::new(PUBLISHING);
+    let claimed = desk.claim(1);
+    let long = "ä".repeat(limits::ERROR_BYTES);
+    let mut error = StepError::permanent(long.clone(), long.clone());
+    (error.error_type, error.backtrace) = (Some(long.clone().into()), Some(long));
+    desk.report(&claimed, &Outcome::failed(error));
+    let kept = desk.facts().into_iter().find_map(|fact| match fact {
+        Fact::StepFailed { error, .. } => Some(error),
+        _ => None,
+    });
+    let kept = kept.unwrap();
+    assert_eq!((kept.code.len(), kept.error_type.unwrap().len()), (limits::CODE_BYTES, limits::CODE_BYTES));
+    assert!(kept.message.len() + kept.backtrace.unwrap().len() <= limits::ERROR_BYTES);
+}
+
 const WAITS: &str = "
 name: waits
 namespace: shop

@@ -303,11 +303,14 @@ async fn load(client: &Client, path: &Path) -> Result<Json> {
 }
 
 fn read<T: DeserializeOwned>(method: &str, params: &Json) -> Result<T> {
-    params.to().map_err(|error| {
-        // Nobody has seen the text in which that place is.
+    let mut deserializer = serde_json::Deserializer::from_str(params.as_str());
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let (path, error) = (error.path().to_string(), error.inner());
+        // Nobody has seen the text in which that place is; the name of the parameter is known.
         let (message, place) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
         let message = message.strip_suffix(&place).unwrap_or(&message);
-        refused("params_invalid", format!("{method}: {message}"), "docs/reference/host-calls.md lists the parameters")
+        let place = if path == "." { method.to_owned() } else { format!("{method}: {path}") };
+        refused("params_invalid", format!("{place}: {message}"), "docs/reference/host-calls.md lists the parameters")
     })
 }
 
@@ -332,5 +335,13 @@ mod tests {
         let calls: BTreeMap<String, Vec<String>> = serde_json::from_str(CLIENT_CALLS).unwrap_or_default();
         let named: BTreeSet<_> = calls.values().flatten().map(String::as_str).collect();
         assert_eq!(named, BTreeSet::from(METHODS), "tests/client_calls.json");
+    }
+
+    #[test]
+    fn a_parameter_that_is_wrong_is_named() {
+        let read = |params: &str| read::<OfTask>("task.get", &Json::parse(params.to_owned()).unwrap());
+        let wrong = read(r#"{"task_uuid": "a"}"#).map(|_| ()).unwrap_err();
+        assert!(wrong.to_string().contains("task_uuid"), "{wrong}");
+        assert!(read(r#"{"task_uuid": "01890a5d-ac96-774b-bcce-b302099a8057"}"#).is_ok());
     }
 }
