@@ -3,8 +3,9 @@
 //! Any number of relays may run; one of them carries, and another takes over when it is gone. That saves work only: what keeps
 //! the stream free of gaps and doubles is the stream itself. Each event is sent with the number of the message that it has to
 //! follow, so that one that was lost takes those behind it along, and of two relays at work one is refused. Where to go on
-//! is read from the stream's last message. The place in the database tells what has arrived for good (retention goes by it)
-//! and which stream that was, so that one that was made anew is filled again from the beginning of the log.
+//! is read from the stream's last message that the log has, too. The place in the database tells what has arrived for good
+//! (retention goes by it) and which stream that was, so that one that was made anew is filled again from the beginning of the
+//! log.
 
 use std::{
     collections::VecDeque,
@@ -29,7 +30,7 @@ use super::{
     throttle::Throttle,
 };
 use crate::{
-    orchestration::{self, Engine, EventWatch},
+    orchestration::{self, Engine, EventCursor, EventWatch},
     store,
     view::{Fed, Feed},
 };
@@ -179,12 +180,18 @@ impl Carrier {
         carriage.run(feed, &mut self.watch, &self.stopping).await
     }
 
+    /// Whether the log has this event.
+    async fn holds(&self, cursor: EventCursor) -> Result<bool, Error> {
+        let next = self.engine.events_after(EventCursor { seq: cursor.seq - 1, ..cursor }, 1).await?;
+        Ok(next.first().is_some_and(|next| next.cursor == cursor))
+    }
+
     /// Waits for its turn; where the stream then stands. None if it is to stop first.
     async fn take_over(&self) -> Result<Option<Standing>, Error> {
         loop {
             let place = self.engine.store().hold_relay(RELAY, self.holder, lease_ms()).await?;
             if let Some(place) = place {
-                let standing = self.jet.stand(&place).await?;
+                let standing = self.jet.stand(&place, |cursor| self.holds(cursor)).await?;
                 let end = self.engine.end_of_events().await?;
                 if standing.cursor.position > end.position {
                     let reason = "holds events of another database".to_owned();

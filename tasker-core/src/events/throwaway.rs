@@ -43,6 +43,16 @@ impl NatsServer {
         Some(server)
     }
 
+    /// One that lets in who says these words; none if the program is not installed.
+    #[must_use]
+    pub fn guarded(user: &str, password: &str) -> Option<Self> {
+        program()?;
+        let mut server = Self::stopped();
+        server.more = ["--user", user, "--pass", password].map(str::to_owned).to_vec();
+        server.restart();
+        Some(server)
+    }
+
     /// One that has a port and is not started yet.
     ///
     /// # Panics

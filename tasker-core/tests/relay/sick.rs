@@ -1,3 +1,4 @@
+use sqlx::{Connection, Executor, PgConnection};
 use tasker_core::{
     events::throwaway::NatsServer,
     model::{Json, limits},
@@ -83,6 +84,43 @@ async fn what_was_removed_from_a_stream_is_not_sent_again() {
     let found = messages(&stream, log.len() - before).await;
     assert_eq!(ids(&found), log[before..]);
     assert!(found.iter().all(|message| message.event.partitionkey == task_id));
+}
+
+/// As where a standby takes over that lacked the last commits: its transactions go on from lower numbers than the stream has seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_database_has_lost_hides_nothing_that_happens_then() {
+    let Some(nats) = NatsServer::start() else { return };
+    let Some(bench) = Bench::on_postgres("lost").await else { return };
+    let first = relay(&bench, &nats.url(), 1).await;
+    let kept = bench.run(2).await;
+    let stream = stream(&nats.url()).await;
+    let before = bench.log().await.len();
+    messages(&stream, before).await;
+    first.stop().await;
+
+    let mut database = PgConnection::connect(bench.url.as_deref().unwrap()).await.unwrap();
+    database.execute("create table place as select * from tasker.relays").await.unwrap();
+    let second = relay(&bench, &nats.url(), 1).await;
+    let lost = bench.run(1).await[0];
+    let sent = bench.log().await.len();
+    messages(&stream, sent).await;
+    second.stop().await;
+    let then = bench.run(1).await[0];
+    for statement in [
+        "update tasker.events set position = (select min(position) from tasker.events where task_id = $1) where task_id = $2",
+        "delete from tasker.events where task_id = $1 and $2 is not null",
+        "delete from tasker.tasks where id = $1 and $2 is not null",
+    ] {
+        sqlx::query(statement).bind(lost.0).bind(then.0).execute(&mut database).await.unwrap();
+    }
+    database.execute("delete from tasker.relays; insert into tasker.relays select * from place").await.unwrap();
+
+    let _third = relay(&bench, &nats.url(), 1).await;
+    let new = bench.log().await.len() - before;
+    let found = messages(&stream, sent + new).await;
+    assert!(found[..before].iter().all(|message| kept.contains(&message.event.partitionkey)));
+    assert!(found[before..sent].iter().all(|message| message.event.partitionkey == lost));
+    assert!(found[sent..].iter().all(|message| message.event.partitionkey == then), "each once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,5 @@
 use async_nats::{ConnectOptions, ServerAddr};
+use percent_encoding::percent_decode_str;
 
 use super::NatsError;
 
@@ -8,9 +9,11 @@ pub(super) fn servers(url: &str) -> Result<(Vec<ServerAddr>, ConnectOptions), Na
     let servers = url.split(',').map(address).collect::<Result<Vec<_>, _>>()?;
     let options = ConnectOptions::new();
     let Some(first) = servers.first() else { return Ok((servers, options)) };
-    let options = match (first.username(), first.password()) {
-        (Some(user), Some(password)) => options.user_and_password(user.to_owned(), password.to_owned()),
-        (Some(token), None) => options.token(token.to_owned()),
+    // As in every URL, what would separate its parts is written `%` and two digits.
+    let decoded = |text: Option<&str>| text.map(|text| percent_decode_str(text).decode_utf8_lossy().into_owned());
+    let options = match (decoded(first.username()), decoded(first.password())) {
+        (Some(user), Some(password)) => options.user_and_password(user, password),
+        (Some(token), None) => options.token(token),
         (None, _) => options,
     };
     Ok((servers, options))
@@ -35,6 +38,18 @@ mod tests {
             |url| servers(url).unwrap().0.iter().map(|it| (it.host().to_owned(), it.port())).collect::<Vec<_>>();
         assert_eq!(hosts("nats://a:1,b:2"), [("a".to_owned(), 1), ("b".to_owned(), 2)]);
         assert_eq!(hosts("tls://user:word@a"), [("a".to_owned(), 4222)]);
+    }
+
+    #[cfg(feature = "test-support")]
+    #[tokio::test]
+    async fn user_and_password_are_those_of_the_url() {
+        let Some(server) = crate::events::throwaway::NatsServer::guarded("a:b", "p@ss/w%rd") else { return };
+        let connect = async |user| {
+            let (servers, options) = servers(&server.url().replace("://", &format!("://{user}@"))).unwrap();
+            options.connect(servers).await.map(drop)
+        };
+        assert!(connect("a%3Ab:p%40ss%2Fw%25rd").await.is_ok());
+        assert!(connect("a:b").await.is_err());
     }
 
     #[test]

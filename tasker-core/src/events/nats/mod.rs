@@ -200,15 +200,20 @@ impl Jet {
     }
 
     /// Makes the stream, or checks that it takes the events; tells where it stands. `place` is where the relay stood when it
-    /// last had the stream's word for it.
-    pub(super) async fn stand(&self, place: &RelayPlace) -> Result<Standing, NatsError> {
+    /// last had the stream's word for it, and `holds` whether the log has an event behind that: where it does not, the database
+    /// has lost what it had committed (a standby took over that lacked it), and goes on from the last event that both have.
+    pub(super) async fn stand<E: From<NatsError>, F: Future<Output = Result<bool, E>>>(
+        &self,
+        place: &RelayPlace,
+        holds: impl Fn(EventCursor) -> F,
+    ) -> Result<Standing, E> {
         let stream = match self.context.get_stream(&self.options.name).await {
             Ok(stream) => self.fitted(stream).await?,
             Err(error) => match error.kind() {
                 GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
                     self.make().await?
                 }
-                _ => return Err(unavailable(error)),
+                _ => return Err(unavailable(error).into()),
             },
         };
         let info = stream.get_info().await.map_err(unavailable)?;
@@ -220,12 +225,18 @@ impl Jet {
         });
         // What came behind the last message that the database knows of; all, where that was another stream, or this one has
         // lost its end. Messages may have grown old, or be those of others.
-        let behind = known.as_ref().map_or(0, |known| known.sequence).max(sequence.saturating_sub(LOOK_BACK));
+        let behind = known.as_ref().map_or_else(|| sequence.saturating_sub(LOOK_BACK), |known| known.sequence);
+        let mut lost = 0;
         for at in (info.state.first_sequence.max(behind + 1)..=sequence).rev() {
-            if let Some(cursor) = cursor_of(&stream, at).await? {
+            let Some(cursor) = cursor_of(&stream, at).await? else { continue };
+            // What retention removes, the database knows to have arrived.
+            if known.is_none() || cursor <= place.cursor || holds(cursor).await? {
+                tell_lost(lost);
                 return Ok(Standing { cursor, sequence, created });
             }
+            lost += 1;
         }
+        tell_lost(lost);
         // A stream that was made anew is filled again from the beginning of the log.
         let cursor = if known.is_some() { place.cursor } else { EventCursor::START };
         Ok(Standing { cursor, sequence, created })
@@ -356,6 +367,15 @@ fn without_data(event: &CloudEvent) -> CloudEvent {
     event.clone().without_data()
 }
 
+fn tell_lost(events: u64) {
+    if events > 0 {
+        warn!(
+            events,
+            "the stream has events that the database has lost; what has happened since then follows upon them"
+        );
+    }
+}
+
 /// The place in the log behind a message; none if it is gone, or not of a relay.
 async fn cursor_of(stream: &Stream, sequence: u64) -> Result<Option<EventCursor>, NatsError> {
     match stream.get_raw_message(sequence).await {
@@ -384,8 +404,8 @@ mod tests {
         let options = || NatsOptions::at(server.url());
         let (one, other) = (Jet::connect(options()).await.unwrap(), Jet::connect(options()).await.unwrap());
         let place = RelayPlace { cursor: EventCursor::START, receipt: None };
-        let empty = one.stand(&place).await.unwrap();
-        assert_eq!(other.stand(&place).await.unwrap(), empty);
+        let empty = stand(&one, &place).await.unwrap();
+        assert_eq!(stand(&other, &place).await.unwrap(), empty);
 
         one.send(&event(1), empty.sequence).await.unwrap().arrive().await.unwrap();
         let late = other.send(&event(2), empty.sequence).await.unwrap().arrive().await;
@@ -395,8 +415,13 @@ mod tests {
         let again = other.send(&event(1), empty.sequence + 1).await.unwrap().arrive().await;
         assert!(matches!(again, Err(NatsError::Moved)), "it is there already");
 
-        let then = other.stand(&place).await.unwrap();
+        let then = stand(&other, &place).await.unwrap();
         assert_eq!((then.sequence, then.cursor.seq), (1, 1), "the stream tells where to go on");
+    }
+
+    #[cfg(feature = "test-support")]
+    async fn stand(jet: &Jet, place: &RelayPlace) -> Result<Standing, NatsError> {
+        jet.stand(place, |_| std::future::ready(Ok(true))).await
     }
 
     #[cfg(feature = "test-support")]
