@@ -156,8 +156,8 @@ pub trait Store: WebhookStore + Send + Sync + 'static {
     async fn tree_steps(&self, tasks: &[TaskId], limit: u32) -> Result<Vec<Step>>;
 
     /// The event log of a task from the batch on that holds the event numbered `after_seq` + 1: at most `limit` batches, in
-    /// order, and no more than go over [`limits::EVENT_BYTES`](crate::model::limits::EVENT_BYTES). Where there is no such event
-    /// yet, the newest batch.
+    /// order, and no more than go over [`limits::EVENT_BYTES`](crate::model::limits::EVENT_BYTES). Empty where there is no such
+    /// event yet.
     async fn events(&self, task_id: TaskId, after_seq: i64, limit: u32) -> Result<Vec<EventBatch>>;
 
     /// Ids of the tasks that pass the filter, newest first.

@@ -15,5 +15,5 @@ with page as (
 )
 select first_seq, at, facts::text as facts
 from measured
-where coalesce(bytes_before, 0) < $4
+where coalesce(bytes_before, 0) < $4 and (first_seq >= $2 or first_seq + json_array_length(facts) > $2)
 order by first_seq

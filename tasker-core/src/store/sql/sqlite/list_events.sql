@@ -13,5 +13,5 @@ with page as (
 select e.task_id, e.first_seq, e.at, e.facts
 from measured m
 cross join events e on e.task_id = ?1 and e.first_seq = m.first_seq
-where coalesce(m.bytes_before, 0) < ?4
+where coalesce(m.bytes_before, 0) < ?4 and (e.first_seq >= ?2 or e.first_seq + json_array_length(e.facts) > ?2)
 order by m.first_seq
